@@ -1,0 +1,111 @@
+//! Where the running kernel keeps what we read. User space fills these in; nothing is hard-coded.
+//!
+//! rustc emits no CO-RE relocations, so the offsets come as read-only globals. The verifier treats them as constants,
+//! follows direct loads at them, and prunes the branches of fields that are [`MISSING`].
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The field does not exist on this kernel.
+pub const MISSING: u32 = u32::MAX;
+
+macro_rules! layout {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+        #[repr(C)]
+        pub struct $name { $($(#[$field_doc])* pub $field: u32,)+ }
+
+        impl $name {
+            /// Nothing is known.
+            pub const NONE: Self = Self { $($field: MISSING,)+ };
+        }
+    };
+}
+
+layout! {
+    /// Byte offsets from the start of `struct sock` (and of what it points to), from the kernel's BTF.
+    SockLayout {
+        /// `sock_common.skc_family`
+        family,
+        /// `sock_common.skc_daddr`
+        remote_v4,
+        /// `sock_common.skc_dport`
+        remote_port,
+        /// `sock_common.skc_v6_rcv_saddr`
+        local_v6,
+        /// `sock_common.skc_v6_daddr`
+        remote_v6,
+        /// `sock_common.skc_net.net`
+        net,
+        /// `sock_common.skc_cookie`
+        cookie,
+        /// `net.ns.inum`, from the start of `struct net`
+        net_inum,
+        /// `sock.sk_protocol`
+        protocol,
+        /// `sock.sk_lock.owned`
+        owned,
+        /// `sock.sk_err`
+        error,
+        /// `sock.sk_shutdown`
+        shutdown,
+        /// `sock.__sk_common.skc_flags`
+        flags,
+        /// Number of the bit `SOCK_DEAD` in the flags
+        dead_bit,
+        /// Number of the bit `SOCK_DONE` in the flags
+        done_bit,
+        /// `inet_sock.inet_sport`
+        local_port,
+        /// `inet_sock.inet_saddr`
+        local_v4,
+        /// `sock.sk_socket`
+        socket,
+        /// `socket.file`, from the start of `struct socket`
+        file,
+        /// `file.f_count`, from the start of `struct file`: 0 once the last reference is gone (to 6.12)
+        file_count,
+        /// `file.f_ref`, from the start of `struct file`: negative once the last reference is gone (from 6.13)
+        file_ref,
+    }
+}
+
+layout! {
+    /// Byte offsets from the start of `struct task_struct`, from the kernel's BTF.
+    TaskLayout {
+        /// `flags`
+        flags,
+        /// `exit_code`
+        exit_code,
+        /// `group_leader`
+        group_leader,
+        /// `comm`
+        comm,
+    }
+}
+
+layout! {
+    /// Byte offsets of the classic tracepoint's fields in its record, from the event's `format` file.
+    EventFormat {
+        /// `skaddr`
+        skaddr,
+        /// `oldstate`
+        oldstate,
+        /// `newstate`
+        newstate,
+        /// `sport`
+        sport,
+        /// `dport`
+        dport,
+        /// `family`
+        family,
+        /// `protocol`
+        protocol,
+        /// Size of `protocol` in bytes: 1 before 5.6, 2 since
+        protocol_size,
+        /// `saddr_v6`: for IPv4 in its v4-mapped form
+        saddr_v6,
+        /// `daddr_v6`: for IPv4 in its v4-mapped form
+        daddr_v6,
+    }
+}

@@ -1,0 +1,120 @@
+//! `tp_btf/inet_sock_set_state`: typed arguments, direct loads, the socket cookie. The one to use where BTF exists.
+
+use aya_ebpf::{
+    helpers::generated::{
+        bpf_get_current_task_btf, bpf_get_socket_cookie, bpf_ktime_get_ns, bpf_skc_to_tcp_sock,
+    },
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
+};
+use tcptrace_ebpf::RECORD_VERSION;
+
+use super::{
+    globals::global,
+    memory::{Direct, Memory as _},
+    publish::publish,
+    sock, task,
+    verdict::Subject,
+};
+
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+const IPPROTO_TCP: u16 = 6;
+
+/// `trace_inet_sock_set_state(const struct sock *sk, const int oldstate, const int newstate)`
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub fn tcptrace_btf(ctx: BtfTracePointContext) -> i32 {
+    report(&ctx);
+    0
+}
+
+#[inline(always)]
+fn report(ctx: &BtfTracePointContext) -> Option<()> {
+    let sk: *const u8 = ctx.arg(0);
+    // Arguments narrower than 64 bits come with junk in the upper half.
+    let old_state = ctx.arg::<i32>(1) as u8;
+    let new_state = ctx.arg::<i32>(2) as u8;
+    if old_state == new_state {
+        // Not a change: close() after shutdown(). It counts nowhere.
+        return None;
+    }
+    // SAFETY: the layout's offsets are for what these pointers point to: the tracepoint's first argument is a full
+    // `struct sock`, and a TCP one begins a `struct tcp_sock`, which begins with an `inet_sock`.
+    unsafe {
+        if Direct::read::<u16>(sk, global!(SOCK.protocol))? != IPPROTO_TCP {
+            // SCTP, DCCP, and the MPTCP socket above its subflows (262).
+            return None;
+        }
+        let family: u16 = Direct::read(sk, global!(SOCK.family))?;
+        if family != AF_INET && family != AF_INET6 {
+            aya_log_ebpf::warn!(ctx, "TCP socket of address family {} left out", family);
+            return None;
+        }
+        // A typed pointer to the whole of it: `struct sock` ends before the fields of `inet_sock`.
+        let tcp = bpf_skc_to_tcp_sock(sk.cast_mut().cast()).cast::<u8>().cast_const();
+        if tcp.is_null() {
+            return None;
+        }
+        // Not skc_num: it is 0 at X -> CLOSE, when the port has been put already (tcp_set_state).
+        let local_port = u16::from_be(Direct::read(tcp, global!(SOCK.local_port))?);
+        let remote_port = u16::from_be(Direct::read(sk, global!(SOCK.remote_port))?);
+        let addresses = addresses(sk, tcp, family)?;
+        let subject = Subject {
+            ipv6: family == AF_INET6 && !is_mapped(&addresses),
+            local_port,
+            remote_port,
+            netns: sock::netns::<Direct>(sk),
+        };
+        publish(ctx, &subject, |record| {
+            record.version = RECORD_VERSION;
+            record.old_state = old_state;
+            record.new_state = new_state;
+            record.flags = 0;
+            record.time_ns = bpf_ktime_get_ns();
+            record.socket = sk as u64;
+            record.cookie = bpf_get_socket_cookie(sk.cast_mut().cast());
+            record.netns = subject.netns;
+            record.family = family;
+            record.local_port = local_port;
+            record.remote_port = remote_port;
+            record.local_address = core::mem::transmute::<[u64; 2], [u8; 16]>(addresses.0);
+            record.remote_address = core::mem::transmute::<[u64; 2], [u8; 16]>(addresses.1);
+            sock::fill::<Direct>(sk, record);
+            task::fill::<Direct>(bpf_get_current_task_btf().cast(), record);
+        });
+    }
+    Some(())
+}
+
+/// Local and remote address in network order, IPv4 v4-mapped, as two words each.
+#[inline(always)]
+unsafe fn addresses(sk: *const u8, tcp: *const u8, family: u16) -> Option<([u64; 2], [u64; 2])> {
+    // SAFETY: see `report`.
+    unsafe {
+        if family == AF_INET {
+            // An IPv6 socket has junk in the IPv4 fields, so the family decides and not the content.
+            let local: u32 = Direct::read(tcp, global!(SOCK.local_v4))?;
+            let remote: u32 = Direct::read(sk, global!(SOCK.remote_v4))?;
+            return Some((mapped(local), mapped(remote)));
+        }
+        let local = global!(SOCK.local_v6);
+        let remote = global!(SOCK.remote_v6);
+        Some((
+            [Direct::read(sk, local)?, Direct::read(sk.wrapping_add(8), local)?],
+            [Direct::read(sk, remote)?, Direct::read(sk.wrapping_add(8), remote)?],
+        ))
+    }
+}
+
+/// `::ffff:a.b.c.d` of an address in network order.
+#[inline(always)]
+fn mapped(v4: u32) -> [u64; 2] {
+    [0, u64::from(v4) << 32 | 0xffff_0000]
+}
+
+/// Whether an IPv6 socket carries IPv4: its remote address says so, or for a listener, its local one.
+#[inline(always)]
+fn is_mapped((local, remote): &([u64; 2], [u64; 2])) -> bool {
+    let mapped = |address: &[u64; 2]| address[0] == 0 && address[1] as u32 == 0xffff_0000;
+    mapped(remote) || mapped(local)
+}

@@ -1,0 +1,83 @@
+//! `sock/inet_sock_set_state`, the classic tracepoint: for kernels without BTF, and for comparison.
+//!
+//! The record's layout comes from the event's `format` file. It has no cookie and no lock owner; where the kernel has
+//! BTF all the same, they are read through the socket's address.
+
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::{bpf_get_current_task, generated::bpf_ktime_get_ns},
+    macros::tracepoint,
+    programs::TracePointContext,
+};
+use tcptrace_ebpf::RECORD_VERSION;
+
+use super::{
+    globals::global,
+    memory::{Memory as _, Probed},
+    publish::publish,
+    sock, task,
+    verdict::Subject,
+};
+
+const AF_INET6: u16 = 10;
+const IPPROTO_TCP: u16 = 6;
+
+/// `sock:inet_sock_set_state`
+#[tracepoint(category = "sock", name = "inet_sock_set_state")]
+pub fn tcptrace_classic(ctx: TracePointContext) -> u32 {
+    report(&ctx);
+    0
+}
+
+#[inline(always)]
+fn report(ctx: &TracePointContext) -> Option<()> {
+    let event = ctx.as_ptr().cast::<u8>().cast_const();
+    // SAFETY: the offsets are those of this event's own format; `skaddr` is the socket, alive while the event runs.
+    unsafe {
+        let old_state = Probed::read::<u32>(event, global!(FORMAT.oldstate))? as u8;
+        let new_state = Probed::read::<u32>(event, global!(FORMAT.newstate))? as u8;
+        if old_state == new_state {
+            return None;
+        }
+        let protocol = match global!(FORMAT.protocol_size) {
+            1 => u16::from(Probed::read::<u8>(event, global!(FORMAT.protocol))?),
+            _ => Probed::read(event, global!(FORMAT.protocol))?,
+        };
+        if protocol != IPPROTO_TCP {
+            return None;
+        }
+        let sk: *const u8 = Probed::read(event, global!(FORMAT.skaddr))?;
+        let family: u16 = Probed::read(event, global!(FORMAT.family))?;
+        // The tracepoint stores the ports in host order.
+        let local_port: u16 = Probed::read(event, global!(FORMAT.sport))?;
+        let remote_port: u16 = Probed::read(event, global!(FORMAT.dport))?;
+        let local: [u64; 2] = Probed::read(event, global!(FORMAT.saddr_v6))?;
+        let remote: [u64; 2] = Probed::read(event, global!(FORMAT.daddr_v6))?;
+        let mapped = |address: &[u64; 2]| address[0] == 0 && address[1] as u32 == 0xffff_0000;
+        let subject = Subject {
+            ipv6: family == AF_INET6 && !mapped(&remote) && !mapped(&local),
+            local_port,
+            remote_port,
+            netns: sock::netns::<Probed>(sk),
+        };
+        publish(ctx, &subject, |record| {
+            record.version = RECORD_VERSION;
+            record.old_state = old_state;
+            record.new_state = new_state;
+            record.flags = 0;
+            record.time_ns = bpf_ktime_get_ns();
+            record.socket = sk as u64;
+            // The helper is refused here. The field is 0 until somebody asked for the cookie.
+            record.cookie = Probed::read(sk, global!(SOCK.cookie)).unwrap_or(0);
+            record.netns = subject.netns;
+            record.family = family;
+            record.local_port = local_port;
+            record.remote_port = remote_port;
+            record.local_address = core::mem::transmute::<[u64; 2], [u8; 16]>(local);
+            record.remote_address = core::mem::transmute::<[u64; 2], [u8; 16]>(remote);
+            sock::fill::<Probed>(sk, record);
+            task::fill::<Probed>(bpf_get_current_task() as *const u8, record);
+        });
+    }
+    Some(())
+}

@@ -1,0 +1,48 @@
+//! What user space sets before it loads the programs, and the maps it reads afterwards.
+
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, PerCpuArray, RingBuf},
+};
+use tcptrace_ebpf::{Counters, EventFormat, KernelFilter, PORT_WORDS, PortWord, SockLayout, TaskLayout};
+
+#[unsafe(no_mangle)]
+pub static SOCK: SockLayout = SockLayout::NONE;
+
+#[unsafe(no_mangle)]
+pub static TASK: TaskLayout = TaskLayout::NONE;
+
+#[unsafe(no_mangle)]
+pub static FORMAT: EventFormat = EventFormat::NONE;
+
+#[unsafe(no_mangle)]
+pub static FILTER: KernelFilter =
+    KernelFilter { ip_version: 0, netns: 0, either_port: 0, local_port: 0, remote_port: 0 };
+
+/// Reads one field of one of the statics above.
+///
+/// Volatile, because the compiler would otherwise fold in the initial value that the loader replaces; field by field,
+/// because the verifier knows the value of a load from read-only data but not of a copy of it on the stack.
+macro_rules! global {
+    ($static:ident . $field:ident) => {{
+        // SAFETY: an aligned, initialised static that nobody writes after the load.
+        unsafe { core::ptr::read_volatile(&raw const $crate::programs::globals::$static.$field) }
+    }};
+}
+pub(crate) use global;
+
+/// The records. User space sets the size when it loads.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
+
+/// What happened to every event, per CPU.
+#[map]
+pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+
+/// 1 while the reader sleeps and wants to be woken.
+#[map]
+pub static SLEEPING: Array<u32> = Array::with_max_entries(1, 0);
+
+/// The ports that [`FILTER`] asks for.
+#[map]
+pub static PORTS: Array<PortWord> = Array::with_max_entries(PORT_WORDS, 0);

@@ -1,0 +1,47 @@
+//! Facts about the task that is current. Whether it has anything to do with the socket is for user space to judge.
+
+use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid};
+use tcptrace_ebpf::{Flags, RawTransition};
+
+use super::{globals::global, memory::Memory};
+
+/// `include/linux/sched.h`: macros, so BTF does not have them. Unchanged since 2.6.
+const PF_EXITING: u32 = 0x4;
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// Fills in the task's part of the record.
+///
+/// # Safety
+/// `task` is the current `struct task_struct`, readable through `M`.
+#[inline(always)]
+pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    record.pid = (pid_tgid >> 32) as u32;
+    record.tid = pid_tgid as u32;
+    record.uid = bpf_get_current_uid_gid() as u32;
+    record.exit_code = 0;
+    record.reserved = 0;
+
+    // SAFETY: the layout's offsets are for `task_struct`, and `group_leader` points to another one.
+    unsafe {
+        let leader: Option<*const u8> = M::read(task, global!(TASK.group_leader));
+        let name: Option<[u64; 2]> = leader.and_then(|leader| {
+            let comm = global!(TASK.comm);
+            Some([M::read(leader, comm)?, M::read(leader.wrapping_add(8), comm)?])
+        });
+        match (name, M::read::<u32>(task, global!(TASK.flags))) {
+            (Some(name), Some(flags)) => {
+                record.comm = core::mem::transmute::<[u64; 2], [u8; 16]>(name);
+                record.flags |= Flags::HAS_TASK;
+                if flags & PF_KTHREAD != 0 {
+                    record.flags |= Flags::KERNEL_THREAD;
+                }
+                if flags & PF_EXITING != 0 {
+                    record.flags |= Flags::EXITING;
+                    record.exit_code = M::read(task, global!(TASK.exit_code)).unwrap_or(0);
+                }
+            }
+            _ => record.comm = bpf_get_current_comm().unwrap_or([0; 16]),
+        }
+    }
+}

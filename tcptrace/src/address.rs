@@ -1,0 +1,78 @@
+//! Addresses of a socket: two ends, in one network namespace.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
+
+/// One end. A port of 0 is one that the socket does not have (yet).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// IPv4 if the socket carries IPv4, also when it is an IPv6 socket with a v4-mapped address.
+    pub address: IpAddr,
+    /// Host order.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// From the 16 bytes that kernel records carry: v4-mapped means IPv4.
+    #[must_use]
+    pub fn from_bytes(address: [u8; 16], port: u16) -> Self {
+        Self { address: Ipv6Addr::from(address).to_canonical(), port }
+    }
+
+    /// Whether there is somebody at this end: the remote end of a listening socket has neither address nor port.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.port != 0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// `127.0.0.1:80`, `[::1]:80`, `127.0.0.1:*` for a port that is not there yet, `*:*` for nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            address if address.is_unspecified() && self.port == 0 => f.write_str("*")?,
+            IpAddr::V4(address) => write!(f, "{address}")?,
+            IpAddr::V6(address) => write!(f, "[{address}]")?,
+        }
+        match self.port {
+            0 => f.write_str(":*"),
+            port => write!(f, ":{port}"),
+        }
+    }
+}
+
+/// Inode number of a network namespace, as in `/proc/PID/ns/net`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Netns(pub u32);
+
+/// The two ends as one socket sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tuple {
+    /// This socket's own end.
+    pub local: Endpoint,
+    /// The other end.
+    pub remote: Endpoint,
+}
+
+impl Tuple {
+    /// The same connection as the peer's socket sees it.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { local: self.remote, remote: self.local }
+    }
+
+    /// Whether both ends are known.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.local.is_set() && self.remote.is_set()
+    }
+
+    /// Whether this is IPv6 on the wire.
+    #[must_use]
+    pub fn is_ipv6(&self) -> bool {
+        // A dual-stack listener has `::` on both sides; a v4-mapped peer makes the local address IPv4 too.
+        self.local.address.is_ipv6() && self.remote.address.is_ipv6()
+    }
+}

@@ -1,0 +1,6 @@
+//! tcptrace: every TCP state change on this host, who caused it and why, as an exact timeline.
+//!
+//! The binary is a thin rim around this library. `ARCHITECTURE.md` has the map.
+
+pub mod address;
+pub mod tcp;

@@ -1,0 +1,2 @@
+//! The binary: parse, run, and turn the outcome into an exit code.
+fn main() {}
