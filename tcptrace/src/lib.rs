@@ -3,4 +3,8 @@
 //! The binary is a thin rim around this library. `ARCHITECTURE.md` has the map.
 
 pub mod address;
+pub mod event;
+pub mod probe;
+pub mod process;
 pub mod tcp;
+pub mod time;
