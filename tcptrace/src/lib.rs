@@ -4,7 +4,10 @@
 
 pub mod address;
 pub mod event;
+pub mod filter;
 pub mod probe;
 pub mod process;
+pub mod record;
 pub mod tcp;
 pub mod time;
+pub mod tracker;
