@@ -8,6 +8,8 @@ pub mod filter;
 pub mod probe;
 pub mod process;
 pub mod record;
+pub mod render;
+pub mod report;
 pub mod tcp;
 pub mod time;
 pub mod tracker;
