@@ -3,4 +3,5 @@
 //! The binary is a thin rim around this library. `ARCHITECTURE.md` has the map.
 
 pub mod address;
+pub mod snapshot;
 pub mod tcp;
