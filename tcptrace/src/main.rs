@@ -1,28 +1,23 @@
 //! The binary: parse, run, and turn the outcome into an exit code.
-use tcptrace::probe::*;
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
-    env_logger::init();
-    let t = std::time::Instant::now();
-    let mut a = attach(&Settings {
-        choice: if std::env::args().nth(1).as_deref() == Some("c") {
-            Choice::Tracepoint
-        } else {
-            Choice::Btf
-        },
-        buffer: 4 << 20,
-        filter: Default::default(),
-        ports: vec![],
-        messages: true,
-    })
-    .map_err(|e| format!("{e:#}"))
-    .unwrap();
-    eprintln!("{:?} attached {:?}", t.elapsed(), a.hook);
-    a.reader.ask_to_be_woken().unwrap();
-    for _ in 0..20 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        a.reader.drain(|e| println!("{e:?}"));
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tcptrace::{app, cli::Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match app::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.is_closed_pipe() {
+                // Not eprintln!, which panics when standard error is closed.
+                let _ = std::io::Write::write_fmt(
+                    &mut std::io::stderr(),
+                    format_args!("tcptrace: {:#}\n", failure.error),
+                );
+            }
+            failure.exit_code()
+        }
     }
-    a.detach();
-    println!("{:?}", a.accounting.read());
 }

@@ -16,15 +16,17 @@ use crate::{
 pub struct Gate {
     filter: Filter,
     held: HashMap<SocketId, Vec<Record>>,
+    /// No more events than this are shown.
+    most: Option<u64>,
     shown: u64,
     filtered: u64,
 }
 
 impl Gate {
-    /// A gate for this filter.
+    /// A gate for this filter, which closes for good after `most` events.
     #[must_use]
-    pub fn new(filter: Filter) -> Self {
-        Self { filter, held: HashMap::new(), shown: 0, filtered: 0 }
+    pub fn new(filter: Filter, most: Option<u64>) -> Self {
+        Self { filter, held: HashMap::new(), most, shown: 0, filtered: 0 }
     }
 
     /// Hands on the record, with what was held back before it, if it is wanted.
@@ -40,12 +42,17 @@ impl Gate {
         match self.filter.verdict(&record) {
             Verdict::Undecided if !ends => self.held.entry(socket).or_default().push(record),
             Verdict::Show => {
-                for held in self.held.remove(&socket).unwrap_or_default() {
-                    self.shown += u64::from(held.is_event());
-                    onward(&held)?;
+                let held = self.held.remove(&socket).unwrap_or_default();
+                for record in held.iter().chain([&record]) {
+                    match (record.is_event(), self.is_full()) {
+                        (true, true) => self.filtered += 1,
+                        (true, false) => {
+                            self.shown += 1;
+                            onward(record)?;
+                        }
+                        (false, _) => onward(record)?,
+                    }
                 }
-                self.shown += u64::from(record.is_event());
-                onward(&record)?;
             }
             Verdict::Undecided | Verdict::Hide => {
                 let held = self.held.remove(&socket).unwrap_or_default();
@@ -60,6 +67,12 @@ impl Gate {
     pub fn finish(&mut self) {
         let undecided = self.held.drain().flat_map(|(_, records)| records);
         self.filtered += undecided.filter(Record::is_event).count() as u64;
+    }
+
+    /// Whether as many events were shown as were asked for.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.most.is_some_and(|most| self.shown >= most)
     }
 
     /// Events told so far.
