@@ -11,6 +11,8 @@ mod signals;
 mod story;
 mod trace;
 
+use std::io::Write as _;
+
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 
@@ -53,7 +55,6 @@ fn say_as_much_as(verbose: u8) {
         .filter_level(log::LevelFilter::Warn)
         .filter_module("tcptrace", level)
         .format(|out, record| {
-            use std::io::Write as _;
             writeln!(out, "tcptrace: {}: {}", record.level().as_str().to_lowercase(), record.args())
         })
         .init();

@@ -19,7 +19,9 @@ pub(super) fn resolve(selection: Selection) -> Result<Filter, Failure> {
         Some(NetnsName::Inode(inode)) => Some(Netns(inode)),
         Some(NetnsName::Path(path)) => {
             let inode = fs::metadata(&path)
-                .with_context(|| format!("look up network namespace {path} (`ip netns` lists the named ones)"))
+                .with_context(|| {
+                    format!("look up network namespace {path} (`ip netns` lists the named ones)")
+                })
                 .map_err(Failure::usage)?
                 .ino();
             // Namespace inodes come from a 32-bit counter (fs/nsfs.c).

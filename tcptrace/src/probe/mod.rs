@@ -10,5 +10,5 @@ mod ring;
 
 pub use accounting::{Accounting, Counted};
 pub use attach::{Attached, Choice, Hook, Refusal, Settings, attach};
-pub use pacing::Pacing;
+pub use pacing::{Pacing, TICK};
 pub use ring::Reader;
