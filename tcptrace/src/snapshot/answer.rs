@@ -119,7 +119,8 @@ fn timer(payload: &[u8]) -> Option<Timer> {
     Some(Timer { kind, expires: Duration::from_millis(expires.into()), retransmits: *payload.get(RETRANS)? })
 }
 
-#[cfg(all(test, target_endian = "little"))]
+#[cfg(test)]
+#[cfg(target_endian = "little")]
 mod tests {
     use proptest::prelude::*;
 

@@ -12,7 +12,7 @@ use netlink_packet_sock_diag::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::{io::Errno, net::sockopt};
 
-use super::{Snapshot, answer::Answer};
+use super::{Found, Snapshot, answer::Answer};
 use crate::address::Netns;
 
 /// The kernel fills at most 32 KiB of a larger buffer (`netlink_recvmsg`).
@@ -55,12 +55,17 @@ pub(super) fn namespace(netns: Netns, snapshot: &mut Snapshot) -> Result<()> {
         }
         found.extend(answer.found);
     }
-    // A socket that moves between the kernel's tables during the walk is met twice: the later sight is the truer one.
+    snapshot.sockets.extend(last_sights(found));
+    Ok(())
+}
+
+/// Each socket once. One that is bound and then connects moves on in the kernel's tables, and a walk can meet it twice
+/// (seen under load: `CLOSE`, then `TIME_WAIT`); the later sight is the truer one.
+fn last_sights(mut found: Vec<Found>) -> impl Iterator<Item = Found> {
     let mut seen = HashSet::with_capacity(found.len());
     found.reverse();
     found.retain(|socket| seen.insert(socket.cookie));
-    snapshot.sockets.extend(found.into_iter().rev());
-    Ok(())
+    found.into_iter().rev()
 }
 
 fn open() -> io::Result<Socket> {
@@ -126,4 +131,55 @@ fn explain(error: io::Error) -> Error {
         _ => return error.into(),
     };
     Error::new(error).context(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        address::{Endpoint, Tuple},
+        tcp::TcpState,
+    };
+
+    #[test]
+    fn a_socket_that_is_met_twice_counts_as_it_was_last() {
+        let end = Endpoint { address: [127, 0, 0, 1].into(), port: 1 };
+        let sight = |cookie, state| Found {
+            netns: Netns(1),
+            tuple: Tuple { local: end, remote: end },
+            state,
+            cookie,
+            inode: 0,
+            uid: 0,
+            recv_q: 0,
+            send_q: 0,
+            timer: None,
+            owner: None,
+        };
+        let walk =
+            [(1, TcpState::Close), (2, TcpState::Listen), (1, TcpState::Established), (3, TcpState::Close)];
+        let once: Vec<_> = last_sights(walk.map(|(cookie, state)| sight(cookie, state)).into()).collect();
+        assert_eq!(once, [walk[1], walk[2], walk[3]].map(|(cookie, state)| sight(cookie, state)));
+    }
+
+    #[test]
+    fn the_request_asks_for_every_state() {
+        let bytes = request(AF_INET6, 5);
+        assert_eq!(bytes.len(), 16 + 56, "struct nlmsghdr and struct inet_diag_req_v2");
+        let word = |at: usize| u32::from_ne_bytes(*bytes[at..].first_chunk().unwrap());
+        assert_eq!((word(0), word(8)), (72, 5));
+        assert_eq!(bytes[16..20], [AF_INET6, IPPROTO_TCP, 0, 0]);
+        assert_eq!(word(20), u32::MAX);
+        assert!(bytes[24..].iter().all(|byte| *byte == 0), "no filter");
+    }
+
+    #[test]
+    fn a_missing_module_is_named_and_the_errno_kept() {
+        for errno in [Errno::NOENT, Errno::PROTONOSUPPORT] {
+            let error = explain(errno.into());
+            assert!(format!("{error:#}").contains("modprobe tcp_diag"), "{error:#}");
+            let source = error.downcast_ref::<io::Error>().unwrap();
+            assert_eq!(Errno::from_io_error(source), Some(errno));
+        }
+    }
 }

@@ -53,8 +53,8 @@ pub(super) fn visit_others(here: Netns, snapshot: &mut Snapshot) {
         }
         match File::open(&path) {
             Ok(file) if number(&file).is_ok_and(|found| found == netns) => visit(netns, &file, snapshot),
-            Ok(_) => warn(netns, &anyhow!("another mount hides {}", path.display()), snapshot),
-            Err(error) => warn(netns, &anyhow!("open {}: {error}", path.display()), snapshot),
+            Ok(_) => warn(netns, &anyhow!("another mount hides {path:?}"), snapshot),
+            Err(error) => warn(netns, &anyhow!("open {path:?}: {error}"), snapshot),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, io::Read};
 
 use procfs::{
-    ProcResult,
+    ProcError, ProcResult,
     process::{FDTarget, Process},
 };
 
@@ -48,12 +48,18 @@ pub(super) fn assign(snapshot: &mut Snapshot) {
 /// Adds what `process` holds.
 fn add(process: &Process, holders: &mut Holders) -> ProcResult<()> {
     let mut held: HashMap<u32, i32> = HashMap::new();
+    let mut readable = false;
     for file in process.fd()?.map_while(Result::ok) {
+        readable = true;
         let FDTarget::Socket(inode) = file.target else { continue };
         let Some(inode) = u32::try_from(inode).ok().filter(|inode| holders.contains_key(inode)) else {
             continue;
         };
         held.entry(inode).and_modify(|fd| *fd = file.fd.min(*fd)).or_insert(file.fd);
+    }
+    // With CAP_DAC_READ_SEARCH alone the list opens, but none of its links can be read; `fd` then yields nothing.
+    if !readable && process.fd_count()? > 0 {
+        return Err(ProcError::PermissionDenied(None));
     }
     if held.is_empty() {
         return Ok(());
