@@ -7,6 +7,7 @@ pub mod app;
 pub mod cli;
 pub mod event;
 pub mod filter;
+pub mod found;
 pub mod output;
 pub mod probe;
 pub mod process;

@@ -9,8 +9,9 @@ use super::{clock::Clock, signals::Signals, story::Story};
 use crate::{
     address::Netns,
     event::Event,
+    found,
     probe::{Attached, Counted, Pacing, TICK},
-    process::{Comm, Evidence, Owner},
+    process::Owner,
     record::{Loss, Lost, Record, Totals},
     report::Listed,
     snapshot::{self, Options, Scope},
@@ -231,19 +232,14 @@ impl Live {
     }
 }
 
-impl From<snapshot::Found> for Found {
-    fn from(found: snapshot::Found) -> Self {
+impl From<found::Found> for Found {
+    fn from(found: found::Found) -> Self {
         Self {
             cookie: (found.cookie != 0).then_some(found.cookie),
             netns: Some(found.netns),
             tuple: found.tuple,
             state: found.state,
-            owner: found.owner.map(|holder| Owner {
-                pid: holder.pid,
-                comm: Comm::from_slice(&holder.comm),
-                uid: holder.uid,
-                evidence: Evidence::Procfs,
-            }),
+            owner: found.owner.as_ref().map(Owner::from),
         }
     }
 }

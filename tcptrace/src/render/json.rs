@@ -50,7 +50,7 @@ struct StartBody<'a> {
 }
 
 #[derive(Serialize)]
-struct SubjectBody {
+pub(super) struct SubjectBody {
     socket: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<String>,
@@ -70,7 +70,7 @@ struct EndpointBody {
 }
 
 #[derive(Serialize)]
-struct ProcessBody {
+pub(super) struct ProcessBody {
     pid: u32,
     comm: String,
     uid: u32,
@@ -177,7 +177,12 @@ impl Render for Json {
     }
 }
 
-fn line(out: &mut dyn Write, r#type: &'static str, at: Moment, body: impl Serialize) -> io::Result<()> {
+pub(super) fn line(
+    out: &mut dyn Write,
+    r#type: &'static str,
+    at: Moment,
+    body: impl Serialize,
+) -> io::Result<()> {
     let object = Object { v: VERSION, r#type, time: rfc3339(at.wall_ns), mono_ns: at.mono_ns, body };
     serde_json::to_writer(&mut *out, &object)?;
     out.write_all(b"\n")

@@ -3,6 +3,7 @@
 mod duration;
 mod json;
 mod layout;
+mod list;
 mod palette;
 mod text;
 mod words;
@@ -12,6 +13,7 @@ use std::io::{self, Write};
 pub use duration::short;
 pub use json::{Json, rfc3339};
 pub use layout::Line;
+pub use list::{Table, write_listed};
 pub use palette::{Palette, Phase};
 pub use text::{Text, arrow, owner, totals_words};
 pub use words::{cause_words, exit_words, signal_name, transition_words};

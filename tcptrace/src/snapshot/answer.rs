@@ -7,7 +7,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_sock_diag::{SOCK_DIAG_BY_FAMILY, inet::InetResponseHeader};
 
-use super::{Found, Timer, TimerKind};
+use crate::found::{Found, Timer, TimerKind};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     tcp::TcpState,

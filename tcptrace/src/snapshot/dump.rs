@@ -12,8 +12,9 @@ use netlink_packet_sock_diag::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::{io::Errno, net::sockopt};
 
-use super::{Found, Snapshot, answer::Answer};
+use super::{Snapshot, answer::Answer};
 use crate::address::Netns;
+use crate::found::Found;
 
 /// The kernel fills at most 32 KiB of a larger buffer (`netlink_recvmsg`).
 const BUFFER: usize = 64 << 10;

@@ -5,14 +5,13 @@
 
 mod answer;
 mod dump;
-mod found;
 mod namespaces;
 mod owners;
 mod processes;
 
 use anyhow::Result;
 
-pub use found::{Found, Holder, Timer, TimerKind};
+use crate::found::Found;
 
 /// Where to look for sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,8 +42,8 @@ pub(super) fn visit_others(here: Netns, snapshot: &mut Snapshot) {
     }
     if withheld > 0 {
         snapshot.warnings.push(format!(
-            "the network namespaces of {withheld} processes are not readable (needs CAP_SYS_PTRACE): \
-             sockets in there may be missing"
+            "network namespace not readable of {}: sockets in there may be missing (needs CAP_SYS_PTRACE)",
+            processes::count(withheld)
         ));
     }
     // `ip netns add` and container engines keep namespaces that may have no process.

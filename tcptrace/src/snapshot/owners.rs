@@ -9,7 +9,8 @@ use procfs::{
     process::{FDTarget, Process},
 };
 
-use super::{Found, Holder, Snapshot, processes};
+use super::{Snapshot, processes};
+use crate::found::{Found, Holder};
 
 /// Holders by inode.
 type Holders = HashMap<u32, Option<Holder>>;
@@ -39,8 +40,8 @@ pub(super) fn assign(snapshot: &mut Snapshot) {
     let missing = sockets.iter().filter(ownerless).count();
     if withheld > 0 && missing > 0 {
         warnings.push(format!(
-            "the owners of {missing} sockets are not known: the descriptors of {withheld} processes are not readable \
-             (needs CAP_SYS_PTRACE)"
+            "owner not known of {missing} of the sockets: descriptors not readable of {} (needs CAP_SYS_PTRACE)",
+            processes::count(withheld)
         ));
     }
 }

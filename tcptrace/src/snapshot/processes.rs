@@ -18,3 +18,8 @@ pub(super) fn is_withheld(process: &Process, error: &ProcError) -> bool {
     !matches!(error, ProcError::NotFound(_))
         && process.stat().is_ok_and(|stat| stat.flags & StatFlags::PF_KTHREAD.bits() == 0)
 }
+
+/// `1 process`, `34 processes`.
+pub(super) fn count(processes: u32) -> String {
+    format!("{processes} {}", if processes == 1 { "process" } else { "processes" })
+}
