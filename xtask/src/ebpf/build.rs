@@ -1,7 +1,7 @@
 //! From sources to the object: compile, take out what the kernel does not read, and make sure that nothing of this
 //! machine is left in it.
 
-use super::toolchain::Toolchain;
+use super::{sources, toolchain::Toolchain};
 use crate::{child, workspace};
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
@@ -21,7 +21,9 @@ pub const FLAGS: [&str; 3] = ["--cfg=bpf_target_arch=\"x86_64\"", "-Cdebuginfo=2
 pub fn build(toolchain: &Toolchain) -> Result<Vec<u8>> {
     let root = workspace::root();
     let manifest = root.join("Cargo.toml");
-    let target = workspace::target().join("ebpf");
+    // By tools, because cargo does not notice a new bpf-linker and would take its predecessor's work for up to date.
+    let tools = sources::sha256(toolchain.versions.to_string().as_bytes());
+    let target = workspace::target().join("ebpf").join(&tools[..8]);
 
     // Downloads first: only then the directories exist whose names must not end up in the object.
     child::run(toolchain.cargo()?.args(["fetch", "--locked", "--manifest-path"]).arg(&manifest))?;

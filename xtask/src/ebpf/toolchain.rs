@@ -36,7 +36,8 @@ impl Toolchain {
     /// Finds the tools; an error says what to install.
     pub fn choose() -> Result<Self> {
         let source = source(env::var(CHOICE).ok().as_deref(), has_debian_rustc());
-        let about = child::output(source.rustc().arg("-vV")).with_context(|| source.advice())?;
+        let about = child::output(source.rustc().arg("-vV"))
+            .with_context(|| format!("the compiler does not run: {}", source.advice()))?;
         let sysroot = child::output(source.rustc().args(["--print", "sysroot"]))?;
         let sysroot = PathBuf::from(sysroot.trim());
         if !sysroot.join("lib/rustlib/src/rust/library/core").is_dir() {
