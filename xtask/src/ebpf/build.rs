@@ -116,6 +116,13 @@ mod tests {
     }
 
     #[test]
+    fn a_workspace_with_a_common_name_is_not_suspected_of_every_path() {
+        let workspace = Private { path: "/src".into(), shown: "" };
+        assert!(!contains(b"rust/library/core/src/option.rs", &workspace.telling()));
+        assert!(contains(b"/src/tcptrace-ebpf/src/main.rs", &workspace.telling()));
+    }
+
+    #[test]
     fn what_is_not_an_object_is_refused() {
         assert!(verify(b"not an object", &[]).is_err());
     }
