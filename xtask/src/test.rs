@@ -5,7 +5,7 @@
 
 mod skips;
 
-use crate::{child, workspace};
+use crate::{child, demo, workspace};
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
@@ -36,6 +36,9 @@ pub fn main(options: Options) -> Result<()> {
         steps.extend(ordinary_steps()?);
     }
     steps.push(("kernel tests", kernel_tests(&skip_log, options.object.as_deref())?));
+    if !options.kernel_only {
+        steps.push(("the README's output", demo::readme_step()?));
+    }
 
     let mut failed = Vec::new();
     for (name, mut command) in steps {

@@ -10,7 +10,7 @@ use aya_ebpf::{
 use tcptrace_ebpf::RECORD_VERSION;
 
 use super::{
-    globals::global,
+    globals::{SOCK, global},
     memory::{Direct, Memory as _},
     publish::publish,
     sock, task,
@@ -41,11 +41,11 @@ fn report(ctx: &BtfTracePointContext) -> Option<()> {
     // SAFETY: the layout's offsets are for what these pointers point to: the tracepoint's first argument is a full
     // `struct sock`, and a TCP one begins a `struct tcp_sock`, which begins with an `inet_sock`.
     unsafe {
-        if Direct::read::<u16>(sk, global!(SOCK.protocol))? != IPPROTO_TCP {
+        if Direct::read::<u16>(sk, global(&SOCK.protocol))? != IPPROTO_TCP {
             // SCTP, DCCP, and the MPTCP socket above its subflows (262).
             return None;
         }
-        let family: u16 = Direct::read(sk, global!(SOCK.family))?;
+        let family: u16 = Direct::read(sk, global(&SOCK.family))?;
         if family != AF_INET && family != AF_INET6 {
             aya_log_ebpf::warn!(ctx, "TCP socket of address family {} left out", family);
             return None;
@@ -56,8 +56,8 @@ fn report(ctx: &BtfTracePointContext) -> Option<()> {
             return None;
         }
         // Not skc_num: it is 0 at X -> CLOSE, when the port has been put already (tcp_set_state).
-        let local_port = u16::from_be(Direct::read(tcp, global!(SOCK.local_port))?);
-        let remote_port = u16::from_be(Direct::read(sk, global!(SOCK.remote_port))?);
+        let local_port = u16::from_be(Direct::read(tcp, global(&SOCK.local_port))?);
+        let remote_port = u16::from_be(Direct::read(sk, global(&SOCK.remote_port))?);
         let addresses = addresses(sk, tcp, family)?;
         let subject = Subject {
             ipv6: family == AF_INET6 && !is_mapped(&addresses),
@@ -93,12 +93,12 @@ unsafe fn addresses(sk: *const u8, tcp: *const u8, family: u16) -> Option<([u64;
     unsafe {
         if family == AF_INET {
             // An IPv6 socket has junk in the IPv4 fields, so the family decides and not the content.
-            let local: u32 = Direct::read(tcp, global!(SOCK.local_v4))?;
-            let remote: u32 = Direct::read(sk, global!(SOCK.remote_v4))?;
+            let local: u32 = Direct::read(tcp, global(&SOCK.local_v4))?;
+            let remote: u32 = Direct::read(sk, global(&SOCK.remote_v4))?;
             return Some((mapped(local), mapped(remote)));
         }
-        let local = global!(SOCK.local_v6);
-        let remote = global!(SOCK.remote_v6);
+        let local = global(&SOCK.local_v6);
+        let remote = global(&SOCK.remote_v6);
         Some((
             [Direct::read(sk, local)?, Direct::read(sk.wrapping_add(8), local)?],
             [Direct::read(sk, remote)?, Direct::read(sk.wrapping_add(8), remote)?],

@@ -12,7 +12,7 @@ use aya_ebpf::{
 use tcptrace_ebpf::RECORD_VERSION;
 
 use super::{
-    globals::global,
+    globals::{FORMAT, SOCK, global},
     memory::{Memory as _, Probed},
     publish::publish,
     sock, task,
@@ -34,25 +34,25 @@ fn report(ctx: &TracePointContext) -> Option<()> {
     let event = ctx.as_ptr().cast::<u8>().cast_const();
     // SAFETY: the offsets are those of this event's own format; `skaddr` is the socket, alive while the event runs.
     unsafe {
-        let old_state = Probed::read::<u32>(event, global!(FORMAT.oldstate))? as u8;
-        let new_state = Probed::read::<u32>(event, global!(FORMAT.newstate))? as u8;
+        let old_state = Probed::read::<u32>(event, global(&FORMAT.oldstate))? as u8;
+        let new_state = Probed::read::<u32>(event, global(&FORMAT.newstate))? as u8;
         if old_state == new_state {
             return None;
         }
-        let protocol = match global!(FORMAT.protocol_size) {
-            1 => u16::from(Probed::read::<u8>(event, global!(FORMAT.protocol))?),
-            _ => Probed::read(event, global!(FORMAT.protocol))?,
+        let protocol = match global(&FORMAT.protocol_size) {
+            1 => u16::from(Probed::read::<u8>(event, global(&FORMAT.protocol))?),
+            _ => Probed::read(event, global(&FORMAT.protocol))?,
         };
         if protocol != IPPROTO_TCP {
             return None;
         }
-        let sk: *const u8 = Probed::read(event, global!(FORMAT.skaddr))?;
-        let family: u16 = Probed::read(event, global!(FORMAT.family))?;
+        let sk: *const u8 = Probed::read(event, global(&FORMAT.skaddr))?;
+        let family: u16 = Probed::read(event, global(&FORMAT.family))?;
         // The tracepoint stores the ports in host order.
-        let local_port: u16 = Probed::read(event, global!(FORMAT.sport))?;
-        let remote_port: u16 = Probed::read(event, global!(FORMAT.dport))?;
-        let local: [u64; 2] = Probed::read(event, global!(FORMAT.saddr_v6))?;
-        let remote: [u64; 2] = Probed::read(event, global!(FORMAT.daddr_v6))?;
+        let local_port: u16 = Probed::read(event, global(&FORMAT.sport))?;
+        let remote_port: u16 = Probed::read(event, global(&FORMAT.dport))?;
+        let local: [u64; 2] = Probed::read(event, global(&FORMAT.saddr_v6))?;
+        let remote: [u64; 2] = Probed::read(event, global(&FORMAT.daddr_v6))?;
         let mapped = |address: &[u64; 2]| address[0] == 0 && address[1] as u32 == 0xffff_0000;
         let subject = Subject {
             ipv6: family == AF_INET6 && !mapped(&remote) && !mapped(&local),
@@ -68,7 +68,7 @@ fn report(ctx: &TracePointContext) -> Option<()> {
             record.time_ns = bpf_ktime_get_ns();
             record.socket = sk as u64;
             // The helper is refused here. The field is 0 until somebody asked for the cookie.
-            record.cookie = Probed::read(sk, global!(SOCK.cookie)).unwrap_or(0);
+            record.cookie = Probed::read(sk, global(&SOCK.cookie)).unwrap_or(0);
             record.netns = subject.netns;
             record.family = family;
             record.local_port = local_port;

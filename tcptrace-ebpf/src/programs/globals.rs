@@ -23,13 +23,11 @@ pub static FILTER: KernelFilter =
 ///
 /// Volatile, because the compiler would otherwise fold in the initial value that the loader replaces; field by field,
 /// because the verifier knows the value of a load from read-only data but not of a copy of it on the stack.
-macro_rules! global {
-    ($static:ident . $field:ident) => {{
-        // SAFETY: an aligned, initialised static that nobody writes after the load.
-        unsafe { core::ptr::read_volatile(&raw const $crate::programs::globals::$static.$field) }
-    }};
+#[inline(always)]
+pub fn global(field: &'static u32) -> u32 {
+    // SAFETY: a reference is aligned and points to an initialised value.
+    unsafe { core::ptr::read_volatile(field) }
 }
-pub(crate) use global;
 
 /// The records. User space sets the size when it loads.
 #[map]

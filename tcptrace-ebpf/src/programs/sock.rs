@@ -2,7 +2,10 @@
 
 use tcptrace_ebpf::{Flags, RawTransition};
 
-use super::{globals::global, memory::Memory};
+use super::{
+    globals::{SOCK, global},
+    memory::Memory,
+};
 
 /// Fills in what `struct sock` tells about the context and the cause of a change.
 ///
@@ -13,10 +16,10 @@ pub unsafe fn fill<M: Memory>(sock: *const u8, record: &mut RawTransition) {
     // SAFETY: the layout's offsets are for `struct sock`.
     let fields = unsafe {
         (
-            M::read::<u32>(sock, global!(SOCK.owned)),
-            M::read::<u32>(sock, global!(SOCK.error)),
-            M::read::<u8>(sock, global!(SOCK.shutdown)),
-            M::read::<u64>(sock, global!(SOCK.flags)),
+            M::read::<u32>(sock, global(&SOCK.owned)),
+            M::read::<u32>(sock, global(&SOCK.error)),
+            M::read::<u8>(sock, global(&SOCK.shutdown)),
+            M::read::<u64>(sock, global(&SOCK.flags)),
         )
     };
     let (Some(owned), Some(error), Some(shutdown), Some(flags)) = fields else {
@@ -28,10 +31,10 @@ pub unsafe fn fill<M: Memory>(sock: *const u8, record: &mut RawTransition) {
     record.error = error as u16;
     record.shutdown = shutdown;
     // Masked: the verifier wants a shift that stays inside 64 bits.
-    if flags >> (global!(SOCK.dead_bit) & 63) & 1 != 0 {
+    if flags >> (global(&SOCK.dead_bit) & 63) & 1 != 0 {
         record.flags |= Flags::ORPHAN;
     }
-    if flags >> (global!(SOCK.done_bit) & 63) & 1 != 0 {
+    if flags >> (global(&SOCK.done_bit) & 63) & 1 != 0 {
         record.flags |= Flags::FIN_RECEIVED;
     }
     if owned != 0 {
@@ -51,13 +54,13 @@ pub unsafe fn fill<M: Memory>(sock: *const u8, record: &mut RawTransition) {
 unsafe fn file_released<M: Memory>(sock: *const u8) -> Option<bool> {
     // SAFETY: `sk_socket` points to a `struct socket`, its `file` to a `struct file`; either may be null.
     unsafe {
-        let socket: *const u8 = M::read(sock, global!(SOCK.socket))?;
-        let file: *const u8 = M::read(socket, global!(SOCK.file))?;
-        if let Some(references) = M::read::<i64>(file, global!(SOCK.file_ref)) {
+        let socket: *const u8 = M::read(sock, global(&SOCK.socket))?;
+        let file: *const u8 = M::read(socket, global(&SOCK.file))?;
+        if let Some(references) = M::read::<i64>(file, global(&SOCK.file_ref)) {
             // include/linux/file_ref.h: a dead count lies at FILE_REF_DEAD (0xE000…), a live one from 0 up.
             return Some(references < 0);
         }
-        M::read::<i64>(file, global!(SOCK.file_count)).map(|references| references == 0)
+        M::read::<i64>(file, global(&SOCK.file_count)).map(|references| references == 0)
     }
 }
 
@@ -69,8 +72,8 @@ unsafe fn file_released<M: Memory>(sock: *const u8) -> Option<bool> {
 pub unsafe fn netns<M: Memory>(sock: *const u8) -> u32 {
     // SAFETY: `skc_net.net` points to a `struct net`.
     unsafe {
-        M::read::<*const u8>(sock, global!(SOCK.net))
-            .and_then(|net| M::read(net, global!(SOCK.net_inum)))
+        M::read::<*const u8>(sock, global(&SOCK.net))
+            .and_then(|net| M::read(net, global(&SOCK.net_inum)))
             .unwrap_or(0)
     }
 }

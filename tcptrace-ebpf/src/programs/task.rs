@@ -3,7 +3,10 @@
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid};
 use tcptrace_ebpf::{Flags, RawTransition};
 
-use super::{globals::global, memory::Memory};
+use super::{
+    globals::{TASK, global},
+    memory::Memory,
+};
 
 /// `include/linux/sched.h`: macros, so BTF does not have them. Unchanged since 2.6.
 const PF_EXITING: u32 = 0x4;
@@ -24,12 +27,12 @@ pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
 
     // SAFETY: the layout's offsets are for `task_struct`, and `group_leader` points to another one.
     unsafe {
-        let leader: Option<*const u8> = M::read(task, global!(TASK.group_leader));
+        let leader: Option<*const u8> = M::read(task, global(&TASK.group_leader));
         let name: Option<[u64; 2]> = leader.and_then(|leader| {
-            let comm = global!(TASK.comm);
+            let comm = global(&TASK.comm);
             Some([M::read(leader, comm)?, M::read(leader.wrapping_add(8), comm)?])
         });
-        match (name, M::read::<u32>(task, global!(TASK.flags))) {
+        match (name, M::read::<u32>(task, global(&TASK.flags))) {
             (Some(name), Some(flags)) => {
                 record.comm = core::mem::transmute::<[u64; 2], [u8; 16]>(name);
                 record.flags |= Flags::HAS_TASK;
@@ -38,7 +41,7 @@ pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
                 }
                 if flags & PF_EXITING != 0 {
                     record.flags |= Flags::EXITING;
-                    record.exit_code = M::read(task, global!(TASK.exit_code)).unwrap_or(0);
+                    record.exit_code = M::read(task, global(&TASK.exit_code)).unwrap_or(0);
                 }
             }
             _ => record.comm = bpf_get_current_comm().unwrap_or([0; 16]),

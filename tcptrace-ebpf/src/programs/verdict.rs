@@ -5,7 +5,7 @@
 
 use tcptrace_ebpf::PortWord;
 
-use super::globals::{PORTS, global};
+use super::globals::{FILTER, PORTS, global};
 
 /// What the filters look at.
 pub struct Subject {
@@ -18,11 +18,11 @@ pub struct Subject {
 /// Whether user space wants to see this event.
 #[inline(always)]
 pub fn wanted(subject: &Subject) -> bool {
-    let ip_version = global!(FILTER.ip_version);
+    let ip_version = global(&FILTER.ip_version);
     if ip_version != 0 && (ip_version == 6) != subject.ipv6 {
         return false;
     }
-    let netns = global!(FILTER.netns);
+    let netns = global(&FILTER.netns);
     // A namespace of 0 could not be read: let user space decide.
     if netns != 0 && subject.netns != 0 && netns != subject.netns {
         return false;
@@ -32,7 +32,7 @@ pub fn wanted(subject: &Subject) -> bool {
 
 #[inline(always)]
 fn ports_match(local: u16, remote: u16) -> bool {
-    if global!(FILTER.either_port) != 0
+    if global(&FILTER.either_port) != 0
         && local != 0
         && remote != 0
         && !has(local, |word| word.either)
@@ -40,10 +40,10 @@ fn ports_match(local: u16, remote: u16) -> bool {
     {
         return false;
     }
-    if global!(FILTER.local_port) != 0 && local != 0 && !has(local, |word| word.local) {
+    if global(&FILTER.local_port) != 0 && local != 0 && !has(local, |word| word.local) {
         return false;
     }
-    if global!(FILTER.remote_port) != 0 && remote != 0 && !has(remote, |word| word.remote) {
+    if global(&FILTER.remote_port) != 0 && remote != 0 && !has(remote, |word| word.remote) {
         return false;
     }
     true

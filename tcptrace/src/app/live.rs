@@ -70,8 +70,9 @@ impl Live {
 
     /// Tells of the sockets that were there before, and of what happened while they were listed.
     pub(super) fn tell_existing(&mut self, netns: Option<Netns>) -> Result<()> {
-        let taken = snapshot::take(Options { scope: Scope::Everywhere, owners: true });
+        // Told as of now: what changes while the list is made comes as events.
         let at = self.clock.now();
+        let taken = snapshot::take(Options { scope: Scope::Everywhere, owners: true });
         while self.gather() > 0 {}
         let found = match taken {
             Ok(snapshot) => {
