@@ -3,4 +3,18 @@
 //! The binary is a thin rim around this library. `ARCHITECTURE.md` has the map.
 
 pub mod address;
+pub mod app;
+pub mod cli;
+pub mod event;
+pub mod filter;
+pub mod found;
+pub mod output;
+pub mod probe;
+pub mod process;
+pub mod record;
+pub mod render;
+pub mod report;
+pub mod snapshot;
 pub mod tcp;
+pub mod time;
+pub mod tracker;

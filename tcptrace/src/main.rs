@@ -1,2 +1,23 @@
 //! The binary: parse, run, and turn the outcome into an exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tcptrace::{app, cli::Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match app::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.is_closed_pipe() {
+                // Not eprintln!, which panics when standard error is closed.
+                let _ = std::io::Write::write_fmt(
+                    &mut std::io::stderr(),
+                    format_args!("tcptrace: {:#}\n", failure.error),
+                );
+            }
+            failure.exit_code()
+        }
+    }
+}

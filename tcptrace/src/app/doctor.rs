@@ -1,0 +1,187 @@
+//! `tcptrace doctor`: tries everything that a trace needs, and says what to do about what does not work.
+
+use std::{fmt, io::Write as _, path::Path};
+
+use anyhow::{Context as _, anyhow};
+use rustix::thread::CapabilitySet;
+
+use super::{Failure, names::kernel_release};
+use crate::{
+    output::Output,
+    probe::{self, Choice, Settings},
+    render::Palette,
+    snapshot::{self, Options, Scope},
+};
+
+/// How one check came out.
+enum Outcome {
+    Good(String),
+    /// A trace works without it, but something is missing from it.
+    Worse(String),
+    Bad(String),
+}
+
+struct Check {
+    name: &'static str,
+    outcome: Outcome,
+}
+
+/// Runs the checks.
+pub(super) fn run() -> Result<(), Failure> {
+    let mut checks = vec![kernel(), privileges(), btf(), tracefs()];
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let (btf_hook, classic) = runtime
+        .block_on(async { (hook("tp_btf hook", Choice::Btf), hook("classic hook", Choice::Tracepoint)) });
+    let best = match (&btf_hook.outcome, &classic.outcome) {
+        (Outcome::Good(_), _) => Some("tp_btf"),
+        (_, Outcome::Good(_)) => Some("the classic tracepoint (no socket cookies)"),
+        _ => None,
+    };
+    checks.extend([btf_hook, classic]);
+    checks.extend(sockets());
+
+    let mut out = Output::stdout();
+    let palette = Palette::new(out.is_coloured());
+    let mut page = format!("tcptrace {} on Linux {}\n\n", env!("CARGO_PKG_VERSION"), kernel_release());
+    for check in &checks {
+        page.push_str(&check.line(palette));
+    }
+    match best {
+        Some(hook) => page.push_str(&format!("\nTracing works here, with {hook}.\n")),
+        None => page.push_str("\nTracing does not work here.\n"),
+    }
+    out.write_all(page.as_bytes()).and_then(|()| out.flush()).context("write to standard output")?;
+    match best {
+        Some(_) => Ok(()),
+        None => Err(Failure::cannot_trace(anyhow!("no hook can be attached: see above for what to do"))),
+    }
+}
+
+impl Check {
+    fn line(&self, palette: Palette) -> String {
+        use crate::render::Phase;
+        let (word, phase, text) = match &self.outcome {
+            Outcome::Good(text) => ("ok", Phase::Open, text),
+            Outcome::Worse(text) => ("less", Phase::Closing, text),
+            Outcome::Bad(text) => ("no", Phase::Broken, text),
+        };
+        let style = palette.phase(phase);
+        format!("  {style}{word:<4}{style:#}  {:<15} {text}\n", self.name)
+    }
+}
+
+fn kernel() -> Check {
+    let release = kernel_release();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let outcome = match version {
+        (..=4, _) | (5, ..8) => Outcome::Bad(format!("{release}: the ring buffer needs Linux 5.8 or newer")),
+        (5, ..12) => Outcome::Worse(format!(
+            "{release}: socket cookies need Linux 5.12; below, only the classic hook works"
+        )),
+        _ => Outcome::Good(release),
+    };
+    Check { name: "kernel", outcome }
+}
+
+fn privileges() -> Check {
+    let wanted = [
+        ("CAP_BPF", CapabilitySet::BPF),
+        ("CAP_PERFMON", CapabilitySet::PERFMON),
+        ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
+        ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
+        ("CAP_SYS_ADMIN", CapabilitySet::SYS_ADMIN),
+    ];
+    let outcome = match rustix::thread::capabilities(None) {
+        Err(error) => Outcome::Worse(format!("cannot be read: {error}")),
+        Ok(sets) => {
+            let missing: Vec<_> = wanted
+                .iter()
+                .filter(|(_, cap)| !sets.effective.contains(*cap))
+                .map(|(name, _)| *name)
+                .collect();
+            let lacks = |name| missing.contains(&name);
+            if missing.is_empty() {
+                Outcome::Good("all that tcptrace can use".to_owned())
+            } else if lacks("CAP_SYS_ADMIN") && (lacks("CAP_BPF") || lacks("CAP_PERFMON")) {
+                Outcome::Bad(format!("missing {}: try sudo", Words(&missing)))
+            } else {
+                Outcome::Worse(format!(
+                    "missing {} (classic hook: CAP_DAC_READ_SEARCH; owners of sockets that were there before: \
+                     CAP_SYS_PTRACE; other network namespaces: CAP_SYS_ADMIN)",
+                    Words(&missing)
+                ))
+            }
+        }
+    };
+    Check { name: "privileges", outcome }
+}
+
+struct Words<'a>(&'a [&'a str]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+fn btf() -> Check {
+    let outcome = if Path::new("/sys/kernel/btf/vmlinux").exists() {
+        Outcome::Good("/sys/kernel/btf/vmlinux".to_owned())
+    } else {
+        Outcome::Worse(
+            "none: this kernel was built without CONFIG_DEBUG_INFO_BTF, only the classic hook works"
+                .to_owned(),
+        )
+    };
+    Check { name: "kernel BTF", outcome }
+}
+
+fn tracefs() -> Check {
+    let event = "/sys/kernel/tracing/events/sock/inet_sock_set_state/format";
+    let outcome = match std::fs::read(event) {
+        Ok(_) => Outcome::Good("/sys/kernel/tracing".to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Outcome::Worse("not readable: the classic hook needs root or CAP_DAC_READ_SEARCH".to_owned())
+        }
+        Err(_) => Outcome::Worse(
+            "not mounted: the classic hook needs it (mount -t tracefs tracefs /sys/kernel/tracing)"
+                .to_owned(),
+        ),
+    };
+    Check { name: "tracefs", outcome }
+}
+
+/// Really attaches, and detaches again.
+fn hook(name: &'static str, choice: Choice) -> Check {
+    let settings =
+        Settings { choice, buffer: 1 << 16, filter: Default::default(), ports: Vec::new(), messages: false };
+    let outcome = match probe::attach(&settings) {
+        Ok(_) => Outcome::Good("attaches".to_owned()),
+        Err(error) => Outcome::Bad(format!("{error:#}")),
+    };
+    Check { name, outcome }
+}
+
+fn sockets() -> Vec<Check> {
+    match snapshot::take(Options { scope: Scope::Everywhere, owners: true }) {
+        Err(error) => vec![Check {
+            name: "sockets now",
+            outcome: Outcome::Worse(format!(
+                "cannot be listed, so those that were there before are not shown: {error:#}"
+            )),
+        }],
+        Ok(snapshot) => {
+            let listed = Check {
+                name: "sockets now",
+                outcome: Outcome::Good(format!("{} listed", snapshot.sockets.len())),
+            };
+            let warnings = snapshot
+                .warnings
+                .into_iter()
+                .map(|warning| Check { name: "", outcome: Outcome::Worse(warning) });
+            std::iter::once(listed).chain(warnings).collect()
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The loop: wait, drain, follow, tell. Nothing in it blocks but the output itself.
+
+use std::{collections::HashMap, time::Duration};
+
+use anyhow::{Context as _, Result};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::{clock::Clock, signals::Signals, story::Story};
+use crate::{
+    address::Netns,
+    event::Event,
+    found,
+    probe::{Attached, Counted, Pacing, TICK},
+    process::Owner,
+    record::{Loss, Lost, Record, Totals},
+    report::Listed,
+    snapshot::{self, Options, Scope},
+    tracker::{Found, Tracker, merge},
+};
+
+/// How often a busy trace looks whether events were lost.
+const LOSS_CHECK: Duration = Duration::from_millis(100);
+
+/// Why a trace ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// The time is over.
+    Time,
+    /// As much was shown as was asked for.
+    Count,
+}
+
+/// A trace that runs.
+pub(super) struct Live {
+    attached: Attached,
+    tracker: Tracker,
+    pub(super) clock: Clock,
+    pub(super) story: Story,
+    events: Vec<Event>,
+    records: Vec<Record>,
+    undecodable: u64,
+    told_lost: Counted,
+    told_undecodable: u64,
+    next_loss_check: Instant,
+}
+
+/// What is left to say at the end.
+pub(super) struct Ended {
+    pub(super) totals: Totals,
+    pub(super) listed: Option<HashMap<u64, Listed>>,
+}
+
+impl Live {
+    pub(super) fn new(attached: Attached, clock: Clock, story: Story) -> Self {
+        Self {
+            attached,
+            tracker: Tracker::new(),
+            clock,
+            story,
+            events: Vec::new(),
+            records: Vec::new(),
+            undecodable: 0,
+            told_lost: Counted::default(),
+            told_undecodable: 0,
+            next_loss_check: Instant::now(),
+        }
+    }
+
+    /// Tells of the sockets that were there before, and of what happened while they were listed.
+    pub(super) fn tell_existing(&mut self, netns: Option<Netns>) -> Result<()> {
+        let taken = snapshot::take(Options { scope: Scope::Everywhere, owners: true });
+        let at = self.clock.now();
+        while self.gather() > 0 {}
+        let found = match taken {
+            Ok(snapshot) => {
+                for warning in &snapshot.warnings {
+                    log::warn!("{warning}");
+                }
+                let sockets = snapshot.sockets.into_iter();
+                sockets
+                    .filter(|found| netns.is_none_or(|netns| netns == found.netns))
+                    .map(Found::from)
+                    .collect()
+            }
+            Err(error) => {
+                log::warn!("sockets that were there before are not shown: {error:#}");
+                Vec::new()
+            }
+        };
+        for found in merge(found, &self.events) {
+            self.tracker.found(at, &found, &mut self.records);
+        }
+        self.tell()
+    }
+
+    /// Traces until something ends it.
+    pub(super) async fn run(&mut self, signals: &mut Signals, duration: Option<Duration>) -> Result<Stop> {
+        let end = duration.map(|duration| Instant::now() + duration);
+        let time_is_over = async {
+            match end {
+                Some(end) => sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(time_is_over);
+        let mut pacing = Pacing::default();
+        loop {
+            if self.story.is_enough() {
+                return Ok(Stop::Count);
+            }
+            let woken = tokio::select! {
+                biased;
+                _ = signals.received() => return Ok(Stop::Signal),
+                () = &mut time_is_over => return Ok(Stop::Time),
+                woken = self.wait(pacing) => woken?,
+            };
+            let records = self.gather();
+            self.tell()?;
+            pacing = pacing.after(records, woken);
+        }
+    }
+
+    /// Ends the trace: detach, drain, account, and ask the kernel what is left of the sockets.
+    pub(super) fn finish(&mut self, stop: Stop) -> Result<Ended> {
+        log::info!("ending: {stop:?}; {} sockets open", self.tracker.open());
+        self.attached.detach();
+        while self.gather() > 0 {
+            self.tell()?;
+        }
+        self.tracker.finish(&mut self.records);
+        self.tell()?;
+        self.tell_lost()?;
+        self.story.finish();
+        let counted = self.attached.accounting.read()?;
+        let told = self.story.totals();
+        let totals = Totals {
+            seen: counted.seen + counted.recursion,
+            shown: told.shown,
+            filtered: told.filtered + counted.filtered,
+            lost: counted.ring_full + counted.recursion + self.undecodable,
+        };
+        let accounted = totals.shown + totals.filtered + totals.lost;
+        if totals.seen != accounted {
+            log::warn!("{} events seen, but {accounted} accounted for: please report this", totals.seen);
+        }
+        Ok(Ended { totals, listed: self.list() })
+    }
+
+    async fn wait(&mut self, pacing: Pacing) -> Result<bool> {
+        match pacing {
+            Pacing::Tick => {
+                sleep(TICK).await;
+                Ok(false)
+            }
+            Pacing::Ask => {
+                self.attached.reader.ask_to_be_woken()?;
+                timeout(TICK, self.attached.reader.woken())
+                    .await
+                    .map_or(Ok(false), |woken| woken.map(|()| true))
+            }
+            Pacing::Sleep => self.attached.reader.woken().await.map(|()| true),
+        }
+    }
+
+    /// Reads a batch, in the order of time: two CPUs may have taken their times in another order than their places.
+    fn gather(&mut self) -> usize {
+        let Self { attached, events, undecodable, .. } = self;
+        let count = attached.reader.drain(|event| match event {
+            Ok(event) => events.push(event),
+            Err(error) => {
+                *undecodable += 1;
+                log::debug!("a record was left out: {error}");
+            }
+        });
+        events.sort_by_key(|event| event.mono_ns);
+        if let Some(messages) = &mut attached.messages {
+            messages.flush();
+        }
+        count
+    }
+
+    /// Follows what was gathered, and tells it.
+    fn tell(&mut self) -> Result<()> {
+        let Self { tracker, clock, events, records, .. } = self;
+        for event in events.drain(..) {
+            tracker.apply(clock.at(event.mono_ns), &event, records);
+        }
+        if !self.records.is_empty() {
+            self.story.tell(&mut self.records).context("write")?;
+            if Instant::now() >= self.next_loss_check {
+                self.tell_lost()?;
+                self.next_loss_check = Instant::now() + LOSS_CHECK;
+            }
+            self.story.flush().context("write")?;
+        }
+        Ok(())
+    }
+
+    /// Tells of events that were lost since the last time.
+    fn tell_lost(&mut self) -> Result<()> {
+        let now = self.attached.accounting.read()?;
+        let before = std::mem::replace(&mut self.told_lost, now);
+        let undecodable = std::mem::replace(&mut self.told_undecodable, self.undecodable);
+        let at = self.clock.now();
+        for (count, reason) in [
+            (now.ring_full - before.ring_full, Loss::RingFull),
+            (now.recursion - before.recursion, Loss::Recursion),
+            (self.undecodable - undecodable, Loss::Undecodable),
+        ] {
+            if count > 0 {
+                self.story.announce(&Record::Lost(Lost { at, count, reason })).context("write")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the kernel lists now, by cookie.
+    fn list(&self) -> Option<HashMap<u64, Listed>> {
+        if self.story.ledger.told() == 0 {
+            return None;
+        }
+        let snapshot = snapshot::take(Options { scope: Scope::Everywhere, owners: false })
+            .inspect_err(|error| log::warn!("what became of the sockets is not known: {error:#}"))
+            .ok()?;
+        let listed = snapshot.sockets.iter().map(|found| {
+            let expires = found.timer.map(|timer| timer.expires);
+            (found.cookie, Listed { state: found.state, expires })
+        });
+        Some(listed.collect())
+    }
+}
+
+impl From<found::Found> for Found {
+    fn from(found: found::Found) -> Self {
+        Self {
+            cookie: (found.cookie != 0).then_some(found.cookie),
+            netns: Some(found.netns),
+            tuple: found.tuple,
+            state: found.state,
+            owner: found.owner.as_ref().map(Owner::from),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What the commands do: the rim, where the pure rooms meet the kernel, the clock, files and signals.
+
+mod clock;
+mod doctor;
+mod explain;
+mod failure;
+mod list;
+mod live;
+mod names;
+mod signals;
+mod story;
+mod trace;
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+
+pub use failure::{Failure, Kind};
+
+use crate::{
+    cli::{Cli, Command},
+    output::Output,
+};
+
+/// Runs one command line.
+///
+/// # Errors
+/// What went wrong and of which kind it is; the kind decides the exit code.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    say_as_much_as(cli.trace.verbose);
+    match cli.command {
+        None => trace::run(cli.trace),
+        Some(Command::List(args)) => list::run(args),
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Doctor) => doctor::run(),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tcptrace", &mut script);
+            let mut out = Output::stdout();
+            out.write_all(&script).and_then(|()| out.flush()).context("write the completions")?;
+            Ok(())
+        }
+    }
+}
+
+/// Diagnostics go to standard error: warnings always, the rest as asked.
+fn say_as_much_as(verbose: u8) {
+    let level = match verbose {
+        0 => log::LevelFilter::Warn,
+        1 => log::LevelFilter::Info,
+        _ => log::LevelFilter::Debug,
+    };
+    env_logger::Builder::new()
+        .filter_level(log::LevelFilter::Warn)
+        .filter_module("tcptrace", level)
+        .format(|out, record| {
+            writeln!(out, "tcptrace: {}: {}", record.level().as_str().to_lowercase(), record.args())
+        })
+        .init();
+}

@@ -1,0 +1,41 @@
+//! Names on the command line that only this host can resolve.
+
+use std::{fs, os::unix::fs::MetadataExt as _};
+
+use anyhow::Context as _;
+
+use super::Failure;
+use crate::{
+    address::Netns,
+    cli::{NetnsName, Selection},
+    filter::Filter,
+};
+
+/// The filter of a selection, its network namespace looked up.
+pub(super) fn resolve(selection: Selection) -> Result<Filter, Failure> {
+    let Selection { mut filter, netns } = selection;
+    filter.netns = match netns {
+        None => None,
+        Some(NetnsName::Inode(inode)) => Some(Netns(inode)),
+        Some(NetnsName::Path(path)) => {
+            let inode = fs::metadata(&path)
+                .with_context(|| {
+                    format!("look up network namespace {path} (`ip netns` lists the named ones)")
+                })
+                .map_err(Failure::usage)?
+                .ino();
+            // Namespace inodes come from a 32-bit counter (fs/nsfs.c).
+            let inode = u32::try_from(inode)
+                .ok()
+                .with_context(|| format!("{path} is no network namespace"))
+                .map_err(Failure::usage)?;
+            Some(Netns(inode))
+        }
+    };
+    Ok(filter)
+}
+
+/// Release of the running kernel, like `6.18.44`.
+pub(super) fn kernel_release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}

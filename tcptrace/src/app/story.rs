@@ -1,0 +1,67 @@
+//! Where told things go: through the gate to the format, and into the ledger for the closing report.
+
+use std::io::{self, Write as _};
+
+use crate::{
+    filter::{Filter, Gate},
+    output::Output,
+    record::{Record, Totals},
+    render::Render,
+    report::Ledger,
+};
+
+/// The way out of a trace.
+pub(super) struct Story {
+    gate: Gate,
+    format: Box<dyn Render>,
+    pub(super) ledger: Ledger,
+    pub(super) out: Output,
+}
+
+impl Story {
+    pub(super) fn new(
+        filter: Filter,
+        format: Box<dyn Render>,
+        ledger: Ledger,
+        out: Output,
+        most: Option<u64>,
+    ) -> Self {
+        Self { gate: Gate::new(filter, most), format, ledger, out }
+    }
+
+    /// Tells records, as far as they are wanted.
+    pub(super) fn tell(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
+        let Self { gate, format, ledger, out } = self;
+        for record in records.drain(..) {
+            gate.pass(record, |record| {
+                ledger.add(record);
+                format.write(out, record)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Tells one record about the trace itself.
+    pub(super) fn announce(&mut self, record: &Record) -> io::Result<()> {
+        self.format.write(&mut self.out, record)
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Whether as much was told as was asked for.
+    pub(super) fn is_enough(&self) -> bool {
+        self.gate.is_full()
+    }
+
+    /// Ends it: what is still undecided counts as filtered.
+    pub(super) fn finish(&mut self) {
+        self.gate.finish();
+    }
+
+    /// Told and turned away so far.
+    pub(super) fn totals(&self) -> Totals {
+        Totals { shown: self.gate.shown(), filtered: self.gate.filtered(), ..Totals::default() }
+    }
+}

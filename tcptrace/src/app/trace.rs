@@ -1,0 +1,109 @@
+//! `tcptrace`: the trace itself, from the command line to the closing report.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+
+use super::{
+    Failure,
+    clock::Clock,
+    live::Live,
+    names::{kernel_release, resolve},
+    signals::Signals,
+    story::Story,
+};
+use crate::{
+    cli::{Format, Selection, TraceArgs},
+    output::Output,
+    probe::{self, Settings},
+    record::{End, Record, Start},
+    render::{Json, Palette, Render, Text, totals_words},
+    report::{Keep, Ledger, Now, Page},
+};
+
+/// Runs a trace until a signal, the time or the count ends it.
+pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
+    let filter = resolve(Selection::from(args.select))?;
+    let out = match &args.output {
+        Some(path) => Output::file(path, args.color)?,
+        None => Output::stdout_with(args.color),
+    };
+    let look =
+        Text { zone: TimeZone::system(), palette: Palette::new(out.is_coloured()), width: out.width() };
+    let (format, keep): (Box<dyn Render>, Keep) = match args.format {
+        Format::Text => (Box::new(look.clone()), args.report.0),
+        Format::Json => (Box::new(Json), Keep::None),
+    };
+    let (kernel_filter, ports) = filter.for_kernel();
+    let settings = Settings {
+        choice: args.probe.into(),
+        buffer: args.buffer,
+        filter: kernel_filter,
+        ports,
+        messages: args.verbose > 0,
+    };
+    let what = filter.describe();
+    let netns = filter.netns;
+    let story = Story::new(filter, format, Ledger::new(keep), out, args.count);
+
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let attached = probe::attach(&settings).map_err(Failure::cannot_trace)?;
+        if let Some(refusal) = &attached.refused {
+            log::warn!("{}; using the classic tracepoint instead", refusal.why);
+        }
+        let mut clock = Clock::new();
+        let start = Record::Start(Start {
+            at: clock.now(),
+            probe: attached.hook.name(),
+            fallback: attached.refused.as_ref().map(|refusal| refusal.why.clone()),
+            kernel: kernel_release(),
+            filter: what.clone(),
+        });
+        let mut live = Live::new(attached, clock, story);
+        live.story.announce(&start).and_then(|()| live.story.flush()).context("write")?;
+        if args.format == Format::Text && live.story.out.is_terminal() {
+            let what = if what.is_empty() { "every TCP socket" } else { &what };
+            log_line(&format!("tracing {what}; Ctrl+C ends it"));
+        }
+        live.tell_existing(netns)?;
+        let stop = live.run(&mut signals, args.duration).await?;
+        Signals::next_one_kills();
+        let ended = live.finish(stop)?;
+        let Live { mut story, mut clock, .. } = live;
+        let at = clock.now();
+        story.announce(&Record::End(End { at, totals: ended.totals })).context("write")?;
+        if args.format == Format::Text {
+            let page = Page { look: &look, now: Now { at, listed: ended.listed } };
+            report(&mut story, &page).context("write the report")?;
+            writeln!(story.out, "{}", totals_words(&ended.totals)).context("write")?;
+        }
+        story.flush().context("write")?;
+        Ok(())
+    })
+}
+
+fn report(story: &mut Story, page: &Page<'_>) -> std::io::Result<()> {
+    let accounts = story.ledger.accounts();
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    for account in &accounts {
+        writeln!(story.out)?;
+        page.write(&mut story.out, account)?;
+    }
+    writeln!(story.out)?;
+    let (told, here) = (story.ledger.told(), accounts.len() as u64);
+    if told > here {
+        writeln!(story.out, "{told} connections, the latest {here} above (--report all for all)")?;
+    }
+    Ok(())
+}
+
+/// A line on standard error that is no warning.
+fn log_line(text: &str) {
+    let _ = writeln!(std::io::stderr(), "tcptrace: {text}");
+}

@@ -1,0 +1,50 @@
+//! The command line: what can be typed, and what it means. No file is opened here and no kernel asked.
+
+mod explain;
+mod list;
+mod select;
+mod trace;
+mod values;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+pub use explain::ExplainArgs;
+pub use list::{ListArgs, ListFormat};
+pub use select::{NetnsName, SelectArgs, Selection};
+pub use trace::{Format, Probe, Report, TraceArgs};
+
+/// Every TCP state change on this host: who caused it, when and why, as an exact timeline.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tcptrace",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Example: sudo tcptrace --port 10050\n\
+                  Ctrl+C ends the trace and prints the exact sequence of every connection.\n\n\
+                  Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 cannot trace here (try `tcptrace doctor`)."
+)]
+pub struct Cli {
+    /// What to do; without it, trace.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of the trace.
+    #[command(flatten)]
+    pub trace: TraceArgs,
+}
+
+/// What to do other than trace.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the TCP sockets there are now: state, owner, and what the state means
+    List(ListArgs),
+    /// Explain a TCP state: how it is entered and left, how long it lasts, what to check when it stays
+    Explain(ExplainArgs),
+    /// Say what this kernel and these privileges allow, and what to do about the rest
+    Doctor,
+    /// Print the completion script of a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}

@@ -1,0 +1,112 @@
+//! Which sockets: the options that tracing and listing share.
+
+use std::net::IpAddr;
+
+use clap::Args;
+use ipnet::IpNet;
+
+use crate::{
+    filter::{Filter, IpVersion, Ports},
+    tcp::TcpState,
+};
+
+/// Which sockets.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which sockets (all conditions must hold)")]
+pub struct SelectArgs {
+    /// Port of either end
+    #[arg(short, long, value_name = "N[,N|A-B…]")]
+    pub port: Vec<Ports>,
+    /// Port of the local end
+    #[arg(long, value_name = "N[,N|A-B…]")]
+    pub local_port: Vec<Ports>,
+    /// Port of the remote end
+    #[arg(long, value_name = "N[,N|A-B…]")]
+    pub remote_port: Vec<Ports>,
+    /// Address or network of either end
+    #[arg(long, value_name = "CIDR", value_parser = network, value_delimiter = ',')]
+    pub addr: Vec<IpNet>,
+    /// Process id of the owner
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub pid: Vec<u32>,
+    /// Process name of the owner, exactly
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub comm: Vec<String>,
+    /// State, in any spelling; a change matches if it leaves or enters it
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    pub state: Vec<TcpState>,
+    /// Network namespace: `self`, a name below /run/netns, a path like /proc/PID/ns/net, or an inode number
+    #[arg(long, value_name = "NETNS")]
+    pub netns: Option<NetnsName>,
+    /// Only IPv4, also in IPv6 sockets
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+    /// Only IPv6
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
+}
+
+/// A network namespace as it was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetnsName {
+    /// By inode number.
+    Inode(u32),
+    /// By a file that stands for it.
+    Path(String),
+}
+
+impl std::str::FromStr for NetnsName {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.parse() {
+            Ok(inode) => Self::Inode(inode),
+            Err(_) if text == "self" => Self::Path("/proc/self/ns/net".to_owned()),
+            Err(_) if text.contains('/') => Self::Path(text.to_owned()),
+            Err(_) => Self::Path(format!("/run/netns/{text}")),
+        })
+    }
+}
+
+/// A filter whose namespace has yet to be looked up.
+#[derive(Debug)]
+pub struct Selection {
+    /// Everything but the namespace.
+    pub filter: Filter,
+    /// The namespace.
+    pub netns: Option<NetnsName>,
+}
+
+impl From<SelectArgs> for Selection {
+    fn from(args: SelectArgs) -> Self {
+        let SelectArgs { port, local_port, remote_port, addr, pid, comm, state, netns, ipv4, ipv6 } = args;
+        let union = |sets: Vec<Ports>| {
+            sets.into_iter().fold(Ports::default(), |mut all, set| {
+                all.extend(set);
+                all
+            })
+        };
+        let filter = Filter {
+            ports: union(port),
+            local_ports: union(local_port),
+            remote_ports: union(remote_port),
+            networks: addr,
+            ip_version: match (ipv4, ipv6) {
+                (true, _) => Some(IpVersion::V4),
+                (_, true) => Some(IpVersion::V6),
+                _ => None,
+            },
+            netns: None,
+            pids: pid,
+            comms: comm,
+            states: state,
+        };
+        Self { filter, netns }
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| format!("{text:?} is no address or network: write it like 10.0.0.0/8 or fe80::1"))
+}

@@ -1,0 +1,97 @@
+//! Options of the trace itself.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{Args, ColorChoice, ValueEnum};
+
+use super::{
+    SelectArgs,
+    values::{bytes, duration},
+};
+use crate::{probe::Choice, report::Keep};
+
+/// Options of the trace.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// Which sockets.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// How to write what is seen
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// End after this time, like 30s or 5m
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// End after this many changes were shown
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Connections in the closing report of the text format: all, none, or the latest N
+    #[arg(long, value_name = "all|N|none", default_value = "20")]
+    pub report: Report,
+    /// Colours: on a terminal unless NO_COLOR is set, always, or never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// Hook in the kernel
+    #[arg(long, value_enum, default_value_t)]
+    pub probe: Probe,
+    /// Size of the buffer between kernel and user space
+    #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = bytes)]
+    pub buffer: u32,
+    /// Say more on standard error; twice for the details
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// Formats of the trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A timeline for people, with a report at the end
+    #[default]
+    Text,
+    /// JSON lines for pipelines
+    Json,
+}
+
+/// Hooks by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Probe {
+    /// The best that works
+    #[default]
+    Auto,
+    /// tp_btf: needs a kernel with BTF
+    Btf,
+    /// The classic tracepoint: needs tracefs
+    Tracepoint,
+}
+
+impl From<Probe> for Choice {
+    fn from(probe: Probe) -> Self {
+        match probe {
+            Probe::Auto => Self::Auto,
+            Probe::Btf => Self::Btf,
+            Probe::Tracepoint => Self::Tracepoint,
+        }
+    }
+}
+
+/// How much report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report(pub Keep);
+
+impl FromStr for Report {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self(Keep::All)),
+            "none" | "0" => Ok(Self(Keep::None)),
+            _ => text
+                .parse()
+                .map(|most| Self(Keep::Latest(most)))
+                .map_err(|_| format!("{text:?} is none of all, none, or a number")),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Which sockets and which records the user asked for. Pure: names and namespaces are resolved before.
+
+mod gate;
+mod ports;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use tcptrace_ebpf::{KernelFilter, PortWord};
+
+pub use gate::Gate;
+pub use ports::{ParsePortsError, Ports};
+
+use crate::{
+    address::{Endpoint, Netns, Tuple},
+    process::Owner,
+    record::{Existing, Orphan, Record, Transition},
+    tcp::TcpState,
+};
+
+/// An IP version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4, in IPv6 sockets too.
+    V4,
+    /// IPv6 on the wire.
+    V6,
+}
+
+/// All conditions must hold; an empty one always does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Ports of either end.
+    pub ports: Ports,
+    /// Ports of the local end.
+    pub local_ports: Ports,
+    /// Ports of the remote end.
+    pub remote_ports: Ports,
+    /// Networks in which either end may be.
+    pub networks: Vec<IpNet>,
+    /// Only this IP version.
+    pub ip_version: Option<IpVersion>,
+    /// Only this network namespace.
+    pub netns: Option<Netns>,
+    /// Process ids of the owner.
+    pub pids: Vec<u32>,
+    /// Names of the owner, exactly.
+    pub comms: Vec<String>,
+    /// States that are left or entered.
+    pub states: Vec<TcpState>,
+}
+
+/// What a filter says of a socket whose addresses may not be known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Not wanted.
+    Hide,
+    /// It depends on a port that is not known yet.
+    Undecided,
+    /// Wanted.
+    Show,
+}
+
+impl From<bool> for Verdict {
+    fn from(wanted: bool) -> Self {
+        if wanted { Self::Show } else { Self::Hide }
+    }
+}
+
+impl Filter {
+    /// The verdict on a record. Records about no socket are always wanted.
+    #[must_use]
+    pub fn verdict(&self, record: &Record) -> Verdict {
+        let Some(subject) = record.subject() else { return Verdict::Show };
+        let (states, listens): (&[TcpState], bool) = match record {
+            Record::Transition(Transition { from, to, .. }) => (
+                &[*from, *to],
+                *to == TcpState::Listen || (*from == TcpState::Listen && *to == TcpState::Close),
+            ),
+            Record::Existing(Existing { state, .. }) => (&[*state], *state == TcpState::Listen),
+            Record::Orphan(Orphan { state, .. }) => (&[*state], false),
+            _ => (&[], false),
+        };
+        let own = self.has_state(states) && self.has_owner(subject.owner.as_ref());
+        let netns = self.netns.is_none_or(|wanted| subject.netns.is_none_or(|netns| netns == wanted));
+        Verdict::from(own && netns).min(self.tuple(&subject.tuple, listens))
+    }
+
+    /// The verdict on a socket that is listed, in one state.
+    #[must_use]
+    pub fn lists(&self, tuple: &Tuple, netns: Netns, state: TcpState, owner: Option<&Owner>) -> bool {
+        self.has_state(&[state])
+            && self.has_owner(owner)
+            && self.netns.is_none_or(|wanted| wanted == netns)
+            && self.tuple(tuple, true) == Verdict::Show
+    }
+
+    fn tuple(&self, tuple: &Tuple, listens: bool) -> Verdict {
+        let Tuple { local, remote } = tuple;
+        // A listening socket has no remote end: that is known, not unknown.
+        let one = |ports: &Ports, end: &Endpoint, known: bool| match (ports.is_empty(), known) {
+            (true, _) => Verdict::Show,
+            (false, false) => Verdict::Undecided,
+            (false, true) => Verdict::from(ports.contains(end.port)),
+        };
+        let (local_known, remote_known) = (local.is_set(), remote.is_set() || listens);
+        let either = one(&self.ports, local, local_known).max(one(&self.ports, remote, remote_known));
+        let network = self.networks.is_empty()
+            || self.networks.iter().any(|net| [local, remote].iter().any(|end| within(net, end.address)));
+        let version = self.ip_version.is_none_or(|version| (version == IpVersion::V6) == tuple.is_ipv6());
+        Verdict::from(network && version)
+            .min(either)
+            .min(one(&self.local_ports, local, local_known))
+            .min(one(&self.remote_ports, remote, remote_known))
+    }
+
+    fn has_state(&self, states: &[TcpState]) -> bool {
+        self.states.is_empty() || states.iter().any(|state| self.states.contains(state))
+    }
+
+    fn has_owner(&self, owner: Option<&Owner>) -> bool {
+        (self.pids.is_empty() || owner.is_some_and(|owner| self.pids.contains(&owner.pid)))
+            && (self.comms.is_empty()
+                || owner.is_some_and(|owner| {
+                    self.comms.iter().any(|comm| comm.as_bytes() == owner.comm.as_bytes())
+                }))
+    }
+
+    /// The part that the kernel side can check.
+    #[must_use]
+    pub fn for_kernel(&self) -> (KernelFilter, Vec<(u32, PortWord)>) {
+        let filter = KernelFilter {
+            ip_version: match self.ip_version {
+                None => 0,
+                Some(IpVersion::V4) => 4,
+                Some(IpVersion::V6) => 6,
+            },
+            netns: self.netns.map_or(0, |netns| netns.0),
+            either_port: (!self.ports.is_empty()).into(),
+            local_port: (!self.local_ports.is_empty()).into(),
+            remote_port: (!self.remote_ports.is_empty()).into(),
+        };
+        let words = (0..tcptrace_ebpf::PORT_WORDS)
+            .map(|index| {
+                let word = |ports: &Ports| ports.word(index);
+                let [either, local, remote] =
+                    [word(&self.ports), word(&self.local_ports), word(&self.remote_ports)];
+                (index, PortWord { either, local, remote })
+            })
+            .filter(|(_, word)| *word != PortWord::default())
+            .collect();
+        (filter, words)
+    }
+
+    /// The filter in words, empty for everything: `port 10050, remote port 443`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut words = Vec::new();
+        for (name, ports) in
+            [("port", &self.ports), ("local port", &self.local_ports), ("remote port", &self.remote_ports)]
+        {
+            if !ports.is_empty() {
+                words.push(format!("{name} {ports}"));
+            }
+        }
+        let mut list = |name: &str, items: Vec<String>| {
+            if !items.is_empty() {
+                words.push(format!("{name} {}", items.join(",")));
+            }
+        };
+        list("address", self.networks.iter().map(ToString::to_string).collect());
+        list("state", self.states.iter().map(ToString::to_string).collect());
+        list("pid", self.pids.iter().map(ToString::to_string).collect());
+        list("comm", self.comms.clone());
+        list("netns", self.netns.iter().map(|netns| netns.0.to_string()).collect());
+        match self.ip_version {
+            None => {}
+            Some(IpVersion::V4) => words.push("IPv4".to_owned()),
+            Some(IpVersion::V6) => words.push("IPv6".to_owned()),
+        }
+        words.join(", ")
+    }
+}
+
+fn within(net: &IpNet, address: IpAddr) -> bool {
+    net.contains(&address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tuple(local: &str, remote: &str) -> Tuple {
+        let end = |text: &str| {
+            let (address, port) = text.rsplit_once(':').unwrap();
+            Endpoint { address: address.parse().unwrap(), port: port.parse().unwrap() }
+        };
+        Tuple { local: end(local), remote: end(remote) }
+    }
+
+    #[test]
+    fn a_port_that_is_not_known_yet_leaves_it_open() {
+        let filter = Filter { ports: "10050".parse().unwrap(), ..Filter::default() };
+        let verdict = |local, remote| filter.tuple(&tuple(local, remote), false);
+        assert_eq!(verdict("127.0.0.1:0", "127.0.0.1:10050"), Verdict::Show);
+        assert_eq!(verdict("127.0.0.1:0", "127.0.0.1:80"), Verdict::Undecided);
+        assert_eq!(verdict("127.0.0.1:4000", "127.0.0.1:80"), Verdict::Hide);
+        assert_eq!(filter.tuple(&tuple("0.0.0.0:80", "0.0.0.0:0"), true), Verdict::Hide);
+        assert_eq!(filter.tuple(&tuple("0.0.0.0:10050", "0.0.0.0:0"), true), Verdict::Show);
+    }
+
+    #[test]
+    fn sides_networks_and_versions() {
+        let remote = Filter { remote_ports: "443".parse().unwrap(), ..Filter::default() };
+        assert_eq!(remote.tuple(&tuple("10.0.0.1:443", "10.0.0.2:999"), false), Verdict::Hide);
+        assert_eq!(remote.tuple(&tuple("10.0.0.1:0", "10.0.0.2:443"), false), Verdict::Show);
+        let net = Filter { networks: vec!["10.0.0.0/24".parse().unwrap()], ..Filter::default() };
+        assert_eq!(net.tuple(&tuple("192.168.0.1:5", "10.0.0.2:443"), false), Verdict::Show);
+        assert_eq!(net.tuple(&tuple("192.168.0.1:5", "10.0.1.2:443"), false), Verdict::Hide);
+        let six = Filter { ip_version: Some(IpVersion::V6), ..Filter::default() };
+        assert_eq!(six.tuple(&tuple("10.0.0.1:1", "10.0.0.2:2"), false), Verdict::Hide);
+        assert_eq!(six.tuple(&tuple("::1:1", "::1:2"), false), Verdict::Show);
+    }
+
+    #[test]
+    fn the_kernel_gets_the_ports_as_bits() {
+        let filter = Filter {
+            ports: "10050".parse().unwrap(),
+            remote_ports: "63-64".parse().unwrap(),
+            ..Filter::default()
+        };
+        let (kernel, words) = filter.for_kernel();
+        assert_eq!((kernel.either_port, kernel.local_port, kernel.remote_port), (1, 0, 1));
+        assert_eq!(
+            words,
+            [
+                (0, PortWord { either: 0, local: 0, remote: 1 << 63 }),
+                (1, PortWord { either: 0, local: 0, remote: 1 }),
+                (157, PortWord { either: 1 << 2, local: 0, remote: 0 }),
+            ]
+        );
+        assert_eq!(filter.describe(), "port 10050, remote port 63-64");
+    }
+}

@@ -1,0 +1,93 @@
+//! Where the bytes go: standard output or a file, buffered, and flushed once per batch.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, BufWriter, IsTerminal as _, Write},
+    path::Path,
+};
+
+use anstream::AutoStream;
+use anyhow::{Context as _, Result};
+use clap::ColorChoice;
+
+/// An open output.
+pub struct Output {
+    to: BufWriter<Box<dyn Write>>,
+    terminal: bool,
+    coloured: bool,
+    width: Option<usize>,
+}
+
+impl Output {
+    /// Standard output, with colours if it is a terminal that wants them.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self::stdout_with(ColorChoice::Auto)
+    }
+
+    /// Standard output, with colours as chosen. `auto` honours `NO_COLOR` and `CLICOLOR`.
+    #[must_use]
+    pub fn stdout_with(color: ColorChoice) -> Self {
+        let stdout = io::stdout();
+        let terminal = stdout.is_terminal();
+        let coloured = match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
+        };
+        let width = terminal
+            .then(|| rustix::termios::tcgetwinsize(&stdout).ok())
+            .flatten()
+            .map(|size| usize::from(size.ws_col))
+            // A terminal that does not know its width says 0.
+            .filter(|columns| *columns >= 40);
+        Self { to: BufWriter::with_capacity(1 << 16, Box::new(stdout)), terminal, coloured, width }
+    }
+
+    /// A file, made anew.
+    ///
+    /// # Errors
+    /// When it cannot be opened for writing.
+    pub fn file(path: &Path, color: ColorChoice) -> Result<Self> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
+            .with_context(|| format!("open {} for writing", path.display()))?;
+        Ok(Self {
+            to: BufWriter::with_capacity(1 << 16, Box::new(file)),
+            terminal: false,
+            coloured: color == ColorChoice::Always,
+            width: None,
+        })
+    }
+
+    /// Whether to write colours.
+    #[must_use]
+    pub const fn is_coloured(&self) -> bool {
+        self.coloured
+    }
+
+    /// Whether somebody looks at it as it comes.
+    #[must_use]
+    pub const fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Columns of the terminal, if it is one.
+    #[must_use]
+    pub const fn width(&self) -> Option<usize> {
+        self.width
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}

@@ -1,0 +1,289 @@
+//! Load and attach: `tp_btf` where the kernel allows it, else the classic tracepoint, else a reason.
+
+use std::{env, fs};
+
+use anyhow::{Context as _, Result, anyhow};
+use aya::{
+    Btf, Ebpf, EbpfLoader, Pod, VerifierLogLevel, include_bytes_aligned,
+    maps::{Array, PerCpuArray, RingBuf},
+    programs::{BtfTracePoint, ProgramError, TracePoint},
+};
+use aya_log::EbpfLogger;
+use tcptrace_ebpf::{EventFormat, KernelFilter, PortWord, SockLayout, TaskLayout};
+
+use super::{
+    accounting::Accounting,
+    format,
+    layout::{BTF, Layouts},
+    ring::Reader,
+};
+
+/// The kernel side, compiled beforehand by `cargo xtask ebpf`.
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/tcptrace.bpf.o"));
+
+/// Names a file to load instead: how a freshly built kernel side is tested.
+const OBJECT_VARIABLE: &str = "TCPTRACE_BPF_OBJECT";
+
+/// Which hook the user wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The best that works.
+    #[default]
+    Auto,
+    /// `tp_btf` or nothing.
+    Btf,
+    /// The classic tracepoint or nothing.
+    Tracepoint,
+}
+
+/// A hook that is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// `tp_btf/inet_sock_set_state`
+    Btf,
+    /// `sock:inet_sock_set_state`
+    Tracepoint,
+}
+
+impl Hook {
+    /// The word in options and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Btf => "btf",
+            Self::Tracepoint => "tracepoint",
+        }
+    }
+}
+
+/// What the kernel side is set up with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which hook.
+    pub choice: Choice,
+    /// Size of the ring buffer in bytes; rounded up to a power of two of pages.
+    pub buffer: u32,
+    /// The filters in the kernel.
+    pub filter: KernelFilter,
+    /// The ports that the filter speaks of: index and content of the words that are not empty.
+    pub ports: Vec<(u32, PortWord)>,
+    /// Whether messages of the kernel side are wanted.
+    pub messages: bool,
+}
+
+/// A hook that was tried first, and why it is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The hook.
+    pub hook: Hook,
+    /// In one line.
+    pub why: String,
+}
+
+/// The kernel side at work.
+pub struct Attached {
+    /// The hook in use.
+    pub hook: Hook,
+    /// The better hook that was refused.
+    pub refused: Option<Refusal>,
+    /// The events.
+    pub reader: Reader,
+    /// The counters.
+    pub accounting: Accounting,
+    /// The kernel side's own messages.
+    pub messages: Option<EbpfLogger<&'static dyn log::Log>>,
+    ebpf: Ebpf,
+}
+
+impl Attached {
+    /// Detaches: no event that begins after this is recorded. What is in the ring buffer stays readable.
+    pub fn detach(&mut self) {
+        for (name, program) in self.ebpf.programs_mut() {
+            let unloaded = match program {
+                aya::programs::Program::BtfTracePoint(program) => program.unload(),
+                aya::programs::Program::TracePoint(program) => program.unload(),
+                _ => continue,
+            };
+            if let Err(error) = unloaded
+                && !matches!(error, ProgramError::NotLoaded)
+            {
+                log::warn!("detach {name}: {error}");
+            }
+        }
+    }
+}
+
+/// Loads the kernel side and attaches the hook of choice.
+///
+/// # Errors
+/// When no hook of the choice can be attached: what was tried, why it failed, what to do.
+pub fn attach(settings: &Settings) -> Result<Attached> {
+    lift_memlock_limit();
+    match settings.choice {
+        Choice::Btf => attach_hook(Hook::Btf, settings),
+        Choice::Tracepoint => attach_hook(Hook::Tracepoint, settings),
+        Choice::Auto => attach_hook(Hook::Btf, settings).or_else(|first| {
+            let why = format!("{first:#}");
+            let mut attached = attach_hook(Hook::Tracepoint, settings).map_err(|second| {
+                if is_denied(&first) { first } else { anyhow!("{why}; then {second:#}") }
+            })?;
+            attached.refused = Some(Refusal { hook: Hook::Btf, why });
+            Ok(attached)
+        }),
+    }
+}
+
+fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
+    let layouts = match hook {
+        Hook::Btf => Layouts::of_running_kernel()
+            .context("attach tp_btf inet_sock_set_state: this kernel shows no BTF (CONFIG_DEBUG_INFO_BTF)")?,
+        // Nice to have: cookies and lock owners, read through the socket's address.
+        Hook::Tracepoint => Layouts::of_running_kernel().unwrap_or(Layouts::NONE),
+    };
+    let format = match hook {
+        Hook::Btf => EventFormat::NONE,
+        Hook::Tracepoint => {
+            format::of_running_kernel().context("attach tracepoint sock:inet_sock_set_state")?
+        }
+    };
+    let mut ebpf = load(settings, &layouts, &format)?;
+    let messages =
+        settings.messages.then(|| EbpfLogger::init(&mut ebpf)).transpose().unwrap_or_else(|error| {
+            log::warn!("messages of the kernel side cannot be read: {error}");
+            None
+        });
+    let reader = Reader::new(
+        RingBuf::try_from(ebpf.take_map("EVENTS").context("find map EVENTS")?)?,
+        Array::try_from(ebpf.take_map("SLEEPING").context("find map SLEEPING")?)?,
+    )?;
+    set_ports(&mut ebpf, &settings.ports)?;
+    let program = match hook {
+        Hook::Btf => attach_btf(&mut ebpf),
+        Hook::Tracepoint => attach_tracepoint(&mut ebpf),
+    }?;
+    let counters = PerCpuArray::try_from(ebpf.take_map("COUNTERS").context("find map COUNTERS")?)?;
+    let accounting = Accounting::new(counters, program);
+    Ok(Attached { hook, refused: None, reader, accounting, messages, ebpf })
+}
+
+fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat) -> Result<Ebpf> {
+    let replacement = env::var_os(OBJECT_VARIABLE)
+        .map(|path| fs::read(&path).with_context(|| format!("read {} ({OBJECT_VARIABLE})", path.display())))
+        .transpose()?;
+    let (sock, task) = (Global(layouts.sock), Global(layouts.task));
+    let (format, filter) = (Global(*format), Global(settings.filter));
+    // 1 is aya-log's number for errors; 0 lets the verifier cut the messages out altogether.
+    let level: u8 = if settings.messages { 5 } else { 0 };
+    EbpfLoader::new()
+        .verifier_log_level(VerifierLogLevel::STATS)
+        .override_global("SOCK", &sock, true)
+        .override_global("TASK", &task, true)
+        .override_global("FORMAT", &format, true)
+        .override_global("FILTER", &filter, true)
+        .override_global(aya_log::LEVEL, &level, false)
+        .map_max_entries("EVENTS", settings.buffer)
+        .load(replacement.as_deref().unwrap_or(OBJECT))
+        .map_err(|error| explain("load the kernel side", &error))
+}
+
+fn set_ports(ebpf: &mut Ebpf, ports: &[(u32, PortWord)]) -> Result<()> {
+    let map = ebpf.map_mut("PORTS").context("find map PORTS")?;
+    let mut map: Array<_, Global<PortWord>> = Array::try_from(map)?;
+    for (index, word) in ports {
+        map.set(*index, Global(*word), 0).context("set the port filter in the kernel")?;
+    }
+    Ok(())
+}
+
+fn attach_btf(ebpf: &mut Ebpf) -> Result<aya::programs::ProgramFd> {
+    const WHAT: &str = "attach tp_btf inet_sock_set_state";
+    let btf = Btf::from_sys_fs().with_context(|| format!("{WHAT}: read {BTF}"))?;
+    let program: &mut BtfTracePoint =
+        ebpf.program_mut("tcptrace_btf").context("find program tcptrace_btf")?.try_into()?;
+    program.load("inet_sock_set_state", &btf).map_err(|error| explain(WHAT, &error))?;
+    program.attach().map_err(|error| explain(WHAT, &error))?;
+    Ok(program.fd()?.try_clone()?)
+}
+
+fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<aya::programs::ProgramFd> {
+    const WHAT: &str = "attach tracepoint sock:inet_sock_set_state";
+    let program: &mut TracePoint =
+        ebpf.program_mut("tcptrace_classic").context("find program tcptrace_classic")?.try_into()?;
+    program.load().map_err(|error| explain(WHAT, &error))?;
+    program.attach("sock", "inet_sock_set_state").map_err(|error| explain(WHAT, &error))?;
+    Ok(program.fd()?.try_clone()?)
+}
+
+/// Turns the loader's error into one sentence with the next step. The verifier's words go to the debug log.
+fn explain(what: &str, error: &(dyn std::error::Error + 'static)) -> anyhow::Error {
+    if let Some(ProgramError::LoadError { verifier_log, .. }) = error.downcast_ref() {
+        log::debug!("{what}: the verifier said:\n{verifier_log}");
+    }
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if let Some(os) = current.downcast_ref::<std::io::Error>() {
+            let denied = os.kind() == std::io::ErrorKind::PermissionDenied;
+            let hint = match denied {
+                true if what.contains("tracepoint ") => {
+                    " (needs CAP_BPF, CAP_PERFMON and a readable tracefs; try sudo)"
+                }
+                true => " (needs CAP_BPF and CAP_PERFMON; try sudo)",
+                false => "",
+            };
+            let reason = io_reason(os);
+            return if denied {
+                anyhow!(Denied(format!("{what}: {reason}{hint}")))
+            } else {
+                anyhow!("{what}: {reason}")
+            };
+        }
+        cause = current.source();
+    }
+    anyhow!("{what}: {error}")
+}
+
+/// `operation not permitted`, without the number and the capital letter.
+fn io_reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// The kernel said no for want of privileges: another hook would be refused too.
+#[derive(Debug)]
+struct Denied(String);
+
+impl std::fmt::Display for Denied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Denied {}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<Denied>())
+}
+
+/// Before Linux 5.11 maps count against `RLIMIT_MEMLOCK`. Later kernels do not care, so a refusal is no error.
+fn lift_memlock_limit() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
+}
+
+/// A shared type as aya wants it: plain bytes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Global<T>(T);
+
+// SAFETY: structs of u32 and u64 without padding (zerocopy's IntoBytes proves that), every bit pattern valid.
+unsafe impl Pod for Global<SockLayout> {}
+// SAFETY: as above.
+unsafe impl Pod for Global<TaskLayout> {}
+// SAFETY: as above.
+unsafe impl Pod for Global<EventFormat> {}
+// SAFETY: as above.
+unsafe impl Pod for Global<KernelFilter> {}
+// SAFETY: as above.
+unsafe impl Pod for Global<PortWord> {}

@@ -1,0 +1,14 @@
+//! The kernel side seen from user space: load, attach, drain, account. The only room that names aya.
+
+mod accounting;
+mod attach;
+mod btf;
+mod format;
+mod layout;
+mod pacing;
+mod ring;
+
+pub use accounting::{Accounting, Counted};
+pub use attach::{Attached, Choice, Hook, Refusal, Settings, attach};
+pub use pacing::{Pacing, TICK};
+pub use ring::Reader;

@@ -1,0 +1,53 @@
+//! When to drain and when to sleep: at once when idle, on a timer when busy, and not at all when nothing happens.
+//!
+//! A wake-up costs more than ten events, so a busy reader is not woken: it drains every [`TICK`]. Once a drain finds
+//! nothing it asks to be woken and waits one tick more, because an event that was being written at that moment may
+//! have missed the request. Only after that does it sleep without limit.
+
+use std::time::Duration;
+
+/// How long a busy reader lets events gather: the most that an event can be late on the screen.
+pub const TICK: Duration = Duration::from_millis(5);
+
+/// What to do before the next drain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pacing {
+    /// Sleep one tick.
+    Tick,
+    /// Ask for a wake-up, then wait for it, at most one tick.
+    #[default]
+    Ask,
+    /// Wait for the wake-up that was asked for, however long it takes.
+    Sleep,
+}
+
+impl Pacing {
+    /// The next step after a drain that found `records`; `woken` if a wake-up led to it.
+    #[must_use]
+    pub fn after(self, records: usize, woken: bool) -> Self {
+        match (records, self) {
+            (1.., _) => Self::Tick,
+            (0, Self::Tick) => Self::Ask,
+            // The wake-up that we asked for is used up, though it brought nothing.
+            (0, _) if woken => Self::Ask,
+            (0, _) => Self::Sleep,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_reader_ends_asleep_and_a_busy_one_is_never_woken() {
+        let mut pacing = Pacing::default();
+        let mut steps = Vec::new();
+        for (records, woken) in [(0, false), (3, true), (100, false), (0, false), (0, false), (0, true)] {
+            pacing = pacing.after(records, woken);
+            steps.push(pacing);
+        }
+        use Pacing::{Ask, Sleep, Tick};
+        assert_eq!(steps, [Sleep, Tick, Tick, Ask, Sleep, Ask]);
+    }
+}

@@ -1,0 +1,138 @@
+//! Processes as a socket's owner, and their names, which anybody may choose.
+
+use std::fmt;
+
+/// A task's name: up to 15 bytes that the task itself chooses, in no particular encoding.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Comm([u8; 16]);
+
+impl Comm {
+    /// From the kernel's `TASK_COMM_LEN` bytes; what follows the first NUL is cut off.
+    #[must_use]
+    pub fn new(mut bytes: [u8; 16]) -> Self {
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(15).min(15);
+        bytes[end..].fill(0);
+        Self(bytes)
+    }
+
+    /// From any bytes, cut to what the kernel keeps.
+    #[must_use]
+    pub fn from_slice(name: &[u8]) -> Self {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(name.iter().take(15)) {
+            *to = *from;
+        }
+        Self::new(bytes)
+    }
+
+    /// The name's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
+    /// The name as text; bytes that are not UTF-8 become U+FFFD.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        String::from_utf8_lossy(self.as_bytes()).into_owned()
+    }
+}
+
+/// For terminals: everything that is not a plain visible character is escaped, so that no name can move the cursor,
+/// change a colour, or turn the direction of the text.
+impl fmt::Display for Comm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.as_bytes().utf8_chunks() {
+            for c in chunk.valid().chars() {
+                // char::escape_debug escapes controls, and the format and unassigned characters of Unicode.
+                match c {
+                    '\'' | '"' => write!(f, "{c}")?,
+                    c if is_invisible(c) => write!(f, "{}", c.escape_unicode())?,
+                    c => write!(f, "{}", c.escape_debug())?,
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bidirectional controls, zero-width characters, and spaces that look like none or like more than one column.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{a0}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
+        | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+impl fmt::Debug for Comm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// How we know that a process owns a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// Inherited from the listening socket: true until somebody else accepts.
+    Listener,
+    /// Found holding the socket's file in `/proc`, before the trace or at its start.
+    Procfs,
+    /// Seen holding the socket inside a system call.
+    Syscall,
+}
+
+impl Evidence {
+    /// The word in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Listener => "listener",
+            Self::Procfs => "procfs",
+            Self::Syscall => "syscall",
+        }
+    }
+}
+
+/// A socket's owner, with the evidence for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// The process's name.
+    pub comm: Comm,
+    /// Its real user id.
+    pub uid: u32,
+    /// How we know.
+    pub evidence: Evidence,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_cannot_reach_the_terminal() {
+        for (name, shown) in [
+            (&b"server"[..], "server"),
+            (b"\x1b[31mred\x07", "\\u{1b}[31mred\\u{7}"),
+            (b"a\nb\tc\\", "a\\nb\\tc\\\\"),
+            ("\u{202e}evil\u{200b}".as_bytes(), "\\u{202e}evil\\u{200b}"),
+            (b"\xff\xfeq", "\\xff\\xfeq"),
+            (b"it's \"q\"", "it's \"q\""),
+            ("bärüß".as_bytes(), "bärüß"),
+            (b"", ""),
+        ] {
+            assert_eq!(Comm::from_slice(name).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_name_ends_at_its_first_nul_or_after_15_bytes() {
+        assert_eq!(Comm::new(*b"ab\0junk\0\0\0\0\0\0\0\0\0").as_bytes(), b"ab");
+        assert_eq!(Comm::new([b'x'; 16]).as_bytes(), [b'x'; 15]);
+        assert_eq!(Comm::from_slice(&[b'y'; 40]).as_bytes(), [b'y'; 15]);
+    }
+}

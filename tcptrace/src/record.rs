@@ -1,0 +1,296 @@
+//! What the tracker tells: the records that filters choose from and formats write.
+
+use std::fmt;
+
+use crate::{
+    address::{Netns, Tuple},
+    process::Owner,
+    tcp::TcpState,
+    time::Moment,
+};
+
+/// Identity of a socket for its whole life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SocketId {
+    /// The kernel's socket cookie: the number that `ss -e` prints in hexadecimal as `sk:`.
+    Cookie(u64),
+    /// Our own number, where the kernel gave no cookie.
+    Serial(u64),
+}
+
+impl fmt::Display for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cookie(cookie) => write!(f, "{cookie}"),
+            Self::Serial(serial) => write!(f, "~{serial}"),
+        }
+    }
+}
+
+/// Number of a connection, the same for both of its ends on this host. Counts from 1 in each trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// The socket that a record is about, as far as it is known at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Which socket.
+    pub socket: SocketId,
+    /// Which connection; none for a socket that listens.
+    pub connection: Option<ConnectionId>,
+    /// Where it lives.
+    pub netns: Option<Netns>,
+    /// Its two ends.
+    pub tuple: Tuple,
+    /// Whose it is.
+    pub owner: Option<Owner>,
+}
+
+/// In which context a change happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// In a system call of the process that holds the socket.
+    Process,
+    /// In the network stack or a timer, on whatever task's time.
+    Softirq,
+    /// Not an event of its own: concluded from something else.
+    Inferred(Inference),
+}
+
+/// What a conclusion rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inference {
+    /// The kernel closed the full socket after the peer's FIN: a time-wait socket takes over (`tcp_time_wait`).
+    FinReceived,
+    /// The kernel closed a full socket that no process has and whose peer has sent no FIN: it goes on without one.
+    Orphaned,
+    /// The next event of the same socket begins elsewhere than the last one ended.
+    Continuity,
+}
+
+impl Inference {
+    /// The word in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FinReceived => "fin_received",
+            Self::Orphaned => "orphaned",
+            Self::Continuity => "continuity",
+        }
+    }
+}
+
+/// Why a connection, or one direction of it, came to its end. Only with evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The last reference to the socket was closed.
+    Close,
+    /// `shutdown()`: of sending alone, or of both directions.
+    Shutdown {
+        /// Receiving too.
+        both: bool,
+    },
+    /// The process exited, and the kernel closed its files.
+    Exit,
+    /// A signal ended the process, and the kernel closed its files.
+    Killed {
+        /// Number of the signal.
+        signal: u8,
+    },
+    /// The peer's FIN arrived.
+    FinReceived,
+    /// The peer's RST arrived.
+    ResetReceived,
+    /// Our process ended the connection without a FIN.
+    Abort,
+    /// A RST answered our SYN.
+    Refused,
+    /// No answer: retransmissions, keepalive probes or `TCP_USER_TIMEOUT` ran out.
+    TimedOut,
+    /// The network said that there is no way.
+    Unreachable {
+        /// Its errno.
+        errno: u16,
+    },
+    /// Another process had the socket destroyed (`ss -K`, `tcp_abort`).
+    Destroyed,
+    /// Some other error.
+    Error {
+        /// Its errno.
+        errno: u16,
+    },
+}
+
+impl Cause {
+    /// The word in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Shutdown { .. } => "shutdown",
+            Self::Exit => "exit",
+            Self::Killed { .. } => "killed",
+            Self::FinReceived => "fin_received",
+            Self::ResetReceived => "reset_received",
+            Self::Abort => "abort",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Destroyed => "destroyed",
+            Self::Error { .. } => "error",
+        }
+    }
+}
+
+/// One state change of one socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// When.
+    pub at: Moment,
+    /// Of which socket.
+    pub subject: Subject,
+    /// The state that was left.
+    pub from: TcpState,
+    /// The state that was entered.
+    pub to: TcpState,
+    /// How long `from` lasted, nanoseconds; unknown if it began before the trace.
+    pub in_from_ns: Option<u64>,
+    /// Since the connection's first event, nanoseconds.
+    pub since_first_ns: Option<u64>,
+    /// In which context; unknown where the kernel's structures are not.
+    pub context: Option<Context>,
+    /// Why.
+    pub cause: Option<Cause>,
+}
+
+/// A socket in `FIN_WAIT2` that lost its process: the kernel keeps a small stand-in, waiting for the peer's FIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// When.
+    pub at: Moment,
+    /// Which socket.
+    pub subject: Subject,
+    /// The state that it stays in.
+    pub state: TcpState,
+    /// Since the connection's first event, nanoseconds.
+    pub since_first_ns: Option<u64>,
+}
+
+/// A socket that existed before the trace began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// When it was found.
+    pub at: Moment,
+    /// Which socket.
+    pub subject: Subject,
+    /// The state it was in.
+    pub state: TcpState,
+}
+
+/// Why events are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The ring buffer was full.
+    RingFull,
+    /// The kernel skipped the program, because it would have interrupted itself.
+    Recursion,
+    /// The record could not be read.
+    Undecodable,
+}
+
+impl Loss {
+    /// The word in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::Recursion => "recursion",
+            Self::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// Events that are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// When it was noticed.
+    pub at: Moment,
+    /// How many since the last time.
+    pub count: u64,
+    /// Why.
+    pub reason: Loss,
+}
+
+/// What became of every event: `seen == shown + filtered + lost`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// State changes of TCP sockets while the trace ran.
+    pub seen: u64,
+    /// Told.
+    pub shown: u64,
+    /// Turned away by a filter, in the kernel or here.
+    pub filtered: u64,
+    /// Lost on the way.
+    pub lost: u64,
+}
+
+/// The beginning of a trace: everything is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// When.
+    pub at: Moment,
+    /// The hook in use: `btf` or `tracepoint`.
+    pub probe: &'static str,
+    /// Why not the better one.
+    pub fallback: Option<String>,
+    /// Release of the kernel.
+    pub kernel: String,
+    /// What is traced, in the words of the command line; empty for everything.
+    pub filter: String,
+}
+
+/// The end of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When.
+    pub at: Moment,
+    /// What became of the events.
+    pub totals: Totals,
+}
+
+/// Everything that is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants are documented as types")]
+pub enum Record {
+    Start(Start),
+    Existing(Existing),
+    Transition(Transition),
+    Orphan(Orphan),
+    Lost(Lost),
+    End(End),
+}
+
+impl Record {
+    /// The socket that the record is about, if it is about one.
+    #[must_use]
+    pub const fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::Existing(Existing { subject, .. })
+            | Self::Transition(Transition { subject, .. })
+            | Self::Orphan(Orphan { subject, .. }) => Some(subject),
+            Self::Start(_) | Self::Lost(_) | Self::End(_) => None,
+        }
+    }
+
+    /// Whether the record stands for an event of the kernel, and so counts in [`Totals`].
+    #[must_use]
+    pub const fn is_event(&self) -> bool {
+        match self {
+            Self::Transition(transition) => {
+                !matches!(transition.context, Some(Context::Inferred(Inference::Continuity)))
+            }
+            Self::Orphan(_) => true,
+            Self::Start(_) | Self::Existing(_) | Self::Lost(_) | Self::End(_) => false,
+        }
+    }
+}

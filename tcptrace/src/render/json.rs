@@ -1,0 +1,254 @@
+//! JSON lines for pipelines: the outside contract, described by `schema/records.schema.json`.
+//!
+//! One object per line. 64-bit ids are strings, because many readers keep only 53 bits; durations are integers with
+//! the unit in the name; what is not known is not there.
+
+use std::{
+    io::{self, Write},
+    net::IpAddr,
+};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Render, signal_name};
+use crate::{
+    address::Endpoint,
+    process::{Evidence, Owner},
+    record::{
+        Cause, Context, End, Existing, Inference, Lost, Orphan, Record, Start, Subject, Totals, Transition,
+    },
+    time::Moment,
+};
+
+/// Version of the contract: the `v` of every object.
+const VERSION: u8 = 1;
+
+/// JSON lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Json;
+
+#[derive(Serialize)]
+struct Object<T: Serialize> {
+    v: u8,
+    r#type: &'static str,
+    time: String,
+    mono_ns: u64,
+    #[serde(flatten)]
+    body: T,
+}
+
+#[derive(Serialize)]
+struct StartBody<'a> {
+    version: &'static str,
+    kernel: &'a str,
+    probe: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe_fallback: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    filter: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct SubjectBody {
+    socket: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<String>,
+    family: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    netns: Option<String>,
+    local: EndpointBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<EndpointBody>,
+}
+
+#[derive(Serialize)]
+struct EndpointBody {
+    address: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ProcessBody {
+    pid: u32,
+    comm: String,
+    uid: u32,
+    evidence: &'static str,
+}
+
+#[derive(Serialize)]
+struct TransitionBody {
+    #[serde(flatten)]
+    subject: SubjectBody,
+    from: &'static str,
+    to: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_from_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_first_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<ProcessBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errno: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct StateBody {
+    #[serde(flatten)]
+    subject: SubjectBody,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_first_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<ProcessBody>,
+}
+
+#[derive(Serialize)]
+struct LostBody {
+    count: u64,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct TotalsBody {
+    seen: u64,
+    shown: u64,
+    filtered: u64,
+    lost: u64,
+}
+
+impl Render for Json {
+    fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+        match record {
+            Record::Start(Start { at, probe, fallback, kernel, filter }) => {
+                let body = StartBody {
+                    version: env!("CARGO_PKG_VERSION"),
+                    kernel,
+                    probe,
+                    probe_fallback: fallback.as_deref(),
+                    filter,
+                };
+                line(out, "start", *at, body)
+            }
+            Record::Existing(Existing { at, subject, state }) => {
+                let body = StateBody {
+                    subject: SubjectBody::from(subject),
+                    state: state.name(),
+                    since_first_ns: None,
+                    context: None,
+                    evidence: None,
+                    process: subject.owner.as_ref().map(ProcessBody::from),
+                };
+                line(out, "socket", *at, body)
+            }
+            Record::Orphan(Orphan { at, subject, state, since_first_ns }) => {
+                let body = StateBody {
+                    subject: SubjectBody::from(subject),
+                    state: state.name(),
+                    since_first_ns: *since_first_ns,
+                    context: Some("inferred"),
+                    evidence: Some(Inference::Orphaned.name()),
+                    process: subject.owner.as_ref().map(ProcessBody::from),
+                };
+                line(out, "orphan", *at, body)
+            }
+            Record::Transition(step) => line(out, "transition", step.at, TransitionBody::from(step)),
+            Record::Lost(Lost { at, count, reason }) => {
+                line(out, "lost", *at, LostBody { count: *count, reason: reason.name() })
+            }
+            Record::End(End { at, totals: Totals { seen, shown, filtered, lost } }) => {
+                let body = TotalsBody { seen: *seen, shown: *shown, filtered: *filtered, lost: *lost };
+                line(out, "end", *at, body)
+            }
+        }
+    }
+}
+
+pub(super) fn line(
+    out: &mut dyn Write,
+    r#type: &'static str,
+    at: Moment,
+    body: impl Serialize,
+) -> io::Result<()> {
+    let object = Object { v: VERSION, r#type, time: rfc3339(at.wall_ns), mono_ns: at.mono_ns, body };
+    serde_json::to_writer(&mut *out, &object)?;
+    out.write_all(b"\n")
+}
+
+/// RFC 3339, UTC, always nine digits, so that it sorts as text.
+#[must_use]
+pub fn rfc3339(wall_ns: i64) -> String {
+    Timestamp::from_nanosecond(wall_ns.into()).map_or_else(|_| String::new(), |time| format!("{time:.9}"))
+}
+
+impl From<&Subject> for SubjectBody {
+    fn from(subject: &Subject) -> Self {
+        let Subject { socket, connection, netns, tuple, owner: _ } = subject;
+        let remote = tuple.remote;
+        Self {
+            socket: socket.to_string(),
+            connection: connection.map(|id| id.0.to_string()),
+            family: if tuple.is_ipv6() { "ipv6" } else { "ipv4" },
+            netns: netns.map(|netns| netns.0.to_string()),
+            local: EndpointBody::from(tuple.local),
+            // A socket that listens has no other end.
+            remote: (remote.is_set() || !remote.address.is_unspecified()).then(|| EndpointBody::from(remote)),
+        }
+    }
+}
+
+impl From<Endpoint> for EndpointBody {
+    fn from(end: Endpoint) -> Self {
+        Self { address: end.address, port: end.is_set().then_some(end.port) }
+    }
+}
+
+impl From<&Owner> for ProcessBody {
+    fn from(owner: &Owner) -> Self {
+        let Owner { pid, comm, uid, evidence } = owner;
+        Self { pid: *pid, comm: comm.to_text(), uid: *uid, evidence: Evidence::name(*evidence) }
+    }
+}
+
+impl From<&Transition> for TransitionBody {
+    fn from(step: &Transition) -> Self {
+        let (context, evidence) = match step.context {
+            None => (None, None),
+            Some(Context::Process) => (Some("process"), None),
+            Some(Context::Softirq) => (Some("softirq"), None),
+            Some(Context::Inferred(from)) => (Some("inferred"), Some(from.name())),
+        };
+        Self {
+            subject: SubjectBody::from(&step.subject),
+            from: step.from.name(),
+            to: step.to.name(),
+            in_from_ns: step.in_from_ns,
+            since_first_ns: step.since_first_ns,
+            context,
+            evidence,
+            process: step.subject.owner.as_ref().map(ProcessBody::from),
+            cause: step.cause.as_ref().map(|cause| cause.name()),
+            signal: match step.cause {
+                Some(Cause::Killed { signal }) => Some(signal_name(signal)),
+                _ => None,
+            },
+            errno: match step.cause {
+                Some(Cause::Unreachable { errno } | Cause::Error { errno }) => Some(errno),
+                _ => None,
+            },
+        }
+    }
+}

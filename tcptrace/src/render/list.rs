@@ -1,0 +1,163 @@
+//! The sockets right now: what `netstat -anp` shows, and what each state means.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use serde::Serialize;
+
+use super::{
+    Line, Palette, Phase,
+    json::{ProcessBody, SubjectBody, line},
+    owner, short,
+};
+use crate::{
+    found::{Found, Timer, TimerKind},
+    process::Owner,
+    record::{SocketId, Subject},
+    tcp::meaning,
+    time::Moment,
+};
+
+/// The table for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// Colours.
+    pub palette: Palette,
+    /// Columns of the terminal; `None` never breaks a line.
+    pub width: Option<usize>,
+}
+
+/// Widths that fit the rows at hand.
+#[derive(Clone, Copy)]
+struct Widths {
+    local: usize,
+    remote: usize,
+    owner: usize,
+}
+
+impl Table {
+    /// Writes all rows below one heading.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    pub fn write(&self, out: &mut dyn Write, sockets: &[(Found, Option<Owner>)]) -> io::Result<()> {
+        let widest = |least: usize, cell: &dyn Fn(&(Found, Option<Owner>)) -> usize| {
+            sockets.iter().map(cell).chain([least]).max().unwrap_or(least)
+        };
+        let widths = Widths {
+            local: widest(5, &|row| row.0.tuple.local.to_string().len()),
+            remote: widest(6, &|row| row.0.tuple.remote.to_string().len()),
+            owner: widest(7, &|row| holder(&row.0, row.1.as_ref()).len()),
+        };
+        let faint = self.palette.faint();
+        Line::new(self.width)
+            .cell(5, faint, "PROTO")
+            .cell(widths.local, faint, "LOCAL")
+            .cell(widths.remote, faint, "REMOTE")
+            .cell(11, faint, "STATE")
+            .cell(widths.owner, faint, "PROCESS")
+            .right(6, faint, "RECV-Q")
+            .right(6, faint, "SEND-Q")
+            .cell(14, faint, "TIMER")
+            .cell(0, faint, "MEANING")
+            .write(out)?;
+        sockets.iter().try_for_each(|(found, owner)| self.row(out, widths, found, owner.as_ref()))
+    }
+
+    fn row(
+        &self,
+        out: &mut dyn Write,
+        widths: Widths,
+        found: &Found,
+        owner: Option<&Owner>,
+    ) -> io::Result<()> {
+        let plain = Style::new();
+        Line::new(self.width)
+            .cell(5, plain, if found.tuple.is_ipv6() { "tcp6" } else { "tcp" })
+            .cell(widths.local, plain, &found.tuple.local.to_string())
+            .cell(widths.remote, plain, &found.tuple.remote.to_string())
+            .cell(11, self.palette.phase(Phase::of(found.state)), found.state.name())
+            .cell(widths.owner, plain, &holder(found, owner))
+            .right(6, plain, &found.recv_q.to_string())
+            .right(6, plain, &found.send_q.to_string())
+            .cell(14, plain, &timer(found.timer.as_ref()))
+            .cell(0, plain, meaning(found.state).short)
+            .write(out)
+    }
+}
+
+/// `2502/server`, `2502/server+3` if three more processes have it open, `-` for nobody.
+fn holder(found: &Found, who: Option<&Owner>) -> String {
+    let others = found.owner.as_ref().map_or(0, |holder| holder.others);
+    match others {
+        0 => owner(who),
+        others => format!("{}+{others}", owner(who)),
+    }
+}
+
+/// `timewait 58.2 s`, `retrans 1.20 s ×3`.
+fn timer(timer: Option<&Timer>) -> String {
+    let Some(Timer { kind, expires, retransmits }) = timer else { return "-".to_owned() };
+    let left = short(u64::try_from(expires.as_nanos()).unwrap_or(u64::MAX));
+    let again = if *retransmits == 0 { String::new() } else { format!(" ×{retransmits}") };
+    format!("{} {left}{again}", timer_name(*kind))
+}
+
+const fn timer_name(kind: TimerKind) -> &'static str {
+    match kind {
+        TimerKind::Retransmit => "retransmit",
+        TimerKind::Keepalive => "keepalive",
+        TimerKind::TimeWait => "timewait",
+        TimerKind::Probe => "probe",
+    }
+}
+
+#[derive(Serialize)]
+struct ListedBody {
+    #[serde(flatten)]
+    subject: SubjectBody,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<ProcessBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_holders: Option<u32>,
+    recv_queue: u32,
+    send_queue: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timer: Option<TimerBody>,
+}
+
+#[derive(Serialize)]
+struct TimerBody {
+    kind: &'static str,
+    expires_ms: u64,
+    retransmits: u8,
+}
+
+/// Writes one socket as a JSON line of type `socket`.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found, owner: Option<&Owner>) -> io::Result<()> {
+    let subject = Subject {
+        socket: SocketId::Cookie(found.cookie),
+        connection: None,
+        netns: Some(found.netns),
+        tuple: found.tuple,
+        owner: None,
+    };
+    let body = ListedBody {
+        subject: SubjectBody::from(&subject),
+        state: found.state.name(),
+        process: owner.map(ProcessBody::from),
+        other_holders: found.owner.as_ref().map(|holder| holder.others).filter(|others| *others > 0),
+        recv_queue: found.recv_q,
+        send_queue: found.send_q,
+        timer: found.timer.map(|timer| TimerBody {
+            kind: timer_name(timer.kind),
+            expires_ms: u64::try_from(timer.expires.as_millis()).unwrap_or(u64::MAX),
+            retransmits: timer.retransmits,
+        }),
+    };
+    line(out, "socket", at, body)
+}

@@ -1,0 +1,30 @@
+//! The formats: one trait, one file each. They write bytes and know nothing of terminals, files or clocks.
+
+mod duration;
+mod json;
+mod layout;
+mod list;
+mod palette;
+mod text;
+mod words;
+
+use std::io::{self, Write};
+
+pub use duration::short;
+pub use json::{Json, rfc3339};
+pub use layout::Line;
+pub use list::{Table, write_listed};
+pub use palette::{Palette, Phase};
+pub use text::{Text, arrow, owner, totals_words};
+pub use words::{cause_words, exit_words, signal_name, transition_words};
+
+use crate::record::Record;
+
+/// A format for records.
+pub trait Render {
+    /// Writes one record, whole lines only.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()>;
+}

@@ -1,0 +1,160 @@
+//! The timeline for people: one line per change.
+
+use std::io::{self, Write};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{Line, Palette, Phase, Render, short, transition_words};
+use crate::{
+    process::Owner,
+    record::{Loss, Record, Start, Subject, Totals},
+    tcp::TcpState,
+    time::Moment,
+};
+
+/// The timeline.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// In which the times are shown.
+    pub zone: TimeZone,
+    /// Colours.
+    pub palette: Palette,
+    /// Columns of the terminal; `None` never breaks a line.
+    pub width: Option<usize>,
+}
+
+/// Widths of the columns. Addresses grow with what is in them; two IPv4 ends on loopback fit exactly.
+mod columns {
+    pub(super) const TIME: usize = 15;
+    pub(super) const CONNECTION: usize = 3;
+    pub(super) const SINCE: usize = 8;
+    pub(super) const ADDRESS: usize = 15;
+    pub(super) const STATES: usize = 25;
+    pub(super) const LASTED: usize = 7;
+    pub(super) const OWNER: usize = 14;
+}
+
+impl Text {
+    /// Time of day with microseconds.
+    #[must_use]
+    pub fn time(&self, at: Moment) -> String {
+        Timestamp::from_nanosecond(at.wall_ns.into()).map_or_else(
+            |_| "-".to_owned(),
+            |time| time.to_zoned(self.zone.clone()).strftime("%H:%M:%S.%6f").to_string(),
+        )
+    }
+
+    fn head(&self) -> Line {
+        let faint = self.palette.faint();
+        Line::new(self.width)
+            .cell(columns::TIME, faint, "TIME")
+            .cell(columns::CONNECTION, faint, "#")
+            .right(columns::SINCE, faint, "SINCE")
+            .cell(columns::ADDRESS, faint, "LOCAL")
+            .cell(columns::ADDRESS, faint, "REMOTE")
+            .cell(columns::STATES, faint, "FROM → TO")
+            .right(columns::LASTED, faint, "LASTED")
+            .cell(columns::OWNER, faint, "PROCESS")
+            .cell(0, faint, "WHAT HAPPENED")
+    }
+
+    fn line(&self, told: &Told<'_>) -> Line {
+        let plain = anstyle::Style::new();
+        let faint = self.palette.faint();
+        let connection = told.subject.connection.map_or_else(String::new, |id| format!("#{}", id.0));
+        let since = told.since_first_ns.map_or_else(String::new, |ns| match ns {
+            0 => "0".to_owned(),
+            ns => format!("+{}", short(ns)),
+        });
+        Line::new(self.width)
+            .cell(columns::TIME, faint, &self.time(told.at))
+            .cell(columns::CONNECTION, plain, &connection)
+            .right(columns::SINCE, faint, &since)
+            .cell(columns::ADDRESS, plain, &told.subject.tuple.local.to_string())
+            .cell(columns::ADDRESS, plain, &told.subject.tuple.remote.to_string())
+            .cell(columns::STATES, self.palette.phase(told.phase), &told.states)
+            .right(columns::LASTED, faint, &told.lasted_ns.map_or_else(|| "-".to_owned(), short))
+            .cell(columns::OWNER, plain, &owner(told.subject.owner.as_ref()))
+            .cell(0, plain, &told.words)
+    }
+}
+
+/// What one line shows.
+struct Told<'a> {
+    at: Moment,
+    subject: &'a Subject,
+    since_first_ns: Option<u64>,
+    states: String,
+    phase: Phase,
+    lasted_ns: Option<u64>,
+    words: String,
+}
+
+impl Render for Text {
+    fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+        let line = match record {
+            Record::Start(Start { .. }) => self.head(),
+            Record::Existing(found) => self.line(&Told {
+                at: found.at,
+                subject: &found.subject,
+                since_first_ns: None,
+                states: format!("{:>11}", found.state.name()),
+                phase: Phase::of(found.state),
+                lasted_ns: None,
+                words: "was there before".to_owned(),
+            }),
+            Record::Transition(step) => self.line(&Told {
+                at: step.at,
+                subject: &step.subject,
+                since_first_ns: step.since_first_ns,
+                states: arrow(step.from, step.to),
+                phase: Phase::after(step.to, step.cause),
+                lasted_ns: step.in_from_ns,
+                words: transition_words(step),
+            }),
+            Record::Orphan(orphan) => self.line(&Told {
+                at: orphan.at,
+                subject: &orphan.subject,
+                since_first_ns: orphan.since_first_ns,
+                states: format!("{:>11} stays", orphan.state.name()),
+                phase: Phase::of(orphan.state),
+                lasted_ns: None,
+                words: "no process has it any more; the kernel waits for the peer's FIN".to_owned(),
+            }),
+            Record::Lost(lost) => Line::new(self.width)
+                .cell(columns::TIME, self.palette.faint(), &self.time(lost.at))
+                .cell(0, self.palette.phase(Phase::Broken), &lost_words(lost.count, lost.reason)),
+            // The report says it at the end.
+            Record::End(_) => return Ok(()),
+        };
+        line.write(out)
+    }
+}
+
+/// `ESTABLISHED → FIN_WAIT1`, the arrows below each other.
+#[must_use]
+pub fn arrow(from: TcpState, to: TcpState) -> String {
+    format!("{:>11} → {}", from.name(), to.name())
+}
+
+/// `2502/server`, `-` for nobody.
+#[must_use]
+pub fn owner(owner: Option<&Owner>) -> String {
+    owner.map_or_else(|| "-".to_owned(), |owner| format!("{}/{}", owner.pid, owner.comm))
+}
+
+fn lost_words(count: u64, reason: Loss) -> String {
+    let why = match reason {
+        Loss::RingFull => "the ring buffer was full (try a larger --buffer, or a filter)",
+        Loss::Recursion => "the kernel skipped the program because it would have interrupted itself",
+        Loss::Undecodable => "the records could not be read",
+    };
+    format!("LOST {count} {}: {why}", if count == 1 { "event" } else { "events" })
+}
+
+/// `12 seen = 12 shown + 0 filtered + 0 lost`.
+#[must_use]
+pub fn totals_words(totals: &Totals) -> String {
+    let Totals { seen, shown, filtered, lost } = totals;
+    format!("{seen} events seen = {shown} shown + {filtered} filtered + {lost} lost")
+}

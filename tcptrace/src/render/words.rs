@@ -1,0 +1,103 @@
+//! A few plain words for what happened.
+
+use crate::{
+    record::{Cause, Context, Inference, Transition},
+    tcp::TcpState,
+};
+
+/// What a step means, with its cause where there is evidence for one.
+#[must_use]
+pub fn transition_words(step: &Transition) -> String {
+    use TcpState::{
+        Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
+        TimeWait,
+    };
+    if step.context == Some(Context::Inferred(Inference::Continuity)) {
+        return "(missed: the next event began elsewhere)".to_owned();
+    }
+    let cause = step.cause;
+    let words = match (step.from, step.to) {
+        (Close, Listen) => "listening",
+        (Close, SynSent) => "SYN sent",
+        (Listen, SynRecv) => "SYN received, child of the listener",
+        (SynSent, SynRecv) => "SYN received: both connect at once",
+        (SynSent, Established) => "SYN+ACK received, ACK sent",
+        (SynRecv, Established) => "ACK received, handshake complete",
+        (_, FinWait1) => return because(cause, "FIN sent"),
+        (_, LastAck) => return because(cause, "FIN sent too"),
+        (_, CloseWait) => "FIN received, peer closed first",
+        (FinWait1, FinWait2) => "FIN acknowledged, waits for the peer's FIN",
+        (FinWait1, Closing) => "FIN received: both closed at once",
+        (Closing, TimeWait) => "FIN acknowledged, waits 60 s",
+        (_, TimeWait) => "FIN received too, waits 60 s",
+        (TimeWait, Close) => "the wait is over",
+        (Listen, Close) => return because(cause, "stopped listening"),
+        (LastAck, Close) if cause.is_none() => "FIN acknowledged, closed in order",
+        (_, Close) => return ending(step.from, cause),
+        _ => return cause.map_or_else(String::new, |cause| cause_words(&cause)),
+    };
+    words.to_owned()
+}
+
+/// How a connection without a last FIN ended.
+fn ending(from: TcpState, cause: Option<Cause>) -> String {
+    match cause {
+        Some(Cause::Abort) => "aborted, RST sent".to_owned(),
+        Some(Cause::Exit | Cause::Killed { .. }) if from != TcpState::SynSent => because(cause, "RST sent"),
+        Some(Cause::Close | Cause::Shutdown { .. } | Cause::Exit | Cause::Killed { .. }) => {
+            because(cause, "gave up")
+        }
+        Some(cause) => cause_words(&cause),
+        None => "closed".to_owned(),
+    }
+}
+
+fn because(cause: Option<Cause>, what: &str) -> String {
+    cause.map_or_else(|| what.to_owned(), |cause| format!("{}, {what}", cause_words(&cause)))
+}
+
+/// The cause alone.
+#[must_use]
+pub fn cause_words(cause: &Cause) -> String {
+    match cause {
+        Cause::Close => "close()".to_owned(),
+        Cause::Shutdown { both: false } => "shutdown(WR)".to_owned(),
+        Cause::Shutdown { both: true } => "shutdown(RDWR)".to_owned(),
+        Cause::Exit => "process exited".to_owned(),
+        Cause::Killed { signal } => exit_words(*signal),
+        Cause::FinReceived => "FIN received".to_owned(),
+        Cause::ResetReceived => "RST received".to_owned(),
+        Cause::Abort => "aborted".to_owned(),
+        Cause::Refused => "refused: RST received".to_owned(),
+        Cause::TimedOut => "timed out, no answer".to_owned(),
+        Cause::Unreachable { errno } => format!("unreachable ({})", error_name(*errno)),
+        Cause::Destroyed => "destroyed from outside (ss -K)".to_owned(),
+        Cause::Error { errno } => format!("error ({})", error_name(*errno)),
+    }
+}
+
+/// What ended the process.
+#[must_use]
+pub fn exit_words(signal: u8) -> String {
+    format!("killed by {}", signal_name(signal))
+}
+
+/// `SIGINT`; `signal 40` for those without a name. The numbers of x86 and ARM (`asm-generic/signal.h`).
+#[must_use]
+pub fn signal_name(signal: u8) -> String {
+    const NAMES: [&str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+        "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+        "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+    ];
+    usize::from(signal)
+        .checked_sub(1)
+        .and_then(|index| NAMES.get(index))
+        .map_or_else(|| format!("signal {signal}"), |name| format!("SIG{name}"))
+}
+
+/// The words of the C library for an errno.
+fn error_name(errno: u16) -> String {
+    let text = std::io::Error::from_raw_os_error(errno.into()).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

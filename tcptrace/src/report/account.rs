@@ -1,0 +1,190 @@
+//! One connection as it was told: its ends, and its steps in order.
+
+use crate::{
+    address::Tuple,
+    process::Owner,
+    record::{Cause, ConnectionId, Context, Record, SocketId, Subject, Transition},
+    tcp::TcpState,
+    time::Moment,
+};
+
+/// One end of a connection on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// Its socket.
+    pub socket: SocketId,
+    /// Its addresses.
+    pub tuple: Tuple,
+    /// Its last known owner.
+    pub owner: Option<Owner>,
+    /// The last state that was told.
+    pub state: TcpState,
+    /// When it entered that state, if that was seen.
+    pub since: Option<Moment>,
+    /// Whether the kernel keeps it without a process.
+    pub orphan: bool,
+    /// Whether it existed before the trace.
+    pub existing: bool,
+}
+
+/// One step of one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When.
+    pub at: Moment,
+    /// Index of the side.
+    pub side: usize,
+    /// What.
+    pub what: What,
+}
+
+/// What a step was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It was there.
+    Existing(TcpState),
+    /// It changed.
+    Changed(TcpState, TcpState, Option<Context>, Option<Cause>),
+    /// It lost its process and stays.
+    Orphaned(TcpState),
+}
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number.
+    pub id: ConnectionId,
+    /// Its ends on this host: one or two.
+    pub sides: Vec<Side>,
+    /// Its steps, in the order of time.
+    pub steps: Vec<Step>,
+}
+
+impl Account {
+    pub(super) fn new(id: ConnectionId) -> Self {
+        Self { id, sides: Vec::new(), steps: Vec::new() }
+    }
+
+    /// Takes in a record about this connection.
+    pub(super) fn add(&mut self, subject: &Subject, record: &Record) {
+        let side = self.side(subject);
+        let (at, what) = match record {
+            Record::Existing(found) => {
+                self.sides[side].existing = true;
+                self.sides[side].state = found.state;
+                (found.at, What::Existing(found.state))
+            }
+            Record::Transition(step) => {
+                self.sides[side].state = step.to;
+                self.sides[side].since = Some(step.at);
+                (step.at, What::Changed(step.from, step.to, step.context, step.cause))
+            }
+            Record::Orphan(orphan) => {
+                self.sides[side].orphan = true;
+                (orphan.at, What::Orphaned(orphan.state))
+            }
+            Record::Start(_) | Record::Lost(_) | Record::End(_) => return,
+        };
+        self.steps.push(Step { at, side, what });
+    }
+
+    /// Takes in all of another account that turned out to be of the same connection.
+    pub(super) fn absorb(&mut self, other: Self) {
+        let offset = self.sides.len();
+        self.sides.extend(other.sides);
+        self.steps.extend(other.steps.into_iter().map(|step| Step { side: step.side + offset, ..step }));
+        self.steps.sort_by_key(|step| step.at.mono_ns);
+    }
+
+    fn side(&mut self, subject: &Subject) -> usize {
+        let known = self.sides.iter().position(|side| side.socket == subject.socket);
+        let index = known.unwrap_or_else(|| {
+            self.sides.push(Side {
+                socket: subject.socket,
+                tuple: subject.tuple,
+                owner: None,
+                state: TcpState::Close,
+                since: None,
+                orphan: false,
+                existing: false,
+            });
+            self.sides.len() - 1
+        });
+        let side = &mut self.sides[index];
+        side.tuple = subject.tuple;
+        side.owner = subject.owner.or(side.owner);
+        index
+    }
+
+    /// Whether nothing more will be told: every side is closed, or is a stand-in without events.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.sides
+            .iter()
+            .all(|side| matches!(side.state, TcpState::Close | TcpState::TimeWait) || side.orphan)
+    }
+
+    /// When the last step was.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.steps.last().map_or(0, |step| step.at.mono_ns)
+    }
+
+    /// The side that opened the connection; `None` if the beginning was not seen, or both did.
+    #[must_use]
+    pub fn opener(&self) -> Option<usize> {
+        let mut openers = self.steps.iter().filter_map(|step| match step.what {
+            What::Changed(TcpState::Close, TcpState::SynSent, ..) => Some(step.side),
+            _ => None,
+        });
+        let first = openers.next()?;
+        openers.next().is_none().then_some(first)
+    }
+
+    /// Who ended it first, and how, as far as one side can tell.
+    #[must_use]
+    pub fn first_close(&self) -> Option<FirstClose> {
+        use TcpState::{Close, CloseWait, FinWait1, SynSent};
+        self.steps.iter().find_map(|step| {
+            let What::Changed(from, to, _, cause) = step.what else { return None };
+            match (from, to, cause) {
+                (_, FinWait1, cause) => Some(FirstClose::Side(step.side, cause)),
+                (_, CloseWait, _) => Some(FirstClose::Peer(step.side, Some(Cause::FinReceived))),
+                (SynSent, Close, cause) => Some(FirstClose::Never(step.side, cause)),
+                (_, Close, Some(Cause::ResetReceived)) => Some(FirstClose::Peer(step.side, cause)),
+                (_, Close, cause) => Some(FirstClose::Side(step.side, cause)),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// Who ended a connection first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstClose {
+    /// This side.
+    Side(usize, Option<Cause>),
+    /// The peer of this side, which is not on this host, or was not seen to act.
+    Peer(usize, Option<Cause>),
+    /// It never opened.
+    Never(usize, Option<Cause>),
+}
+
+/// The part of a transition that its words need.
+impl Step {
+    /// The step as a transition, for the words that describe it.
+    #[must_use]
+    pub fn transition(&self, subject: Subject) -> Option<Transition> {
+        let What::Changed(from, to, context, cause) = self.what else { return None };
+        Some(Transition {
+            at: self.at,
+            subject,
+            from,
+            to,
+            in_from_ns: None,
+            since_first_ns: None,
+            context,
+            cause,
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Keeps the connections that the report will tell of, and no more than that.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Account;
+use crate::record::{ConnectionId, Record, SocketId};
+
+/// How many connections the report tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// No report.
+    None,
+    /// The most recent ones.
+    Latest(usize),
+    /// All of them: memory grows with every connection.
+    All,
+}
+
+/// The connections that were told, open ones and the latest that are over.
+#[derive(Debug)]
+pub struct Ledger {
+    keep: Keep,
+    accounts: HashMap<ConnectionId, Account>,
+    by_socket: HashMap<SocketId, ConnectionId>,
+    over: VecDeque<ConnectionId>,
+    told: u64,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new(keep: Keep) -> Self {
+        Self { keep, accounts: HashMap::new(), by_socket: HashMap::new(), over: VecDeque::new(), told: 0 }
+    }
+
+    /// Takes in a record that was told.
+    pub fn add(&mut self, record: &Record) {
+        if self.keep == Keep::None {
+            return;
+        }
+        let Some((subject, id)) = record.subject().and_then(|subject| Some((subject, subject.connection?)))
+        else {
+            return;
+        };
+        // A socket that was told under another number belongs to this connection after all.
+        let before = self.by_socket.insert(subject.socket, id);
+        let moved = before.filter(|before| *before != id).and_then(|before| self.accounts.remove(&before));
+        self.told += u64::from(!self.accounts.contains_key(&id));
+        let account = self.accounts.entry(id).or_insert_with(|| Account::new(id));
+        if let Some(other) = moved {
+            account.absorb(other);
+        }
+        account.add(subject, record);
+        if account.is_over() {
+            for side in &account.sides {
+                self.by_socket.remove(&side.socket);
+            }
+            if self.over.back() != Some(&id) {
+                self.over.push_back(id);
+            }
+            self.trim();
+        }
+    }
+
+    /// The connections to tell of, in the order of their numbers.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<&Account> {
+        let mut accounts: Vec<_> = self.accounts.values().collect();
+        if let Keep::Latest(most) = self.keep {
+            accounts.sort_by_key(|account| std::cmp::Reverse(account.last()));
+            accounts.truncate(most);
+        }
+        accounts.sort_by_key(|account| account.id);
+        accounts
+    }
+
+    /// How many connections were told, kept or not.
+    #[must_use]
+    pub const fn told(&self) -> u64 {
+        self.told
+    }
+
+    fn trim(&mut self) {
+        let Keep::Latest(most) = self.keep else { return };
+        while self.over.len() > most {
+            let Some(id) = self.over.pop_front() else { return };
+            // It may have come to life again: the other end of a connection can be told late.
+            if self.accounts.get(&id).is_some_and(Account::is_over) && !self.over.contains(&id) {
+                self.accounts.remove(&id);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The closing report: the exact sequence of every connection that was told, both ends on one time axis.
+
+mod account;
+mod ledger;
+mod page;
+
+pub use account::{Account, FirstClose, Side, Step, What};
+pub use ledger::{Keep, Ledger};
+pub use page::{Listed, Now, Page};

@@ -1,0 +1,208 @@
+//! The report as text: who opened, who closed first, every step of both ends, and what is left of it now.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+    time::Duration,
+};
+
+use anstyle::Style;
+
+use super::{Account, FirstClose, Side, Step, What};
+use crate::{
+    record::{SocketId, Subject},
+    render::{Line, Phase, Text, arrow, cause_words, owner, short, transition_words},
+    tcp::TcpState,
+    time::Moment,
+};
+
+/// A socket as the kernel lists it at the end: what no event tells, like the end of `TIME_WAIT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its state.
+    pub state: TcpState,
+    /// When its timer expires, for those that end by themselves.
+    pub expires: Option<Duration>,
+}
+
+/// The moment of the report.
+#[derive(Clone, Debug)]
+pub struct Now {
+    /// When.
+    pub at: Moment,
+    /// The sockets that the kernel lists, by cookie; `None` if it could not be asked.
+    pub listed: Option<HashMap<u64, Listed>>,
+}
+
+/// Columns of the steps.
+const STATES: usize = 25;
+
+/// Writes accounts with the look of the timeline.
+#[derive(Clone, Debug)]
+pub struct Page<'a> {
+    /// Time zone, colours, width.
+    pub look: &'a Text,
+    /// The end of the trace.
+    pub now: Now,
+}
+
+impl Page<'_> {
+    /// Writes one connection.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    pub fn write(&self, out: &mut dyn Write, account: &Account) -> io::Result<()> {
+        let heading = self.look.palette.heading();
+        let faint = self.look.palette.faint();
+        let Some(first) = account.sides.first() else { return Ok(()) };
+        writeln!(
+            out,
+            "{heading}Connection #{}{heading:#}  {} ⇄ {}",
+            account.id.0, first.tuple.local, first.tuple.remote
+        )?;
+        self.fact(out, "opened by", &opened(account))?;
+        self.fact(out, "closed first by", &closed(account))?;
+
+        let mut head = Line::new(self.look.width).cell(17, faint, "  TIME").right(8, faint, "SINCE");
+        for side in &account.sides {
+            head = head.cell(STATES, faint, &format!("{} {}", side.tuple.local, owner(side.owner.as_ref())));
+        }
+        head.cell(0, faint, "WHAT HAPPENED").write(out)?;
+        let start = account.steps.first().map(|step| step.at);
+        for step in &account.steps {
+            self.step(out, account, step, start)?;
+        }
+        for (i, side) in account.sides.iter().enumerate() {
+            let label = if i == 0 { "now" } else { "" };
+            self.fact(out, label, &format!("{}  {}", side.tuple.local, self.state_now(side)))?;
+        }
+        Ok(())
+    }
+
+    fn fact(&self, out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
+        Line::new(self.look.width)
+            .cell(17, self.look.palette.faint(), &format!("  {label}"))
+            .cell(0, Style::new(), text)
+            .write(out)
+    }
+
+    fn step(
+        &self,
+        out: &mut dyn Write,
+        account: &Account,
+        step: &Step,
+        start: Option<Moment>,
+    ) -> io::Result<()> {
+        let Some(side) = account.sides.get(step.side) else { return Ok(()) };
+        let faint = self.look.palette.faint();
+        let since = match start.map_or(0, |start| step.at.since(start)) {
+            0 => "0".to_owned(),
+            ns => format!("+{}", short(ns)),
+        };
+        let (states, phase, words) = match step.what {
+            What::Existing(state) => {
+                (format!("{:>11}", state.name()), Phase::of(state), "was there before".to_owned())
+            }
+            What::Orphaned(state) => (
+                format!("{:>11} stays", state.name()),
+                Phase::of(state),
+                "its process is gone, the kernel keeps it".to_owned(),
+            ),
+            What::Changed(from, to, _, cause) => (
+                arrow(from, to),
+                Phase::after(to, cause),
+                step.transition(subject(side)).map_or_else(String::new, |step| transition_words(&step)),
+            ),
+        };
+        let mut line = Line::new(self.look.width)
+            .cell(17, faint, &format!("  {}", self.look.time(step.at)))
+            .right(8, faint, &since);
+        for column in 0..account.sides.len() {
+            let text = if column == step.side { states.as_str() } else { "" };
+            line = line.cell(STATES, self.look.palette.phase(phase), text);
+        }
+        line.cell(0, Style::new(), &words).write(out)
+    }
+
+    /// What is left of a side now: the kernel's word where there is one, else what was told last.
+    fn state_now(&self, side: &Side) -> String {
+        let listed = match (side.socket, &self.now.listed) {
+            (SocketId::Cookie(cookie), Some(listed)) => Some(listed.get(&cookie)),
+            _ => None,
+        };
+        let age = side.since.map(|since| short(self.now.at.since(since)));
+        let lasting = |state: TcpState| match &age {
+            Some(age) if state == side.state => format!("{state} for {age}"),
+            _ => state.to_string(),
+        };
+        let ends = |listed: Option<&Listed>| {
+            listed.and_then(|listed| listed.expires).map_or_else(String::new, |expires| {
+                format!(", {} more at most", short(u64::try_from(expires.as_nanos()).unwrap_or(u64::MAX)))
+            })
+        };
+        let state = match listed {
+            Some(Some(listed)) => listed.state,
+            // The kernel has forgotten it: CLOSE, or the end of a stand-in, which no event tells.
+            Some(None) if side.state != TcpState::Close => {
+                return format!("gone since; its last state was {}", side.state);
+            }
+            _ => side.state,
+        };
+        let entry = listed.flatten();
+        match state {
+            TcpState::Close => age.map_or_else(|| "CLOSE".to_owned(), |age| format!("CLOSE since {age}")),
+            TcpState::TimeWait => {
+                format!("{}: no process has it, the kernel ends it by itself{}", lasting(state), ends(entry))
+            }
+            TcpState::FinWait2 if side.orphan => format!(
+                "{}: no process has it, the kernel waits for the peer's FIN{}",
+                lasting(state),
+                ends(entry)
+            ),
+            TcpState::FinWait2 => format!("{}: the peer has not sent its FIN", lasting(state)),
+            TcpState::CloseWait => format!(
+                "{}: {} has not called close()",
+                lasting(state),
+                side.owner.as_ref().map_or_else(|| "its process".to_owned(), |who| owner(Some(who)))
+            ),
+            state => lasting(state),
+        }
+    }
+}
+
+fn opened(account: &Account) -> String {
+    match account.opener().and_then(|index| account.sides.get(index)) {
+        Some(side) => who(side),
+        None if account.sides.iter().any(|side| side.existing) => "not seen: it was there before".to_owned(),
+        None => match account.sides.as_slice() {
+            [only] if !account.steps.is_empty() => {
+                format!("{} (not a socket of this trace)", only.tuple.remote)
+            }
+            _ => "both ends, or not seen".to_owned(),
+        },
+    }
+}
+
+fn closed(account: &Account) -> String {
+    let because =
+        |cause: Option<_>| cause.map_or_else(String::new, |cause| format!(": {}", cause_words(&cause)));
+    match account.first_close() {
+        None => "nobody yet".to_owned(),
+        Some(FirstClose::Side(index, cause)) => account
+            .sides
+            .get(index)
+            .map_or_else(String::new, |side| format!("{}{}", who(side), because(cause))),
+        Some(FirstClose::Peer(index, cause)) => account.sides.get(index).map_or_else(String::new, |side| {
+            format!("{} (not a socket of this trace){}", side.tuple.remote, because(cause))
+        }),
+        Some(FirstClose::Never(_, cause)) => format!("nobody: it never opened{}", because(cause)),
+    }
+}
+
+fn who(side: &Side) -> String {
+    format!("{}  {}", side.tuple.local, owner(side.owner.as_ref()))
+}
+
+fn subject(side: &Side) -> Subject {
+    Subject { socket: side.socket, connection: None, netns: None, tuple: side.tuple, owner: side.owner }
+}

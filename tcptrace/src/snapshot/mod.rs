@@ -1,0 +1,60 @@
+//! All TCP sockets that exist right now, and who holds them: what was there before the trace began.
+//!
+//! The kernel walks its tables while sockets come and go, so this is a list of things that were each true at some
+//! moment of the call, not a picture of one moment. Join it with events by cookie, and let events win.
+
+mod answer;
+mod dump;
+mod namespaces;
+mod owners;
+mod processes;
+
+use anyhow::Result;
+
+use crate::found::Found;
+
+/// Where to look for sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The network namespace of the calling thread.
+    Here,
+    /// Every network namespace that a process lives in or that a mount keeps (`/run/netns/…`).
+    ///
+    /// Not seen: a namespace that only a thread other than its process's first, or only a file descriptor, keeps.
+    Everywhere,
+}
+
+/// What [`take`] should do.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Where to look.
+    pub scope: Scope,
+    /// Also find the owners. Costs one look at every file descriptor on the host.
+    pub owners: bool,
+}
+
+/// What [`take`] found, and what it could not look at.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// One entry per socket, in the kernel's order.
+    pub sockets: Vec<Found>,
+    /// Sentences for the user: what is missing from `sockets`, why, and what would help.
+    pub warnings: Vec<String>,
+}
+
+/// Lists the sockets. Blocks for about as long as the kernel needs to walk its tables.
+///
+/// # Errors
+/// If the namespace of the calling thread cannot be listed. Trouble with other namespaces or with owners is a warning.
+pub fn take(options: Options) -> Result<Snapshot> {
+    let mut snapshot = Snapshot::default();
+    let here = namespaces::here()?;
+    dump::namespace(here, &mut snapshot)?;
+    if options.scope == Scope::Everywhere {
+        namespaces::visit_others(here, &mut snapshot);
+    }
+    if options.owners {
+        owners::assign(&mut snapshot);
+    }
+    Ok(snapshot)
+}

@@ -1,0 +1,25 @@
+//! The processes of the host, as far as they let us look at them.
+
+use procfs::{
+    ProcError,
+    process::{Process, StatFlags, all_processes},
+};
+
+/// All that exist now; each may be gone by the time it is looked at.
+pub(super) fn all(warnings: &mut Vec<String>) -> impl Iterator<Item = Process> + use<> {
+    let processes =
+        all_processes().map_err(|error| warnings.push(format!("list the processes in /proc: {error}")));
+    processes.into_iter().flatten().filter_map(Result::ok)
+}
+
+/// Whether this error hides something: the process is there and could own sockets.
+pub(super) fn is_withheld(process: &Process, error: &ProcError) -> bool {
+    // Kernel threads have no files of their own; to others than root they look like processes that refuse.
+    !matches!(error, ProcError::NotFound(_))
+        && process.stat().is_ok_and(|stat| stat.flags & StatFlags::PF_KTHREAD.bits() == 0)
+}
+
+/// `1 process`, `34 processes`.
+pub(super) fn count(processes: u32) -> String {
+    format!("{processes} {}", if processes == 1 { "process" } else { "processes" })
+}

@@ -1,0 +1,57 @@
+//! One socket's life, as far as it is known.
+
+use crate::{
+    address::{Endpoint, Netns, Tuple},
+    process::Owner,
+    record::{ConnectionId, Record, SocketId, Subject},
+    tcp::TcpState,
+    time::Moment,
+};
+
+/// What the tracker knows of a socket.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) id: SocketId,
+    pub(super) pointer: Option<u64>,
+    pub(super) cookie: Option<u64>,
+    pub(super) netns: Option<Netns>,
+    pub(super) tuple: Tuple,
+    pub(super) state: TcpState,
+    /// When it entered the state, if that was seen.
+    pub(super) since: Option<Moment>,
+    pub(super) owner: Option<Owner>,
+    pub(super) connection: Option<ConnectionId>,
+    /// A child whose cookie and addresses come with its next event.
+    pub(super) unfinished: bool,
+    /// Records held back until then.
+    pub(super) held: Vec<Record>,
+}
+
+impl Socket {
+    pub(super) fn new(id: SocketId, state: TcpState) -> Self {
+        let nobody = Endpoint::from_bytes([0; 16], 0);
+        Self {
+            id,
+            pointer: None,
+            cookie: None,
+            netns: None,
+            tuple: Tuple { local: nobody, remote: nobody },
+            state,
+            since: None,
+            owner: None,
+            connection: None,
+            unfinished: false,
+            held: Vec::new(),
+        }
+    }
+
+    pub(super) const fn subject(&self) -> Subject {
+        Subject {
+            socket: self.id,
+            connection: self.connection,
+            netns: self.netns,
+            tuple: self.tuple,
+            owner: self.owner,
+        }
+    }
+}
