@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     address::{Netns, Tuple},
+    process::{Comm, Evidence, Owner},
     tcp::TcpState,
 };
 
@@ -30,7 +31,20 @@ pub struct Found {
     /// The timer that is running, if any.
     pub timer: Option<Timer>,
     /// Who holds it. Absent if nobody does, if it was not asked for, or if it could not be seen (there is a warning then).
-    pub owner: Option<Holder>,
+    pub holder: Option<Holder>,
+}
+
+impl Found {
+    /// Its owner, as far as `/proc` shows.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owner> {
+        self.holder.as_ref().map(|holder| Owner {
+            pid: holder.pid,
+            comm: Comm::from_slice(&holder.comm),
+            uid: holder.uid,
+            evidence: Evidence::Procfs,
+        })
+    }
 }
 
 /// A running timer.

@@ -26,7 +26,8 @@ use rustix::{
 };
 use tcptrace::{
     address::Netns,
-    snapshot::{Found, Holder, Options, Scope, Snapshot, TimerKind, take},
+    found::{Found, Holder, TimerKind},
+    snapshot::{Options, Scope, Snapshot, take},
     tcp::TcpState,
 };
 
@@ -204,7 +205,7 @@ fn every_socket_is_as_ss_has_it() {
         let mirrored = |found: &&Found| found.tuple == mapped.tuple.reversed();
         assert!(snapshot.sockets.iter().any(|found| mirrored(&found)), "v4-mapped is IPv4: {ours:#?}");
         let orphan = snapshot.sockets.iter().find(|found| found.tuple.local.port == orphan_port).unwrap();
-        assert_eq!((orphan.inode, orphan.owner.as_ref()), (0, None));
+        assert_eq!((orphan.inode, orphan.holder.as_ref()), (0, None));
         let timer = orphan.timer.unwrap();
         assert!(timer.expires > Duration::from_secs(1), "it has the rest of tcp_fin_timeout: {timer:?}");
         let unread = snapshot.sockets.iter().find(|found| found.tuple.remote.port == orphan_port).unwrap();
@@ -232,7 +233,7 @@ fn a_port_that_is_only_bound_is_close() {
         let snapshot = take(HERE_OWNED).unwrap();
         let [found] = &snapshot.sockets[..] else { panic!("{snapshot:#?}") };
         assert_eq!((found.state, found.tuple.local.port), (TcpState::Close, 4711));
-        let owner = found.owner.as_ref().unwrap();
+        let owner = found.holder.as_ref().unwrap();
         assert_eq!((owner.pid, owner.fd), (std::process::id(), socket.as_raw_fd()));
     });
 }
@@ -279,7 +280,7 @@ fn the_owner_is_the_process_that_holds_it() {
         // Not at once: between fork and exec a child, also one of another test, has our name and all our descriptors.
         take_when(HERE_OWNED, |snapshot| {
             let owner =
-                |port| snapshot.sockets.iter().find(|found| found.tuple.local.port == port)?.owner.as_ref();
+                |port| snapshot.sockets.iter().find(|found| found.tuple.local.port == port)?.holder.as_ref();
             ports.map(owner) == expected.each_ref().map(Some)
         });
     });
@@ -291,7 +292,7 @@ fn what_cannot_be_seen_is_said() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _child = sleeper("/bin/sleep", listener.into());
         take_when(HERE_OWNED, |snapshot| {
-            snapshot.sockets[0].owner.as_ref().is_some_and(|owner| owner.comm == b"sleep")
+            snapshot.sockets[0].holder.as_ref().is_some_and(|owner| owner.comm == b"sleep")
         });
 
         // A thread cannot get back what it gives up, so each way to lack CAP_SYS_PTRACE has a thread of its own.
@@ -311,7 +312,7 @@ fn what_cannot_be_seen_is_said() {
             });
             let snapshot = snapshot.join().unwrap();
             let [found] = &snapshot.sockets[..] else { panic!("{way}: {snapshot:#?}") };
-            assert!(found.inode != 0 && found.owner.is_none(), "{way}: {found:?}");
+            assert!(found.inode != 0 && found.holder.is_none(), "{way}: {found:?}");
             for part in ["the owners of 1 sockets are not known", "the network namespaces of"] {
                 let about = snapshot.warnings.iter().find(|warning| warning.starts_with(part));
                 let told = about.is_some_and(|warning| warning.contains("CAP_SYS_PTRACE"));
@@ -375,7 +376,7 @@ fn sockets_of_other_namespaces_are_found_from_outside() {
             let inode = rustix::fs::fstat(listener).unwrap().st_ino;
             let found = snapshot.sockets.iter().find(|found| u64::from(found.inode) == inode).unwrap();
             assert_eq!(found.tuple.local.port, address.port());
-            assert_eq!(found.owner.as_ref().unwrap().pid, std::process::id());
+            assert_eq!(found.holder.as_ref().unwrap().pid, std::process::id());
             found.netns
         };
         assert_eq!(namespace_of(&listener), here);
@@ -388,7 +389,7 @@ fn sockets_of_other_namespaces_are_found_from_outside() {
 
         let only_here = take(HERE).unwrap();
         assert!(
-            only_here.sockets.iter().all(|found| found.netns == here && found.owner.is_none()),
+            only_here.sockets.iter().all(|found| found.netns == here && found.holder.is_none()),
             "{only_here:#?}"
         );
         assert_eq!(only_here.sockets.len(), 1);
@@ -413,7 +414,7 @@ fn thousands_of_sockets_are_all_there() {
                     .contains(&listener.local_addr().unwrap().port())
             });
             let owned_as_asked = here.filter(|found| {
-                found.owner.as_ref().map(|owner| owner.pid) == options.owners.then(std::process::id)
+                found.holder.as_ref().map(|owner| owner.pid) == options.owners.then(std::process::id)
             });
             assert_eq!(owned_as_asked.count(), 2 * PAIRS + 1);
         }

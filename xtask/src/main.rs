@@ -14,13 +14,9 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 enum Chore {
-    /// Trace the article's server and client while one of them is ended, and say what happened
     Demo(demo::Options),
-    /// Build the kernel side, or check that the committed object is what the sources give
     Ebpf(ebpf::Options),
-    /// Build tcptrace and run it, as root
     Run(run::Options),
-    /// Formatting, lints, unit tests, then the tests that load programs into the kernel
     Test(test::Options),
 }
 

@@ -7,14 +7,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{clock::Clock, signals::Signals, story::Story};
 use crate::{
-    address::Netns,
     event::Event,
+    filter::Filter,
     found,
     probe::{Attached, Counted, Pacing, TICK},
-    process::Owner,
     record::{Loss, Lost, Record, Totals},
     report::Listed,
     snapshot::{self, Options, Scope},
+    tcp::TcpState,
     tracker::{Found, Tracker, merge},
 };
 
@@ -69,7 +69,7 @@ impl Live {
     }
 
     /// Tells of the sockets that were there before, and of what happened while they were listed.
-    pub(super) fn tell_existing(&mut self, netns: Option<Netns>) -> Result<()> {
+    pub(super) fn tell_existing(&mut self, filter: &Filter) -> Result<()> {
         // Told as of now: what changes while the list is made comes as events.
         let at = self.clock.now();
         let taken = snapshot::take(Options { scope: Scope::Everywhere, owners: true });
@@ -79,11 +79,9 @@ impl Live {
                 for warning in &snapshot.warnings {
                     log::warn!("{warning}");
                 }
-                let sockets = snapshot.sockets.into_iter();
-                sockets
-                    .filter(|found| netns.is_none_or(|netns| netns == found.netns))
-                    .map(Found::from)
-                    .collect()
+                // Listeners tell whose their children are, also those that are not shown themselves.
+                let wanted = |found: &found::Found| found.state == TcpState::Listen || filter.concerns(found);
+                snapshot.sockets.into_iter().filter(wanted).map(Found::from).collect()
             }
             Err(error) => {
                 log::warn!("sockets that were there before are not shown: {error:#}");
@@ -240,7 +238,7 @@ impl From<found::Found> for Found {
             netns: Some(found.netns),
             tuple: found.tuple,
             state: found.state,
-            owner: found.owner.as_ref().map(Owner::from),
+            owner: found.owner(),
         }
     }
 }

@@ -31,7 +31,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     say_as_much_as(cli.trace.verbose);
     match cli.command {
         None => trace::run(cli.trace),
-        Some(Command::List(args)) => list::run(args),
+        Some(Command::List(args)) => list::run(*args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Doctor) => doctor::run(),
         Some(Command::Completions { shell }) => {

@@ -44,8 +44,7 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
         messages: args.verbose > 0,
     };
     let what = filter.describe();
-    let netns = filter.netns;
-    let story = Story::new(filter, format, Ledger::new(keep), out, args.count);
+    let story = Story::new(filter.clone(), format, Ledger::new(keep), out, args.count);
 
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
@@ -69,7 +68,7 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
             let what = if what.is_empty() { "every TCP socket" } else { &what };
             log_line(&format!("tracing {what}; Ctrl+C ends it"));
         }
-        live.tell_existing(netns)?;
+        live.tell_existing(&filter)?;
         let stop = live.run(&mut signals, args.duration).await?;
         Signals::next_one_kills();
         let ended = live.finish(stop)?;

@@ -37,7 +37,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the TCP sockets there are now: state, owner, and what the state means
-    List(ListArgs),
+    List(Box<ListArgs>),
     /// Explain a TCP state: how it is entered and left, how long it lasts, what to check when it stays
     Explain(ExplainArgs),
     /// Say what this kernel and these privileges allow, and what to do about the rest

@@ -13,6 +13,7 @@ pub use ports::{ParsePortsError, Ports};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
+    found::Found,
     process::Owner,
     record::{Existing, Orphan, Record, Transition},
     tcp::TcpState,
@@ -88,11 +89,15 @@ impl Filter {
 
     /// The verdict on a socket that is listed, in one state.
     #[must_use]
-    pub fn lists(&self, tuple: &Tuple, netns: Netns, state: TcpState, owner: Option<&Owner>) -> bool {
-        self.has_state(&[state])
-            && self.has_owner(owner)
-            && self.netns.is_none_or(|wanted| wanted == netns)
-            && self.tuple(tuple, true) == Verdict::Show
+    pub fn lists(&self, found: &Found) -> bool {
+        self.has_state(&[found.state]) && self.has_owner(found.owner().as_ref()) && self.concerns(found)
+    }
+
+    /// Whether the addresses of a socket match, whoever owns it and whatever its state.
+    #[must_use]
+    pub fn concerns(&self, found: &Found) -> bool {
+        self.netns.is_none_or(|wanted| wanted == found.netns)
+            && self.tuple(&found.tuple, true) == Verdict::Show
     }
 
     fn tuple(&self, tuple: &Tuple, listens: bool) -> Verdict {

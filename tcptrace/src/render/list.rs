@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     found::{Found, Timer, TimerKind},
-    process::Owner,
     record::{SocketId, Subject},
     tcp::meaning,
     time::Moment,
@@ -40,14 +39,14 @@ impl Table {
     ///
     /// # Errors
     /// Only those of `out`.
-    pub fn write(&self, out: &mut dyn Write, sockets: &[(Found, Option<Owner>)]) -> io::Result<()> {
-        let widest = |least: usize, cell: &dyn Fn(&(Found, Option<Owner>)) -> usize| {
+    pub fn write(&self, out: &mut dyn Write, sockets: &[Found]) -> io::Result<()> {
+        let widest = |least: usize, cell: &dyn Fn(&Found) -> usize| {
             sockets.iter().map(cell).chain([least]).max().unwrap_or(least)
         };
         let widths = Widths {
-            local: widest(5, &|row| row.0.tuple.local.to_string().len()),
-            remote: widest(6, &|row| row.0.tuple.remote.to_string().len()),
-            owner: widest(7, &|row| holder(&row.0, row.1.as_ref()).len()),
+            local: widest(5, &|found| found.tuple.local.to_string().len()),
+            remote: widest(6, &|found| found.tuple.remote.to_string().len()),
+            owner: widest(7, &|found| holder(found).len()),
         };
         let faint = self.palette.faint();
         Line::new(self.width)
@@ -61,23 +60,17 @@ impl Table {
             .cell(14, faint, "TIMER")
             .cell(0, faint, "MEANING")
             .write(out)?;
-        sockets.iter().try_for_each(|(found, owner)| self.row(out, widths, found, owner.as_ref()))
+        sockets.iter().try_for_each(|found| self.row(out, widths, found))
     }
 
-    fn row(
-        &self,
-        out: &mut dyn Write,
-        widths: Widths,
-        found: &Found,
-        owner: Option<&Owner>,
-    ) -> io::Result<()> {
+    fn row(&self, out: &mut dyn Write, widths: Widths, found: &Found) -> io::Result<()> {
         let plain = Style::new();
         Line::new(self.width)
             .cell(5, plain, if found.tuple.is_ipv6() { "tcp6" } else { "tcp" })
             .cell(widths.local, plain, &found.tuple.local.to_string())
             .cell(widths.remote, plain, &found.tuple.remote.to_string())
             .cell(11, self.palette.phase(Phase::of(found.state)), found.state.name())
-            .cell(widths.owner, plain, &holder(found, owner))
+            .cell(widths.owner, plain, &holder(found))
             .right(6, plain, &found.recv_q.to_string())
             .right(6, plain, &found.send_q.to_string())
             .cell(14, plain, &timer(found.timer.as_ref()))
@@ -87,11 +80,12 @@ impl Table {
 }
 
 /// `2502/server`, `2502/server+3` if three more processes have it open, `-` for nobody.
-fn holder(found: &Found, who: Option<&Owner>) -> String {
-    let others = found.owner.as_ref().map_or(0, |holder| holder.others);
+fn holder(found: &Found) -> String {
+    let who = found.owner();
+    let others = found.holder.as_ref().map_or(0, |holder| holder.others);
     match others {
-        0 => owner(who),
-        others => format!("{}+{others}", owner(who)),
+        0 => owner(who.as_ref()),
+        others => format!("{}+{others}", owner(who.as_ref())),
     }
 }
 
@@ -138,7 +132,7 @@ struct TimerBody {
 ///
 /// # Errors
 /// Only those of `out`.
-pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found, owner: Option<&Owner>) -> io::Result<()> {
+pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found) -> io::Result<()> {
     let subject = Subject {
         socket: SocketId::Cookie(found.cookie),
         connection: None,
@@ -149,8 +143,8 @@ pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found, owner: Optio
     let body = ListedBody {
         subject: SubjectBody::from(&subject),
         state: found.state.name(),
-        process: owner.map(ProcessBody::from),
-        other_holders: found.owner.as_ref().map(|holder| holder.others).filter(|others| *others > 0),
+        process: found.owner().as_ref().map(ProcessBody::from),
+        other_holders: found.holder.as_ref().map(|holder| holder.others).filter(|others| *others > 0),
         recv_queue: found.recv_q,
         send_queue: found.send_q,
         timer: found.timer.map(|timer| TimerBody {

@@ -99,7 +99,7 @@ fn socket(payload: &[u8], netns: Netns) -> Option<Found> {
         recv_q: header.recv_queue,
         send_q: header.send_queue,
         timer: timer(payload),
-        owner: None,
+        holder: None,
     })
 }
 
@@ -179,7 +179,7 @@ mod tests {
             recv_q: 0,
             send_q: 0,
             timer: None,
-            owner: None,
+            holder: None,
         };
         let timer = |kind, ms| Some(Timer { kind, expires: Duration::from_millis(ms), retransmits: 0 });
         assert_eq!(

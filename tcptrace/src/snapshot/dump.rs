@@ -155,7 +155,7 @@ mod tests {
             recv_q: 0,
             send_q: 0,
             timer: None,
-            owner: None,
+            holder: None,
         };
         let walk =
             [(1, TcpState::Close), (2, TcpState::Listen), (1, TcpState::Established), (3, TcpState::Close)];

@@ -34,9 +34,9 @@ pub(super) fn assign(snapshot: &mut Snapshot) {
         }
     }
     for socket in &mut *sockets {
-        socket.owner = holders.get(&socket.inode).cloned().flatten();
+        socket.holder = holders.get(&socket.inode).cloned().flatten();
     }
-    let ownerless = |socket: &&Found| socket.inode != 0 && socket.owner.is_none();
+    let ownerless = |socket: &&Found| socket.inode != 0 && socket.holder.is_none();
     let missing = sockets.iter().filter(ownerless).count();
     if withheld > 0 && missing > 0 {
         warnings.push(format!(
