@@ -3,16 +3,19 @@
 use std::{
     fs::OpenOptions,
     io::{self, BufWriter, IsTerminal as _, Write},
+    os::fd::AsRawFd as _,
     path::Path,
 };
 
 use anstream::AutoStream;
 use anyhow::{Context as _, Result};
 use clap::ColorChoice;
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// An open output.
 pub struct Output {
     to: BufWriter<Box<dyn Write>>,
+    is_stdout: bool,
     terminal: bool,
     coloured: bool,
     width: Option<usize>,
@@ -41,7 +44,13 @@ impl Output {
             .map(|size| usize::from(size.ws_col))
             // A terminal that does not know its width says 0.
             .filter(|columns| *columns >= 40);
-        Self { to: BufWriter::with_capacity(1 << 16, Box::new(stdout)), terminal, coloured, width }
+        Self {
+            to: BufWriter::with_capacity(1 << 16, Box::new(stdout)),
+            is_stdout: true,
+            terminal,
+            coloured,
+            width,
+        }
     }
 
     /// A file, made anew.
@@ -57,10 +66,32 @@ impl Output {
             .with_context(|| format!("open {} for writing", path.display()))?;
         Ok(Self {
             to: BufWriter::with_capacity(1 << 16, Box::new(file)),
+            is_stdout: false,
             terminal: false,
             coloured: color == ColorChoice::Always,
             width: None,
         })
+    }
+
+    /// Waits until nobody reads standard output any more; for a file, for ever.
+    ///
+    /// A pipe tells by itself, so `| head -1` ends at once and not with the next event.
+    pub fn reader_is_gone(&self) -> impl Future<Output = ()> + use<> {
+        let is_stdout = self.is_stdout;
+        async move {
+            if is_stdout {
+                // SAFETY: standard output stays open as long as the process.
+                let watched =
+                    unsafe { AsyncFd::register_with_interest(io::stdout().as_raw_fd(), Interest::ERROR) };
+                // What cannot be watched (a regular file) has no reader that could go.
+                if let Ok(stdout) = watched
+                    && stdout.ready(Interest::ERROR).await.is_ok()
+                {
+                    return;
+                }
+            }
+            std::future::pending().await
+        }
     }
 
     /// Whether to write colours.

@@ -1,6 +1,6 @@
 //! The loop: wait, drain, follow, tell. Nothing in it blocks but the output itself.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, io, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -104,6 +104,8 @@ impl Live {
             }
         };
         tokio::pin!(time_is_over);
+        let reader_is_gone = self.story.out.reader_is_gone();
+        tokio::pin!(reader_is_gone);
         let mut pacing = Pacing::default();
         loop {
             if self.story.is_enough() {
@@ -113,6 +115,7 @@ impl Live {
                 biased;
                 _ = signals.received() => return Ok(Stop::Signal),
                 () = &mut time_is_over => return Ok(Stop::Time),
+                () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
                 woken = self.wait(pacing) => woken?,
             };
             let records = self.gather();

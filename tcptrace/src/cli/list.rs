@@ -7,15 +7,16 @@ use super::SelectArgs;
 /// Options of `tcptrace list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Which sockets.
-    #[command(flatten)]
-    pub select: SelectArgs,
     /// How to write them
     #[arg(short, long, value_enum, default_value_t)]
     pub format: ListFormat,
     /// Colours: on a terminal unless NO_COLOR is set, always, or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
+    // Last, because its heading would go on over what follows.
+    /// Which sockets.
+    #[command(flatten)]
+    pub select: SelectArgs,
 }
 
 /// Formats of the list.

@@ -13,9 +13,6 @@ use crate::{probe::Choice, report::Keep};
 /// Options of the trace.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// Which sockets.
-    #[command(flatten)]
-    pub select: SelectArgs,
     /// How to write what is seen
     #[arg(short, long, value_enum, default_value_t)]
     pub format: Format,
@@ -43,6 +40,10 @@ pub struct TraceArgs {
     /// Say more on standard error; twice for the details
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+    // Last, because its heading would go on over what follows.
+    /// Which sockets.
+    #[command(flatten)]
+    pub select: SelectArgs,
 }
 
 /// Formats of the trace.
