@@ -1,5 +1,6 @@
 //! The project's own chores, each a subcommand of `cargo xtask` and each in a file of its own.
 
+mod bench;
 mod child;
 mod demo;
 mod ebpf;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 enum Chore {
+    Bench(bench::Options),
     Demo(demo::Options),
     Ebpf(ebpf::Options),
     Run(run::Options),
@@ -22,6 +24,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let result = match Chore::parse() {
+        Chore::Bench(options) => bench::main(options),
         Chore::Demo(options) => demo::main(options),
         Chore::Ebpf(options) => ebpf::main(options),
         Chore::Run(options) => run::main(options),
