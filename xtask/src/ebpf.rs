@@ -51,7 +51,7 @@ pub fn main(options: Options) -> Result<()> {
     }
     let stamp = Stamp {
         tools: toolchain.versions,
-        sources: sources::fingerprint(&workspace::root())?,
+        sources: sources::fingerprint(&workspace::root(), &build::FLAGS)?,
         object: sources::sha256(&object),
     };
     write(&object_path(), &object)?;
@@ -69,7 +69,7 @@ fn check() -> Result<()> {
              run `cargo xtask ebpf` and commit both files"
         );
     }
-    if sources::fingerprint(&workspace::root())? != stamp.sources {
+    if sources::fingerprint(&workspace::root(), &build::FLAGS)? != stamp.sources {
         bail!(
             "the kernel side's sources have changed since tcptrace.bpf.o was built: \
              run `cargo xtask ebpf` and commit the new object"

@@ -4,7 +4,6 @@
 //! version of each crate it is built from, and the compiler flags. The workspace's own version, lints and other
 //! dependencies are not part of it: the object is the same whatever they are.
 
-use super::build;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::{
@@ -13,8 +12,8 @@ use std::{
     path::Path,
 };
 
-/// The hash of the sources of the workspace at `root`, in hex.
-pub fn fingerprint(root: &Path) -> Result<String> {
+/// The hash of the sources of the workspace at `root` and the compiler's flags, in hex.
+pub fn fingerprint(root: &Path, flags: &[&str]) -> Result<String> {
     let read = |name: &str| {
         let path = root.join(name);
         fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
@@ -24,7 +23,7 @@ pub fn fingerprint(root: &Path) -> Result<String> {
     parts.insert("tcptrace-ebpf/Cargo.toml".into(), read("tcptrace-ebpf/Cargo.toml")?.into());
     parts.insert("Cargo.toml".into(), build_sections(&read("Cargo.toml")?).into());
     parts.insert("Cargo.lock".into(), locked(&read("Cargo.lock")?, "tcptrace-ebpf").into());
-    parts.insert("flags".into(), build::FLAGS.join("\n").into());
+    parts.insert("flags".into(), flags.join("\n").into());
     Ok(digest(&parts))
 }
 
@@ -213,11 +212,11 @@ dependencies = [
         put("tcptrace-ebpf/Cargo.toml", "");
         put("tcptrace-ebpf/src/main.rs", "mod programs;");
         put("tcptrace-ebpf/src/programs/mod.rs", "");
-        let before = fingerprint(root.path()).unwrap();
+        let before = fingerprint(root.path(), &["--flag"]).unwrap();
         put("tcptrace/src/main.rs", "fn main() {}");
-        assert_eq!(fingerprint(root.path()).unwrap(), before, "user space is not part of it");
+        assert_eq!(fingerprint(root.path(), &["--flag"]).unwrap(), before, "user space is not part of it");
         put("tcptrace-ebpf/src/programs/mod.rs", " ");
-        assert_ne!(fingerprint(root.path()).unwrap(), before);
+        assert_ne!(fingerprint(root.path(), &["--flag"]).unwrap(), before);
     }
 
     #[test]
