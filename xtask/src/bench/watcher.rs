@@ -150,11 +150,10 @@ fn measure(connections: u32) -> Result<String> {
             }
         }
         let (time, runs, misses) = sums;
-        if runs > 0 {
+        if let Some(each) = time.checked_div(runs) {
             text.push_str(&format!(
-                "{:<28} {:>5} ns a run in the kernel, {runs} runs, {misses} skipped by recursion\n",
+                "{:<28} {each:>5} ns a run in the kernel, {runs} runs, {misses} skipped by recursion\n",
                 contender.name,
-                time / runs
             ));
         }
         watcher.stop()?;
