@@ -87,19 +87,21 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
 
 fn report(story: &mut Story, page: &Page<'_>) -> std::io::Result<()> {
     let accounts = story.ledger.accounts();
-    if accounts.is_empty() {
-        return Ok(());
-    }
     for account in &accounts {
         writeln!(story.out)?;
         page.write(&mut story.out, account)?;
     }
     writeln!(story.out)?;
-    let (told, here) = (story.ledger.told(), accounts.len() as u64);
-    if told > here {
-        writeln!(story.out, "{told} connections, the latest {here} above (--report all for all)")?;
+    let (unchanged, here) = (story.ledger.unchanged(), accounts.len() as u64);
+    let changed = story.ledger.told() - unchanged;
+    if changed > here {
+        writeln!(story.out, "{changed} connections, the latest {here} above (--report all for all)")?;
     }
-    Ok(())
+    match unchanged {
+        0 => Ok(()),
+        1 => writeln!(story.out, "1 connection that was there before did not change"),
+        _ => writeln!(story.out, "{unchanged} connections that were there before did not change"),
+    }
 }
 
 /// A line on standard error that is no warning.

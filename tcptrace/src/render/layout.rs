@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-/// Where a continued line begins.
-const INDENT: usize = 17;
+/// Where a continued line begins: below what follows the time.
+const INDENT: usize = 16;
 
 /// A line that is being put together, column by column.
 #[derive(Debug)]
 pub struct Line {
     text: String,
-    /// Columns in the current row, with what is owed as padding.
+    /// Columns in the current row, without what is owed as padding.
     column: usize,
     padding: usize,
     width: usize,
@@ -25,42 +25,59 @@ impl Line {
         Self { text: String::new(), column: 0, padding: 0, width: width.unwrap_or(usize::MAX) }
     }
 
-    /// Adds a cell of at least `columns`, one space after the last.
+    /// Adds a cell of at least `columns`, and a space after it.
     #[must_use]
-    pub fn cell(self, columns: usize, style: Style, text: &str) -> Self {
-        self.place(columns, style, text, false)
+    pub fn cell(mut self, columns: usize, style: Style, text: &str) -> Self {
+        let fill = columns.saturating_sub(text.width());
+        self.put(style, text);
+        self.padding += fill + 1;
+        self
     }
 
     /// The same, flush right.
     #[must_use]
-    pub fn right(self, columns: usize, style: Style, text: &str) -> Self {
-        self.place(columns, style, text, true)
+    pub fn right(mut self, columns: usize, style: Style, text: &str) -> Self {
+        self.padding += columns.saturating_sub(text.width());
+        self.put(style, text);
+        self.padding += 1;
+        self
     }
 
-    fn place(mut self, columns: usize, style: Style, text: &str, right: bool) -> Self {
-        let long = text.width();
-        let gap = usize::from(self.column > 0);
-        if self.column > 0 && self.column + self.padding + gap + long > self.width {
-            self.text.push('\n');
-            self.text.extend(std::iter::repeat_n(' ', INDENT));
-            (self.column, self.padding) = (INDENT, 0);
-        } else {
-            self.padding += gap;
-        }
-        let fill = columns.saturating_sub(long);
-        if right {
-            self.padding += fill;
-        }
-        if long > 0 {
-            self.text.extend(std::iter::repeat_n(' ', self.padding));
-            self.text.push_str(&format!("{style}{text}{style:#}"));
-            self.column += self.padding + long;
-            self.padding = 0;
-        }
-        if !right || long == 0 {
-            self.padding += if long == 0 { columns } else { fill };
+    /// Adds words, which may be broken between two of them.
+    #[must_use]
+    pub fn prose(mut self, style: Style, text: &str) -> Self {
+        for word in text.split(' ') {
+            self.put(style, word);
+            self.padding += 1;
         }
         self
+    }
+
+    /// Goes on in the next row.
+    #[must_use]
+    pub fn row(mut self) -> Self {
+        self.text.push('\n');
+        (self.column, self.padding) = (0, 0);
+        self
+    }
+
+    fn put(&mut self, style: Style, text: &str) {
+        let long = text.width();
+        if long == 0 {
+            return;
+        }
+        // Only where it gains room: a row that has nothing yet takes what comes, however long.
+        if self.column > 0
+            && self.column + self.padding > INDENT
+            && self.column + self.padding + long > self.width
+        {
+            self.text.push('\n');
+            (self.column, self.padding) = (0, INDENT);
+        }
+        self.text.extend(std::iter::repeat_n(' ', self.padding));
+        self.text.push_str(&format!("{style}{text}{style:#}"));
+        self.column += self.padding + long;
+        self.padding = 0;
     }
 
     /// Writes the line.
@@ -83,8 +100,9 @@ mod tests {
             .cell(4, plain, "ab")
             .right(5, plain, "12")
             .cell(3, plain, "")
+            .right(3, plain, "")
             .cell(6, plain, "läng")
-            .cell(0, plain, "the end")
+            .prose(plain, "the very end")
             .write(&mut out)
             .unwrap();
         String::from_utf8(out).unwrap()
@@ -92,11 +110,23 @@ mod tests {
 
     #[test]
     fn columns_stand_below_each_other() {
-        assert_eq!(lines(None), "ab      12     läng   the end\n");
+        assert_eq!(lines(None), "ab      12         läng   the very end\n");
     }
 
     #[test]
     fn what_does_not_fit_goes_on_in_the_next_row() {
-        assert_eq!(lines(Some(24)), "ab      12     läng\n                 the end\n");
+        assert_eq!(lines(Some(34)), "ab      12         läng   the very\n                end\n");
+        assert_eq!(
+            lines(Some(20)),
+            "ab      12\n                läng\n                the\n                very\n                end\n"
+        );
+    }
+
+    #[test]
+    fn a_row_begins_anew() {
+        let plain = Style::new();
+        let mut out = Vec::new();
+        Line::new(Some(10)).cell(4, plain, "ab").row().right(4, plain, "12").write(&mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "ab\n  12\n");
     }
 }

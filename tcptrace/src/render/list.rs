@@ -58,7 +58,7 @@ impl Table {
             .right(6, faint, "RECV-Q")
             .right(6, faint, "SEND-Q")
             .cell(14, faint, "TIMER")
-            .cell(0, faint, "MEANING")
+            .prose(faint, "MEANING")
             .write(out)?;
         sockets.iter().try_for_each(|found| self.row(out, widths, found))
     }
@@ -74,7 +74,7 @@ impl Table {
             .right(6, plain, &found.recv_q.to_string())
             .right(6, plain, &found.send_q.to_string())
             .cell(14, plain, &timer(found.timer.as_ref()))
-            .cell(0, plain, meaning(found.state).short)
+            .prose(plain, meaning(found.state).short)
             .write(out)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Line, Palette, Phase, Render, short, transition_words};
+use super::{EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, short, transition_words};
 use crate::{
     process::Owner,
     record::{Loss, Record, Start, Subject, Totals},
@@ -32,6 +33,8 @@ mod columns {
     pub(super) const STATES: usize = 25;
     pub(super) const LASTED: usize = 7;
     pub(super) const OWNER: usize = 14;
+    /// What one row for all of it needs, with room for the words.
+    pub(super) const ONE_ROW: usize = 145;
 }
 
 impl Text {
@@ -46,37 +49,72 @@ impl Text {
 
     fn head(&self) -> Line {
         let faint = self.palette.faint();
-        Line::new(self.width)
-            .cell(columns::TIME, faint, "TIME")
-            .cell(columns::CONNECTION, faint, "#")
-            .right(columns::SINCE, faint, "SINCE")
-            .cell(columns::ADDRESS, faint, "LOCAL")
-            .cell(columns::ADDRESS, faint, "REMOTE")
-            .cell(columns::STATES, faint, "FROM → TO")
-            .right(columns::LASTED, faint, "LASTED")
-            .cell(columns::OWNER, faint, "PROCESS")
-            .cell(0, faint, "WHAT HAPPENED")
+        self.shape(&Cells {
+            time: ("TIME", faint),
+            connection: "#",
+            since: "SINCE",
+            local: "LOCAL",
+            remote: "REMOTE",
+            states: (&format!("{:>11} → TO", "FROM"), faint),
+            lasted: "LASTED",
+            owner: ("PROCESS", faint),
+            words: ("WHAT HAPPENED", faint),
+        })
     }
 
     fn line(&self, told: &Told<'_>) -> Line {
-        let plain = anstyle::Style::new();
-        let faint = self.palette.faint();
-        let connection = told.subject.connection.map_or_else(String::new, |id| format!("#{}", id.0));
-        let since = told.since_first_ns.map_or_else(String::new, |ns| match ns {
-            0 => "0".to_owned(),
-            ns => format!("+{}", short(ns)),
-        });
-        Line::new(self.width)
-            .cell(columns::TIME, faint, &self.time(told.at))
-            .cell(columns::CONNECTION, plain, &connection)
-            .right(columns::SINCE, faint, &since)
-            .cell(columns::ADDRESS, plain, &told.subject.tuple.local.to_string())
-            .cell(columns::ADDRESS, plain, &told.subject.tuple.remote.to_string())
-            .cell(columns::STATES, self.palette.phase(told.phase), &told.states)
-            .right(columns::LASTED, faint, &told.lasted_ns.map_or_else(|| "-".to_owned(), short))
-            .cell(columns::OWNER, plain, &owner(told.subject.owner.as_ref()))
-            .cell(0, plain, &told.words)
+        let plain = Style::new();
+        self.shape(&Cells {
+            time: (&self.time(told.at), plain),
+            connection: &told.subject.connection.map_or_else(String::new, |id| format!("#{}", id.0)),
+            since: &told.since_first_ns.map_or_else(String::new, since),
+            local: &told.subject.tuple.local.to_string(),
+            remote: &told.subject.tuple.remote.to_string(),
+            states: (&told.states, self.palette.phase(told.phase)),
+            lasted: &told.lasted_ns.map_or_else(|| "-".to_owned(), short),
+            owner: (&owner(told.subject.owner.as_ref()), plain),
+            words: (&told.words, plain),
+        })
     }
+
+    /// All in one row; where that does not fit, what happened in the first row, and to whom in the second.
+    fn shape(&self, cells: &Cells<'_>) -> Line {
+        let faint = self.palette.faint();
+        let line = Line::new(self.width).cell(columns::TIME, cells.time.1, cells.time.0);
+        if self.width.is_none_or(|width| width >= columns::ONE_ROW) {
+            return line
+                .cell(columns::CONNECTION, faint, cells.connection)
+                .right(columns::SINCE, faint, cells.since)
+                .cell(columns::ADDRESS, faint, cells.local)
+                .cell(columns::ADDRESS, faint, cells.remote)
+                .cell(columns::STATES, cells.states.1, cells.states.0)
+                .right(columns::LASTED, faint, cells.lasted)
+                .cell(columns::OWNER, cells.owner.1, cells.owner.0)
+                .prose(cells.words.1, cells.words.0);
+        }
+        line.cell(columns::STATES, cells.states.1, cells.states.0)
+            .prose(cells.words.1, cells.words.0)
+            .row()
+            .right(columns::TIME, faint, cells.since)
+            .cell(columns::CONNECTION, faint, cells.connection)
+            .cell(columns::ADDRESS, faint, cells.local)
+            .cell(columns::ADDRESS, faint, cells.remote)
+            .right(columns::LASTED, faint, cells.lasted)
+            .cell(0, cells.owner.1, cells.owner.0)
+    }
+}
+
+/// The texts of one line; those with a style of their own bring it.
+struct Cells<'a> {
+    time: (&'a str, Style),
+    connection: &'a str,
+    since: &'a str,
+    local: &'a str,
+    remote: &'a str,
+    states: (&'a str, Style),
+    lasted: &'a str,
+    owner: (&'a str, Style),
+    words: (&'a str, Style),
 }
 
 /// What one line shows.
@@ -101,7 +139,7 @@ impl Render for Text {
                 states: format!("{:>11}", found.state.name()),
                 phase: Phase::of(found.state),
                 lasted_ns: None,
-                words: "was there before".to_owned(),
+                words: EXISTING_WORDS.to_owned(),
             }),
             Record::Transition(step) => self.line(&Told {
                 at: step.at,
@@ -119,11 +157,11 @@ impl Render for Text {
                 states: format!("{:>11} stays", orphan.state.name()),
                 phase: Phase::of(orphan.state),
                 lasted_ns: None,
-                words: "no process has it any more; the kernel waits for the peer's FIN".to_owned(),
+                words: ORPHAN_WORDS.to_owned(),
             }),
             Record::Lost(lost) => Line::new(self.width)
                 .cell(columns::TIME, self.palette.faint(), &self.time(lost.at))
-                .cell(0, self.palette.phase(Phase::Broken), &lost_words(lost.count, lost.reason)),
+                .prose(self.palette.phase(Phase::Broken), &lost_words(lost.count, lost.reason)),
             // The report says it at the end.
             Record::End(_) => return Ok(()),
         };
@@ -135,6 +173,15 @@ impl Render for Text {
 #[must_use]
 pub fn arrow(from: TcpState, to: TcpState) -> String {
     format!("{:>11} → {}", from.name(), to.name())
+}
+
+/// `+17 µs`, `0` for the first.
+#[must_use]
+pub fn since(ns: u64) -> String {
+    match ns {
+        0 => "0".to_owned(),
+        ns => format!("+{}", short(ns)),
+    }
 }
 
 /// `2502/server`, `-` for nobody.

@@ -5,6 +5,12 @@ use crate::{
     tcp::TcpState,
 };
 
+/// What it means that an orphan stays in `FIN_WAIT2`.
+pub const ORPHAN_WORDS: &str = "no process left, waits for the FIN";
+
+/// What it means that a socket was found at the start.
+pub const EXISTING_WORDS: &str = "was there before";
+
 /// What a step means, with its cause where there is evidence for one.
 #[must_use]
 pub fn transition_words(step: &Transition) -> String {
@@ -13,23 +19,23 @@ pub fn transition_words(step: &Transition) -> String {
         TimeWait,
     };
     if step.context == Some(Context::Inferred(Inference::Continuity)) {
-        return "(missed: the next event began elsewhere)".to_owned();
+        return "(not seen; the next step begins here)".to_owned();
     }
     let cause = step.cause;
     let words = match (step.from, step.to) {
         (Close, Listen) => "listening",
         (Close, SynSent) => "SYN sent",
-        (Listen, SynRecv) => "SYN received, child of the listener",
-        (SynSent, SynRecv) => "SYN received: both connect at once",
-        (SynSent, Established) => "SYN+ACK received, ACK sent",
-        (SynRecv, Established) => "ACK received, handshake complete",
+        (Listen, SynRecv) => "the listener's new socket",
+        (SynSent, SynRecv) => "SYN received, both connect at once",
+        (SynSent, Established) => "SYN+ACK received, connected",
+        (SynRecv, Established) => "ACK received, connected",
         (_, FinWait1) => return because(cause, "FIN sent"),
-        (_, LastAck) => return because(cause, "FIN sent too"),
+        (_, LastAck) => return because(cause, "FIN sent"),
         (_, CloseWait) => "FIN received, peer closed first",
-        (FinWait1, FinWait2) => "FIN acknowledged, waits for the peer's FIN",
-        (FinWait1, Closing) => "FIN received: both closed at once",
+        (FinWait1, FinWait2) => "FIN acknowledged",
+        (FinWait1, Closing) => "FIN received, both closed at once",
         (Closing, TimeWait) => "FIN acknowledged, waits 60 s",
-        (_, TimeWait) => "FIN received too, waits 60 s",
+        (_, TimeWait) => "FIN received, waits 60 s",
         (TimeWait, Close) => "the wait is over",
         (Listen, Close) => return because(cause, "stopped listening"),
         (LastAck, Close) if cause.is_none() => "FIN acknowledged, closed in order",

@@ -141,20 +141,35 @@ impl Account {
         openers.next().is_none().then_some(first)
     }
 
-    /// Who ended it first, and how, as far as one side can tell.
+    /// Whether anything happened to it while it was watched.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.steps.iter().any(|step| !matches!(step.what, What::Existing(_)))
+    }
+
+    /// Who ended it first, and how, as far as one side can tell. A state in which it was found tells it too.
     #[must_use]
     pub fn first_close(&self) -> Option<FirstClose> {
-        use TcpState::{Close, CloseWait, FinWait1, SynSent};
-        self.steps.iter().find_map(|step| {
-            let What::Changed(from, to, _, cause) = step.what else { return None };
-            match (from, to, cause) {
+        use TcpState::{
+            Close, CloseWait, Closing, FinWait1, FinWait2, LastAck, NewSynRecv, SynRecv, SynSent, TimeWait,
+        };
+        self.steps.iter().find_map(|step| match step.what {
+            What::Existing(CloseWait | LastAck) => {
+                Some(FirstClose::Peer(step.side, Some(Cause::FinReceived)))
+            }
+            // Both sides of a simultaneous close end here too: each of them sent its FIN before it got one.
+            What::Existing(FinWait1 | FinWait2 | Closing | TimeWait) => {
+                Some(FirstClose::Side(step.side, None))
+            }
+            What::Existing(_) | What::Orphaned(_) => None,
+            What::Changed(from, to, _, cause) => match (from, to, cause) {
                 (_, FinWait1, cause) => Some(FirstClose::Side(step.side, cause)),
                 (_, CloseWait, _) => Some(FirstClose::Peer(step.side, Some(Cause::FinReceived))),
-                (SynSent, Close, cause) => Some(FirstClose::Never(step.side, cause)),
+                (SynSent | SynRecv | NewSynRecv, Close, cause) => Some(FirstClose::Never(step.side, cause)),
                 (_, Close, Some(Cause::ResetReceived)) => Some(FirstClose::Peer(step.side, cause)),
                 (_, Close, cause) => Some(FirstClose::Side(step.side, cause)),
                 _ => None,
-            }
+            },
         })
     }
 }

@@ -62,16 +62,22 @@ impl Ledger {
         }
     }
 
-    /// The connections to tell of, in the order of their numbers.
+    /// The connections to tell of, in the order of their numbers: those to which anything happened.
     #[must_use]
     pub fn accounts(&self) -> Vec<&Account> {
-        let mut accounts: Vec<_> = self.accounts.values().collect();
+        let mut accounts: Vec<_> = self.accounts.values().filter(|account| account.has_changed()).collect();
         if let Keep::Latest(most) = self.keep {
             accounts.sort_by_key(|account| std::cmp::Reverse(account.last()));
             accounts.truncate(most);
         }
         accounts.sort_by_key(|account| account.id);
         accounts
+    }
+
+    /// How many connections were there before, and to which nothing happened since.
+    #[must_use]
+    pub fn unchanged(&self) -> u64 {
+        self.accounts.values().filter(|account| !account.has_changed()).count() as u64
     }
 
     /// How many connections were told, kept or not.

@@ -11,7 +11,10 @@ use anstyle::Style;
 use super::{Account, FirstClose, Side, Step, What};
 use crate::{
     record::{SocketId, Subject},
-    render::{Line, Phase, Text, arrow, cause_words, owner, short, transition_words},
+    render::{
+        EXISTING_WORDS, Line, ORPHAN_WORDS, Phase, Text, arrow, cause_words, owner, short, since,
+        transition_words,
+    },
     tcp::TcpState,
     time::Moment,
 };
@@ -34,8 +37,14 @@ pub struct Now {
     pub listed: Option<HashMap<u64, Listed>>,
 }
 
-/// Columns of the steps.
-const STATES: usize = 25;
+/// Columns of the steps: the times, and one for each side.
+mod columns {
+    pub(super) const TIME: usize = 15;
+    pub(super) const SINCE: usize = 8;
+    pub(super) const SIDE: usize = 25;
+    /// What one row for all of it needs, with room for the words.
+    pub(super) const ONE_ROW: usize = 112;
+}
 
 /// Writes accounts with the look of the timeline.
 #[derive(Clone, Debug)]
@@ -63,26 +72,37 @@ impl Page<'_> {
         self.fact(out, "opened by", &opened(account))?;
         self.fact(out, "closed first by", &closed(account))?;
 
-        let mut head = Line::new(self.look.width).cell(17, faint, "  TIME").right(8, faint, "SINCE");
-        for side in &account.sides {
-            head = head.cell(STATES, faint, &format!("{} {}", side.tuple.local, owner(side.owner.as_ref())));
+        let mut addresses = Line::new(self.look.width).cell(columns::TIME, faint, "TIME");
+        let mut owners = Line::new(self.look.width).cell(columns::TIME, faint, "");
+        if self.is_wide() {
+            addresses = addresses.right(columns::SINCE, faint, "SINCE");
+            owners = owners.cell(columns::SINCE, faint, "");
         }
-        head.cell(0, faint, "WHAT HAPPENED").write(out)?;
+        for side in &account.sides {
+            addresses = addresses.cell(columns::SIDE, faint, &side.tuple.local.to_string());
+            owners = owners.cell(columns::SIDE, faint, &owner(side.owner.as_ref()));
+        }
+        addresses.write(out)?;
+        owners.write(out)?;
         let start = account.steps.first().map(|step| step.at);
         for step in &account.steps {
             self.step(out, account, step, start)?;
         }
         for (i, side) in account.sides.iter().enumerate() {
             let label = if i == 0 { "now" } else { "" };
-            self.fact(out, label, &format!("{}  {}", side.tuple.local, self.state_now(side)))?;
+            self.fact(out, label, &format!("{} {}", side.tuple.local, self.state_now(side)))?;
         }
         Ok(())
     }
 
+    fn is_wide(&self) -> bool {
+        self.look.width.is_none_or(|width| width >= columns::ONE_ROW)
+    }
+
     fn fact(&self, out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
         Line::new(self.look.width)
-            .cell(17, self.look.palette.faint(), &format!("  {label}"))
-            .cell(0, Style::new(), text)
+            .cell(columns::TIME, self.look.palette.faint(), label)
+            .prose(Style::new(), text)
             .write(out)
     }
 
@@ -95,33 +115,36 @@ impl Page<'_> {
     ) -> io::Result<()> {
         let Some(side) = account.sides.get(step.side) else { return Ok(()) };
         let faint = self.look.palette.faint();
-        let since = match start.map_or(0, |start| step.at.since(start)) {
-            0 => "0".to_owned(),
-            ns => format!("+{}", short(ns)),
-        };
+        let since = since(start.map_or(0, |start| step.at.since(start)));
         let (states, phase, words) = match step.what {
             What::Existing(state) => {
-                (format!("{:>11}", state.name()), Phase::of(state), "was there before".to_owned())
+                (format!("{:>11}", state.name()), Phase::of(state), EXISTING_WORDS.to_owned())
             }
-            What::Orphaned(state) => (
-                format!("{:>11} stays", state.name()),
-                Phase::of(state),
-                "its process is gone, the kernel keeps it".to_owned(),
-            ),
+            What::Orphaned(state) => {
+                (format!("{:>11} stays", state.name()), Phase::of(state), ORPHAN_WORDS.to_owned())
+            }
             What::Changed(from, to, _, cause) => (
                 arrow(from, to),
                 Phase::after(to, cause),
                 step.transition(subject(side)).map_or_else(String::new, |step| transition_words(&step)),
             ),
         };
-        let mut line = Line::new(self.look.width)
-            .cell(17, faint, &format!("  {}", self.look.time(step.at)))
-            .right(8, faint, &since);
-        for column in 0..account.sides.len() {
-            let text = if column == step.side { states.as_str() } else { "" };
-            line = line.cell(STATES, self.look.palette.phase(phase), text);
-        }
-        line.cell(0, Style::new(), &words).write(out)
+        let sides = |mut line: Line, style, text: &str, last| {
+            for column in 0..=last {
+                line = line.cell(columns::SIDE, style, if column == step.side { text } else { "" });
+            }
+            line
+        };
+        let style = self.look.palette.phase(phase);
+        let line = Line::new(self.look.width).cell(columns::TIME, Style::new(), &self.look.time(step.at));
+        let line = if self.is_wide() {
+            let line = line.right(columns::SINCE, faint, &since);
+            sides(line, style, &states, account.sides.len() - 1).prose(Style::new(), &words)
+        } else {
+            let line = sides(line, style, &states, step.side).row().right(columns::TIME, faint, &since);
+            sides(line, Style::new(), &words, step.side)
+        };
+        line.write(out)
     }
 
     /// What is left of a side now: the kernel's word where there is one, else what was told last.
@@ -150,15 +173,13 @@ impl Page<'_> {
         };
         let entry = listed.flatten();
         match state {
-            TcpState::Close => age.map_or_else(|| "CLOSE".to_owned(), |age| format!("CLOSE since {age}")),
+            TcpState::Close => age.map_or_else(|| "CLOSE".to_owned(), |age| format!("closed {age} ago")),
             TcpState::TimeWait => {
-                format!("{}: no process has it, the kernel ends it by itself{}", lasting(state), ends(entry))
+                format!("{}: no process left, ends by itself{}", lasting(state), ends(entry))
             }
-            TcpState::FinWait2 if side.orphan => format!(
-                "{}: no process has it, the kernel waits for the peer's FIN{}",
-                lasting(state),
-                ends(entry)
-            ),
+            TcpState::FinWait2 if side.orphan => {
+                format!("{}: {ORPHAN_WORDS}{}", lasting(state), ends(entry))
+            }
             TcpState::FinWait2 => format!("{}: the peer has not sent its FIN", lasting(state)),
             TcpState::CloseWait => format!(
                 "{}: {} has not called close()",
@@ -175,9 +196,7 @@ fn opened(account: &Account) -> String {
         Some(side) => who(side),
         None if account.sides.iter().any(|side| side.existing) => "not seen: it was there before".to_owned(),
         None => match account.sides.as_slice() {
-            [only] if !account.steps.is_empty() => {
-                format!("{} (not a socket of this trace)", only.tuple.remote)
-            }
+            [only] if !account.steps.is_empty() => elsewhere(only),
             _ => "both ends, or not seen".to_owned(),
         },
     }
@@ -186,21 +205,29 @@ fn opened(account: &Account) -> String {
 fn closed(account: &Account) -> String {
     let because =
         |cause: Option<_>| cause.map_or_else(String::new, |cause| format!(": {}", cause_words(&cause)));
+    let side = |index: usize| account.sides.get(index);
     match account.first_close() {
         None => "nobody yet".to_owned(),
-        Some(FirstClose::Side(index, cause)) => account
-            .sides
-            .get(index)
-            .map_or_else(String::new, |side| format!("{}{}", who(side), because(cause))),
-        Some(FirstClose::Peer(index, cause)) => account.sides.get(index).map_or_else(String::new, |side| {
-            format!("{} (not a socket of this trace){}", side.tuple.remote, because(cause))
-        }),
+        Some(FirstClose::Side(index, cause)) => {
+            side(index).map_or_else(String::new, |side| format!("{}{}", who(side), because(cause)))
+        }
+        Some(FirstClose::Peer(index, cause)) => match (account.sides.as_slice(), index) {
+            ([_, peer], 0) | ([peer, _], 1) => format!("{}{}", who(peer), because(cause)),
+            _ => {
+                side(index).map_or_else(String::new, |side| format!("{}{}", elsewhere(side), because(cause)))
+            }
+        },
         Some(FirstClose::Never(_, cause)) => format!("nobody: it never opened{}", because(cause)),
     }
 }
 
+/// The peer of a side, where it is no socket of this trace.
+fn elsewhere(side: &Side) -> String {
+    format!("{} (not a socket of this trace)", side.tuple.remote)
+}
+
 fn who(side: &Side) -> String {
-    format!("{}  {}", side.tuple.local, owner(side.owner.as_ref()))
+    format!("{} {}", side.tuple.local, owner(side.owner.as_ref()))
 }
 
 fn subject(side: &Side) -> Subject {

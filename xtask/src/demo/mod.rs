@@ -12,6 +12,7 @@ mod story;
 use crate::{child, workspace};
 use anyhow::{Context, Result, bail};
 use cast::{Actor, Recording, Tracer};
+use readme::Readme;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::{os::unix::process::CommandExt, process::Command, thread, time::Duration};
 use story::Facts;
@@ -22,9 +23,9 @@ pub struct Options {
     /// Who is ended
     #[arg(value_enum, default_value_t)]
     scene: Scene,
-    /// Compare the README's output with what is printed now, and print nothing else
-    #[arg(long)]
-    check_readme: bool,
+    /// Play the README's scene for the README, and print nothing
+    #[arg(long, value_enum)]
+    readme: Option<Readme>,
     /// Everything is built
     #[arg(long, hide = true)]
     built: bool,
@@ -56,11 +57,13 @@ pub fn main(options: Options) -> Result<()> {
     }
     if !workspace::is_root() {
         let scene = clap::ValueEnum::to_possible_value(&options.scene).context("name the scene")?;
-        let check = options.check_readme.then_some("--check-readme");
-        return Err(as_root([scene.get_name()].into_iter().chain(check))?.exec()).context("start cargo");
+        let readme = options.readme.and_then(|readme| clap::ValueEnum::to_possible_value(&readme));
+        let readme = readme.map(|value| format!("--readme={}", value.get_name()));
+        let arguments = [scene.get_name()].into_iter().chain(readme.as_deref());
+        return Err(as_root(arguments)?.exec()).context("start cargo");
     }
-    if options.check_readme {
-        return readme::check();
+    if let Some(readme) = options.readme {
+        return readme::keep(readme);
     }
     let played = play(options.scene, true)?;
     println!("\n{}", played.paragraph);
@@ -70,7 +73,7 @@ pub fn main(options: Options) -> Result<()> {
 /// The README's check as a step of `cargo xtask test`; what it runs is built here.
 pub fn readme_step() -> Result<Command> {
     build()?;
-    as_root(["--check-readme"].into_iter())
+    as_root(["--readme=check"].into_iter())
 }
 
 /// This program again, as root, with everything built.
@@ -132,9 +135,26 @@ pub fn play(scene: Scene, aloud: bool) -> Result<Played> {
     let timeline = tracer.interrupt()?;
     let records = recording.interrupt()?;
     let facts = Facts::gather(&records, server.pid(), client.pid());
-    let paragraph = facts.tell(scene);
+    let paragraph = folded(&facts.tell(scene));
     if paragraph.is_empty() {
         bail!("the recording does not show what this scene is about:\n{timeline}");
     }
     Ok(Played { timeline, paragraph })
+}
+
+/// The paragraph in rows of at most 100 columns.
+fn folded(paragraph: &str) -> String {
+    let (mut rows, mut column) = (String::new(), 0);
+    for word in paragraph.split_whitespace() {
+        let long = word.chars().count();
+        let separator = match column {
+            0 => "",
+            _ if column + 1 + long > 100 => "\n",
+            _ => " ",
+        };
+        column = if separator == " " { column + 1 + long } else { long };
+        rows.push_str(separator);
+        rows.push_str(word);
+    }
+    rows
 }

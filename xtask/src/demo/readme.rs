@@ -3,35 +3,55 @@
 use super::{Scene, play};
 use crate::workspace;
 use anyhow::{Context, Result, bail};
-use std::fs;
+use std::{fs, ops::Range};
 
-/// Fails if the README shows anything but what the demo prints today.
-pub(super) fn check() -> Result<()> {
+/// What to do with the README.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Readme {
+    /// Fail if it shows anything but what the demo prints today
+    Check,
+    /// Write what the demo prints today into it
+    Update,
+}
+
+/// Plays the README's scene and compares, or writes it down.
+pub(super) fn keep(readme: Readme) -> Result<()> {
     let path = workspace::root().join("README.md");
-    let readme = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let shown = shown(&readme).context("README.md: find the block after `cargo xtask demo server-exits`")?;
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let shown = shown(&text).context("README.md: find the block after `cargo xtask demo server-exits`")?;
     let played = play(Scene::ServerExits, false)?;
     let printed = format!("{}\n{}\n", played.timeline, played.paragraph);
-    let (expected, actual) = (normal(&shown), normal(&printed));
+    if readme == Readme::Update {
+        let (before, after) = (&text[..shown.start], &text[shown.end..]);
+        return fs::write(&path, format!("{before}{printed}{after}"))
+            .with_context(|| format!("write {}", path.display()));
+    }
+    let (expected, actual) = (normal(&text[shown]), normal(&printed));
     if expected != actual {
         bail!(
-            "README.md shows what the demo no longer prints.\n--- README\n{expected}\n--- demo\n{actual}\n\
-             --- to copy\n{printed}"
+            "README.md shows what the demo no longer prints (`cargo xtask demo --readme update` mends it)\n\
+             --- README\n{expected}\n--- demo\n{actual}"
         );
     }
     Ok(())
 }
 
-/// What the README shows below the command.
-fn shown(readme: &str) -> Option<String> {
-    let block = readme.split("```console\n$ cargo xtask demo server-exits\n").nth(1)?;
-    Some(block.split("```").next()?.to_owned())
+/// Where the README shows what the command prints.
+fn shown(readme: &str) -> Option<Range<usize>> {
+    const COMMAND: &str = "```console\n$ cargo xtask demo server-exits\n";
+    let start = readme.find(COMMAND)? + COMMAND.len();
+    Some(start..start + readme[start..].find("```")?)
 }
 
-/// The text without what differs from run to run: every number becomes `N`, every run of spaces one.
+/// The text without what differs from run to run: every number becomes `N`, every run of spaces one, and the paragraph
+/// one line, because the numbers in it move its line breaks.
 fn normal(text: &str) -> String {
     let mut result = String::new();
-    for line in text.trim().lines() {
+    let (lines, paragraph) = text.split_once("What happened:").unwrap_or((text, ""));
+    let paragraph = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    // When the listener is closed among the other steps is the scheduler's choice.
+    let (listener, others): (Vec<_>, Vec<_>) = lines.trim().lines().partition(|line| line.contains(" *:* "));
+    for line in listener.into_iter().chain(others).chain([paragraph.as_str()]) {
         let words: Vec<String> = line.split_whitespace().map(word).collect();
         result
             .push_str(&words.join(" ").replace("N ns", "N s").replace("N µs", "N s").replace("N ms", "N s"));

@@ -102,9 +102,8 @@ fn half(killed: &str, dead: &End, stays: &str, alive: &End) -> Option<String> {
     let _ = write!(
         text,
         " The {stays}'s socket is in CLOSE_WAIT because its own process (pid {}) has not called close(): that is \
-         why there is no second FIN. Nobody is waiting for the dead process to take anything. FIN_WAIT2 goes when \
-         the {stays} closes, or after tcp_fin_timeout (60 s); CLOSE_WAIT stays as long as the {stays} keeps its \
-         socket open.",
+         why there is no second FIN. FIN_WAIT2 goes when the {stays} closes, or after tcp_fin_timeout (60 s); \
+         CLOSE_WAIT stays as long as the {stays} keeps its socket open.",
         alive.pid
     );
     Some(text)
