@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod harness;
+
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
@@ -12,16 +15,17 @@ use std::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use harness::{Reaped, in_a_namespace, run, skip};
 use rustix::{
     process::{Resource, Rlimit, Uid, getrlimit, setrlimit},
     thread::{
-        CapabilitySet, CapabilitySets, LinkNameSpaceType, UnshareFlags, move_into_link_name_space,
-        set_capabilities, set_thread_res_uid, unshare_unsafe,
+        CapabilitySet, CapabilitySets, LinkNameSpaceType, move_into_link_name_space, set_capabilities,
+        set_thread_res_uid,
     },
 };
 use tcptrace::{
@@ -34,29 +38,6 @@ use tcptrace::{
 const HERE: Options = Options { scope: Scope::Here, owners: false };
 const HERE_OWNED: Options = Options { scope: Scope::Here, owners: true };
 const EVERYWHERE_OWNED: Options = Options { scope: Scope::Everywhere, owners: true };
-
-/// Runs `test` on a thread in a network namespace of its own, with `lo` up.
-fn in_a_namespace(test: impl FnOnce() + Send + 'static) {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: making a network namespace needs root");
-        return;
-    }
-    let inside = thread::spawn(move || {
-        // SAFETY: only the network namespace is left; memory and descriptors stay shared with the other threads.
-        unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
-        run("ip", &["link", "set", "lo", "up"]);
-        test();
-    });
-    if let Err(panic) = inside.join() {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// A client and its accepted end.
 fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
@@ -220,7 +201,7 @@ fn a_port_that_is_only_bound_is_close() {
         let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
         let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());
         if (numbers.next(), numbers.next()) < (Some(6), Some(8)) {
-            eprintln!("skipped: sock_diag lists bound sockets since Linux 6.8");
+            skip("sock_diag lists bound sockets since Linux 6.8");
             return;
         }
         let socket = rustix::net::socket(
@@ -236,16 +217,6 @@ fn a_port_that_is_only_bound_is_close() {
         let owner = found.holder.as_ref().unwrap();
         assert_eq!((owner.pid, owner.fd), (std::process::id(), socket.as_raw_fd()));
     });
-}
-
-/// Ends the process also when the test fails.
-struct Reaped(Child);
-
-impl Drop for Reaped {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A process that does nothing but hold `socket` as its standard input.

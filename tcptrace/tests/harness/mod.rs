@@ -1,0 +1,80 @@
+//! What the kernel tests share: a namespace per test, actors that do as told, the tracer as a child, and `ss` as witness.
+
+pub mod actor;
+pub mod ss;
+pub mod trace;
+pub mod tracer;
+
+use std::{
+    fmt::Write as _,
+    fs::OpenOptions,
+    io::Write as _,
+    process::{Child, Command},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+/// How long anything may take on a busy machine before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs `test` on a thread in a network namespace of its own, with `lo` up.
+pub fn in_a_namespace(test: impl FnOnce() + Send + 'static) {
+    if !rustix::process::geteuid().is_root() {
+        skip("making a network namespace needs root");
+        return;
+    }
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    let inside = thread::Builder::new().name(name).spawn(move || {
+        // SAFETY: only the network namespace is left; memory and descriptors stay shared with the other threads.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
+        run("ip", &["link", "set", "lo", "up"]);
+        test();
+    });
+    if let Err(panic) = inside.unwrap().join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Says why this test cannot be done here, for `cargo xtask test` to list. The caller returns.
+pub fn skip(reason: &str) {
+    let test = thread::current().name().unwrap_or("?").to_owned();
+    eprintln!("skipped: {reason}");
+    if let Some(log) = std::env::var_os("TCPTRACE_SKIP_LOG") {
+        // One write, because tests run side by side.
+        let mut line = String::new();
+        writeln!(line, "{test}: {reason}").unwrap();
+        OpenOptions::new().append(true).create(true).open(log).unwrap().write_all(line.as_bytes()).unwrap();
+    }
+}
+
+/// What a program that must succeed printed.
+pub fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Asks until there is an answer: what the kernel does takes its own time.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Ends the process also when the test fails.
+pub struct Reaped(pub Child);
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

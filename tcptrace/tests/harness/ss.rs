@@ -1,0 +1,57 @@
+//! `ss` as the independent witness: what the kernel lists, read by somebody else's program.
+
+use super::{actor::Sock, run, wait_for};
+
+/// One socket as `ss -tanpe` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// In our words: `FIN_WAIT2`, not `FIN-WAIT-2`.
+    pub state: String,
+    pub recv_q: u32,
+    pub local: String,
+    pub remote: String,
+    /// The cookie, in decimal like ours.
+    pub cookie: String,
+    /// The processes that hold it.
+    pub pids: Vec<u32>,
+    /// 0 of a socket that no process has.
+    pub inode: u64,
+}
+
+/// What `ss` lists in this thread's network namespace.
+pub fn all() -> Vec<Line> {
+    run("ss", &["-tanpeOH"]).lines().map(read).collect()
+}
+
+/// What `ss` says of one socket.
+pub fn of(sock: &Sock) -> Option<Line> {
+    all().into_iter().find(|line| line.cookie == sock.cookie)
+}
+
+/// Waits until `ss` shows the socket in this state.
+#[track_caller]
+pub fn wait(sock: &Sock, state: &str) -> Line {
+    wait_for(&format!("ss to show {sock:?} in {state}"), || of(sock).filter(|line| line.state == state))
+}
+
+fn read(line: &str) -> Line {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [state, recv_q, _, local, remote] = words[..5] else { panic!("{line}") };
+    let named = |prefix: &str| words.iter().find_map(|word| word.strip_prefix(prefix));
+    let state = match state {
+        "ESTAB" => "ESTABLISHED".to_owned(),
+        "UNCONN" => "CLOSE".to_owned(),
+        other => other.replace("WAIT-", "WAIT").replace('-', "_"),
+    };
+    // users:(("server",pid=7,fd=3),("server",pid=8,fd=3)): a name may hold anything, but `pid=` comes after it.
+    let pids = line.split(",pid=").skip(1).filter_map(|rest| rest.split(',').next()?.parse().ok()).collect();
+    Line {
+        state,
+        recv_q: recv_q.parse().unwrap(),
+        local: local.to_owned(),
+        remote: remote.to_owned(),
+        cookie: u64::from_str_radix(named("sk:").unwrap(), 16).unwrap().to_string(),
+        pids,
+        inode: named("ino:").map_or(0, |inode| inode.parse().unwrap()),
+    }
+}

@@ -1,0 +1,164 @@
+//! The tracer itself, as a user runs it: the real binary, its standard output read as it comes.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    os::unix::process::CommandExt as _,
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+};
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+
+use super::{actor::wait, trace::Trace, wait_for};
+
+/// The binary under test.
+pub fn tcptrace() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcptrace"));
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env_remove("RUST_LOG");
+    command
+}
+
+/// What a tracer that ends by itself left behind.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs it to its end.
+pub fn ran(command: &mut Command) -> Ran {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A trace that runs. Everything that it writes is kept.
+pub struct Tracer {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+    json: bool,
+}
+
+impl Tracer {
+    /// Traces this thread's network namespace as JSON; returns once everything is attached.
+    #[track_caller]
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut command = tcptrace();
+        command.args(["--format", "json", "--netns", "self"]).args(arguments);
+        Self::spawn(command, true)
+    }
+
+    /// Traces this thread's network namespace as text.
+    #[track_caller]
+    pub fn start_text(arguments: &[&str]) -> Self {
+        // Nothing tells in text that it is attached, so a `-v` says it on standard error.
+        let mut command = tcptrace();
+        command.args(["--netns", "self"]).args(arguments);
+        Self::spawn(command, false)
+    }
+
+    /// Runs any command line of a trace.
+    #[track_caller]
+    pub fn spawn(mut command: Command, json: bool) -> Self {
+        // A process group of its own: a Ctrl+C at the terminal is for the test.
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().unwrap();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let reader = thread::spawn({
+            let lines = lines.clone();
+            let out = BufReader::new(child.stdout.take().unwrap());
+            move || out.lines().for_each(|line| lines.lock().unwrap().push(line.unwrap()))
+        });
+        let mut tracer = Self { child, lines, reader: Some(reader), json };
+        let started = wait_for("the tracer to start", || {
+            let begun = !tracer.lines.lock().unwrap().is_empty();
+            (begun || tracer.child.try_wait().unwrap().is_some()).then_some(begun)
+        });
+        assert!(started, "{}", read(tracer.child.stderr.take()));
+        tracer
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// The records so far.
+    pub fn records(&self) -> Vec<Value> {
+        self.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until a record is told.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        wait_for(what, || self.records().into_iter().find(|record| wanted(record)))
+    }
+
+    /// Waits until the socket is told to have entered the state.
+    #[track_caller]
+    pub fn wait_for_step(&self, cookie: &str, to: &str) -> Value {
+        self.wait_for(&format!("socket {cookie} to enter {to}"), |record| {
+            record["socket"] == cookie && record["to"] == to
+        })
+    }
+
+    /// Ends it as Ctrl+C does; the trace is checked for everything that holds of any trace.
+    #[track_caller]
+    pub fn finish(self) -> Trace {
+        self.finish_with(Signal::INT)
+    }
+
+    #[track_caller]
+    pub fn finish_with(mut self, signal: Signal) -> Trace {
+        self.signal(signal);
+        let trace = self.ended();
+        assert_eq!(trace.status.code(), Some(0), "{}", trace.err);
+        trace
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn ended(&mut self) -> Trace {
+        let status: ExitStatus = wait(&mut self.child);
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        let trace = Trace {
+            records: if self.json { self.records() } else { Vec::new() },
+            text: self.lines().join("\n"),
+            err: read(self.child.stderr.take()),
+            status,
+        };
+        if self.json && status.success() {
+            trace.check();
+        }
+        trace
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read(err: Option<ChildStderr>) -> String {
+    let mut text = String::new();
+    if let Some(mut err) = err {
+        err.read_to_string(&mut text).unwrap();
+    }
+    text
+}
