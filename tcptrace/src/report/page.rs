@@ -217,7 +217,7 @@ fn closed(account: &Account) -> String {
                 side(index).map_or_else(String::new, |side| format!("{}{}", elsewhere(side), because(cause)))
             }
         },
-        Some(FirstClose::Never(_, cause)) => format!("nobody: it never opened{}", because(cause)),
+        Some(FirstClose::Never(_, cause)) => format!("nobody, it never opened{}", because(cause)),
     }
 }
 
