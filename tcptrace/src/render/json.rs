@@ -1,7 +1,8 @@
 //! JSON lines for pipelines: the outside contract, described by `schema/records.schema.json`.
 //!
 //! One object per line. 64-bit ids are strings, because many readers keep only 53 bits; durations are integers with
-//! the unit in the name; what is not known is not there.
+//! the unit in the name; what is not known is not there. Characters that end a line, move a cursor or turn the text
+//! somewhere are escaped, so a name from outside can do nothing to a terminal or to a reader of lines.
 
 use std::{
     io::{self, Write},
@@ -10,11 +11,12 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 
 use super::{Render, signal_name};
 use crate::{
     address::Endpoint,
-    process::{Evidence, Owner},
+    process::{Evidence, Owner, is_invisible},
     record::{
         Cause, Context, End, Existing, Inference, Lost, Orphan, Record, Start, Subject, Totals, Transition,
     },
@@ -184,8 +186,30 @@ pub(super) fn line(
     body: impl Serialize,
 ) -> io::Result<()> {
     let object = Object { v: VERSION, r#type, time: rfc3339(at.wall_ns), mono_ns: at.mono_ns, body };
-    serde_json::to_writer(&mut *out, &object)?;
+    object.serialize(&mut Serializer::with_formatter(&mut *out, Visible))?;
     out.write_all(b"\n")
+}
+
+/// Compact JSON that escapes more than it must. JSON itself is content with a raw DEL, U+0085, U+2028 or U+202E; but
+/// Python's `splitlines` ends a line at some of them, and terminals obey others.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c.is_control() || is_invisible(c)) {
+            let (plain, tail) = rest.split_at(at);
+            out.write_all(plain.as_bytes())?;
+            let mut tail = tail.chars();
+            if let Some(hidden) = tail.next() {
+                for unit in hidden.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            }
+            rest = tail.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
 }
 
 /// RFC 3339, UTC, always nine digits, so that it sorts as text.
