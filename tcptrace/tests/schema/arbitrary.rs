@@ -1,0 +1,145 @@
+//! Records as nobody would think of them, within what the types and the kernel allow.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use proptest::{collection::vec, option::of, prelude::*, sample::select};
+use tcptrace::{
+    address::{Endpoint, Netns, Tuple},
+    found::{Found, Holder, Timer, TimerKind},
+    process::{Comm, Evidence, Owner},
+    record::{
+        Cause, ConnectionId, Context, End, Existing, Inference, Loss, Lost, Orphan, Record, SocketId, Start,
+        Subject, Totals, Transition,
+    },
+    tcp::TcpState,
+    time::Moment,
+};
+
+/// Any record.
+pub fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        1 => start().prop_map(Record::Start),
+        2 => (moment(), subject(), state())
+            .prop_map(|(at, subject, state)| Record::Existing(Existing { at, subject, state })),
+        6 => transition().prop_map(Record::Transition),
+        1 => (moment(), subject(), of(any::<u64>())).prop_map(|(at, subject, since_first_ns)| {
+            Record::Orphan(Orphan { at, subject, state: TcpState::FinWait2, since_first_ns })
+        }),
+        1 => (moment(), 1_u64.., select(&[Loss::RingFull, Loss::Recursion, Loss::Undecodable][..]))
+            .prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })),
+        1 => (moment(), any::<[u64; 4]>()).prop_map(|(at, [seen, shown, filtered, lost])| {
+            Record::End(End { at, totals: Totals { seen, shown, filtered, lost } })
+        }),
+    ]
+}
+
+/// Any socket that could be listed, and when.
+pub fn listed() -> impl Strategy<Value = (Moment, Found)> {
+    let kinds = [TimerKind::Retransmit, TimerKind::Keepalive, TimerKind::TimeWait, TimerKind::Probe];
+    let timer = (select(kinds.to_vec()), any::<u64>(), any::<u8>())
+        .prop_map(|(kind, ms, retransmits)| Timer { kind, expires: Duration::from_millis(ms), retransmits });
+    let holder = (1_u32.., vec(any::<u8>(), 0..20), any::<(u32, i32, u32)>())
+        .prop_map(|(pid, comm, (uid, fd, others))| Holder { pid, comm, uid, fd, others });
+    let numbers = any::<(u32, u32, u32, u32)>();
+    (moment(), 1_u32.., tuple(), state(), 1_u64.., numbers, of(timer), of(holder)).prop_map(
+        |(at, netns, tuple, state, cookie, (inode, uid, recv_q, send_q), timer, holder)| {
+            let netns = Netns(netns);
+            (at, Found { netns, tuple, state, cookie, inode, uid, recv_q, send_q, timer, holder })
+        },
+    )
+}
+
+fn start() -> impl Strategy<Value = Start> {
+    (
+        moment(),
+        select(&["btf", "tracepoint"][..]),
+        of("\\PC{1,40}"),
+        "[0-9.]{1,9}[a-z+-]{0,9}",
+        any::<String>(),
+    )
+        .prop_map(|(at, probe, fallback, kernel, filter)| Start { at, probe, fallback, kernel, filter })
+}
+
+fn transition() -> impl Strategy<Value = Transition> {
+    (moment(), subject(), state(), state(), of(any::<u64>()), of(any::<u64>()), of(context()), of(cause()))
+        .prop_map(|(at, subject, from, to, in_from_ns, since_first_ns, context, cause)| Transition {
+            at,
+            subject,
+            from,
+            to,
+            in_from_ns,
+            since_first_ns,
+            context,
+            cause,
+        })
+}
+
+/// `Orphaned` makes an [`Orphan`], never a transition.
+fn context() -> impl Strategy<Value = Context> {
+    let inferred = [Inference::FinReceived, Inference::Continuity].map(Context::Inferred);
+    select([&[Context::Process, Context::Softirq], &inferred[..]].concat())
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    prop_oneof![
+        select(&[Cause::Close, Cause::Exit, Cause::FinReceived, Cause::ResetReceived, Cause::Abort][..]),
+        select(&[Cause::Refused, Cause::TimedOut, Cause::Destroyed][..]),
+        any::<bool>().prop_map(|both| Cause::Shutdown { both }),
+        any::<u8>().prop_map(|signal| Cause::Killed { signal }),
+        any::<u16>().prop_map(|errno| Cause::Unreachable { errno }),
+        any::<u16>().prop_map(|errno| Cause::Error { errno }),
+    ]
+}
+
+/// `NEW_SYN_RECV` stays inside the kernel: no event names it, and a list says `SYN_RECV`.
+fn state() -> impl Strategy<Value = TcpState> {
+    select(TcpState::ALL.to_vec()).prop_filter("inside", |state| *state != TcpState::NewSynRecv)
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    // The epoch and on: a clock that is set before it is no clock.
+    (any::<u64>(), 0..=i64::MAX).prop_map(|(mono_ns, wall_ns)| Moment { mono_ns, wall_ns })
+}
+
+fn subject() -> impl Strategy<Value = Subject> {
+    let socket = prop_oneof![(1_u64..).prop_map(SocketId::Cookie), (1_u64..).prop_map(SocketId::Serial)];
+    let connection = (1_u64..).prop_map(ConnectionId);
+    let netns = (1_u32..).prop_map(Netns);
+    let evidence = select(&[Evidence::Listener, Evidence::Procfs, Evidence::Syscall][..]);
+    let owner = (1_u32.., comm(), any::<u32>(), evidence).prop_map(|(pid, comm, uid, evidence)| Owner {
+        pid,
+        comm,
+        uid,
+        evidence,
+    });
+    (socket, of(connection), of(netns), tuple(), of(owner)).prop_map(
+        |(socket, connection, netns, tuple, owner)| Subject { socket, connection, netns, tuple, owner },
+    )
+}
+
+/// Any bytes, and those that break terminals, lines and quotes.
+fn comm() -> impl Strategy<Value = Comm> {
+    let hostile: [&[u8]; 6] =
+        [b"\x1b[2J\x07", b"a\r\nb", b"\xff\xfe\"\\", "\u{202e}x\u{2028}".as_bytes(), b"", b"\x7f\x1f{}"];
+    prop_oneof![
+        vec(any::<u8>(), 0..20).prop_map(|bytes| Comm::from_slice(&bytes)),
+        select(hostile.to_vec()).prop_map(Comm::from_slice),
+    ]
+}
+
+fn tuple() -> impl Strategy<Value = Tuple> {
+    (end(), end()).prop_map(|(local, remote)| Tuple { local, remote })
+}
+
+fn end() -> impl Strategy<Value = Endpoint> {
+    let address = prop_oneof![
+        any::<u32>().prop_map(|bits| IpAddr::from(Ipv4Addr::from(bits))),
+        any::<u128>().prop_map(|bits| Ipv6Addr::from(bits).to_canonical()),
+        select(&[0, 1, 0xffff_7f00_0001, 0x7f00_0001_u128][..])
+            .prop_map(|bits| Ipv6Addr::from(bits).to_canonical()),
+    ];
+    (address, any::<u16>()).prop_map(|(address, port)| Endpoint { address, port })
+}

@@ -1,0 +1,203 @@
+//! One record of every kind, with every word that can stand in it.
+
+use std::{iter, net::IpAddr, time::Duration};
+
+use tcptrace::{
+    address::{Endpoint, Netns, Tuple},
+    found::{Found, Holder, Timer, TimerKind},
+    process::{Comm, Evidence, Owner},
+    record::{
+        Cause, ConnectionId, Context, End, Existing, Inference, Loss, Lost, Orphan, Record, SocketId, Start,
+        Subject, Totals, Transition,
+    },
+    render::{Json, Render as _, write_listed},
+    tcp::TcpState,
+    time::Moment,
+};
+
+pub const AT: Moment = Moment { mono_ns: 590_701_997_760, wall_ns: 1_795_341_600_123_456_789 };
+
+/// All records, then all listed sockets, as JSON lines.
+pub fn golden() -> String {
+    let mut out = lines(&records());
+    for found in listed() {
+        write_listed(&mut out, AT, &found).unwrap();
+    }
+    String::from_utf8(out).unwrap()
+}
+
+/// Records as JSON lines.
+pub fn lines(records: &[Record]) -> Vec<u8> {
+    let mut out = Vec::new();
+    records.iter().for_each(|record| Json.write(&mut out, record).unwrap());
+    out
+}
+
+fn end(address: &str, port: u16) -> Endpoint {
+    Endpoint { address: address.parse::<IpAddr>().unwrap(), port }
+}
+
+fn owner(evidence: Evidence) -> Owner {
+    Owner { pid: 2502, comm: Comm::from_slice(b"server"), uid: 1000, evidence }
+}
+
+fn subject() -> Subject {
+    Subject {
+        socket: SocketId::Cookie(121_910),
+        connection: Some(ConnectionId(7)),
+        netns: Some(Netns(4_026_531_840)),
+        tuple: Tuple { local: end("127.0.0.1", 10050), remote: end("127.0.0.1", 54998) },
+        owner: Some(owner(Evidence::Syscall)),
+    }
+}
+
+fn step(from: TcpState, to: TcpState, context: Context, cause: Option<Cause>) -> Transition {
+    Transition {
+        at: AT,
+        subject: subject(),
+        from,
+        to,
+        in_from_ns: Some(100_173_134),
+        since_first_ns: Some(100_215_402),
+        context: Some(context),
+        cause,
+    }
+}
+
+/// The one after it: a new cause must find its place here.
+fn next(cause: &Cause) -> Option<Cause> {
+    Some(match cause {
+        Cause::Close => Cause::Shutdown { both: false },
+        Cause::Shutdown { both: false } => Cause::Shutdown { both: true },
+        Cause::Shutdown { both: true } => Cause::Exit,
+        Cause::Exit => Cause::Killed { signal: 2 },
+        Cause::Killed { signal: 2 } => Cause::Killed { signal: 40 },
+        Cause::Killed { .. } => Cause::FinReceived,
+        Cause::FinReceived => Cause::ResetReceived,
+        Cause::ResetReceived => Cause::Abort,
+        Cause::Abort => Cause::Refused,
+        Cause::Refused => Cause::TimedOut,
+        Cause::TimedOut => Cause::Unreachable { errno: 113 },
+        Cause::Unreachable { .. } => Cause::Destroyed,
+        Cause::Destroyed => Cause::Error { errno: 5 },
+        Cause::Error { .. } => return None,
+    })
+}
+
+/// Where such a cause is seen.
+fn caused(cause: Cause) -> Transition {
+    use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, SynSent};
+    let (from, to, context) = match cause {
+        Cause::Close | Cause::Exit => (CloseWait, LastAck, Context::Process),
+        Cause::Shutdown { .. } | Cause::Killed { .. } => (Established, FinWait1, Context::Process),
+        Cause::FinReceived => (Established, CloseWait, Context::Softirq),
+        Cause::Refused | Cause::TimedOut | Cause::Unreachable { .. } => (SynSent, Close, Context::Softirq),
+        Cause::Abort | Cause::Destroyed => (Established, Close, Context::Process),
+        Cause::ResetReceived | Cause::Error { .. } => (Established, Close, Context::Softirq),
+    };
+    step(from, to, context, Some(cause))
+}
+
+fn records() -> Vec<Record> {
+    use TcpState::{Close, Closing, Established, FinWait1, FinWait2, Listen, SynRecv, SynSent, TimeWait};
+    let nobody = Subject { owner: None, ..subject() };
+    // What a classic hook sees of a connect(): no cookie, no namespace, no local port, no context.
+    let little = Subject {
+        socket: SocketId::Serial(3),
+        netns: None,
+        tuple: Tuple { local: end("::1", 0), remote: end("::1", 443) },
+        ..nobody
+    };
+    let listening = Subject {
+        connection: None,
+        tuple: Tuple { local: end("::", 10050), remote: end("::", 0) },
+        owner: Some(owner(Evidence::Procfs)),
+        ..subject()
+    };
+    let child = Subject { owner: Some(owner(Evidence::Listener)), ..subject() };
+    let unseen = Context::Inferred(Inference::Continuity);
+    let time_wait = Context::Inferred(Inference::FinReceived);
+    let start = Start {
+        at: AT,
+        probe: "btf",
+        fallback: None,
+        kernel: "6.18.0".to_owned(),
+        filter: "--port 10050".to_owned(),
+    };
+    let start_classic = Start {
+        probe: "tracepoint",
+        fallback: Some("attach tp_btf inet_sock_set_state: no BTF".to_owned()),
+        filter: String::new(),
+        ..start.clone()
+    };
+    let steps = [
+        Transition { subject: listening, ..step(Close, Listen, Context::Process, None) },
+        Transition {
+            subject: little,
+            in_from_ns: None,
+            since_first_ns: None,
+            context: None,
+            ..step(Close, SynSent, Context::Process, None)
+        },
+        Transition { subject: child, ..step(Listen, SynRecv, Context::Softirq, None) },
+        step(SynRecv, Established, Context::Softirq, None),
+        step(FinWait1, FinWait2, Context::Softirq, None),
+        Transition { subject: nobody, ..step(FinWait1, Closing, Context::Softirq, None) },
+        step(Closing, TimeWait, time_wait, Some(Cause::FinReceived)),
+        Transition { in_from_ns: None, ..step(Established, Close, unseen, None) },
+    ];
+    let causes = iter::successors(Some(Cause::Close), next).map(caused);
+    let lost = [Loss::RingFull, Loss::Recursion, Loss::Undecodable];
+    let totals = Totals { seen: 12, shown: 8, filtered: 3, lost: 1 };
+    [Record::Start(start), Record::Start(start_classic)]
+        .into_iter()
+        .chain([Record::Existing(Existing { at: AT, subject: listening, state: Listen })])
+        .chain(steps.into_iter().chain(causes).map(Record::Transition))
+        .chain([Record::Orphan(Orphan {
+            at: AT,
+            subject: subject(),
+            state: FinWait2,
+            since_first_ns: Some(60_000_000_000),
+        })])
+        .chain(lost.map(|reason| Record::Lost(Lost { at: AT, count: 4096, reason })))
+        .chain([Record::End(End { at: AT, totals })])
+        .collect()
+}
+
+/// Sockets as `list` finds them, one with each timer.
+fn listed() -> Vec<Found> {
+    let holder = Holder { pid: 2502, comm: b"x) \x1b[1m\xff\n".to_vec(), uid: 0, fd: 4, others: 0 };
+    let open = Found {
+        netns: Netns(4_026_531_840),
+        tuple: subject().tuple,
+        state: TcpState::Established,
+        cookie: u64::MAX,
+        inode: 5,
+        uid: 0,
+        recv_q: 0,
+        send_q: 1460,
+        timer: None,
+        holder: Some(holder.clone()),
+    };
+    let timed = |state, kind, retransmits| Found {
+        state,
+        timer: Some(Timer { kind, expires: Duration::from_millis(1200), retransmits }),
+        holder: None,
+        ..open.clone()
+    };
+    vec![
+        Found {
+            state: TcpState::Listen,
+            tuple: Tuple { local: end("0.0.0.0", 10050), remote: end("0.0.0.0", 0) },
+            recv_q: 1,
+            send_q: 128,
+            holder: Some(Holder { others: 3, ..holder }),
+            ..open.clone()
+        },
+        timed(TcpState::LastAck, TimerKind::Retransmit, 3),
+        timed(TcpState::CloseWait, TimerKind::Keepalive, 0),
+        timed(TcpState::TimeWait, TimerKind::TimeWait, 0),
+        timed(TcpState::Established, TimerKind::Probe, 1),
+        open,
+    ]
+}
