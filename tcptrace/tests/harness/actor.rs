@@ -38,6 +38,11 @@ pub fn name_of(pid: u32) -> Option<String> {
     CAST.with_borrow(|cast| cast.get(&pid).cloned())
 }
 
+/// Gives a process id a name.
+pub fn cast(pid: u32, name: &str) {
+    CAST.with_borrow_mut(|cast| cast.insert(pid, name.to_owned()));
+}
+
 /// What an actor says of a socket of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sock {
@@ -88,7 +93,7 @@ impl Actor {
             Self { process: Reaped(child), line: RefCell::new(BufReader::new(ours)), _directory: directory };
         assert_eq!(actor.speak("are you there?"), "here");
         let pid = actor.pid();
-        CAST.with_borrow_mut(|cast| cast.insert(pid, name.as_ref().to_string_lossy().into_owned()));
+        cast(pid, &name.as_ref().to_string_lossy());
         actor
     }
 
@@ -123,10 +128,20 @@ impl Actor {
     /// What it answers, in its own words.
     #[track_caller]
     pub fn speak(&self, order: &str) -> String {
-        let mut line = self.line.borrow_mut();
-        writeln!(line.get_mut(), "{order}").unwrap();
+        self.begin(order);
+        self.answer()
+    }
+
+    /// Has it begin with something that takes its time; the [`answer`](Self::answer) is due later.
+    pub fn begin(&self, order: &str) {
+        writeln!(self.line.borrow_mut().get_mut(), "{order}").unwrap();
+    }
+
+    /// The answer to the last order.
+    #[track_caller]
+    pub fn answer(&self) -> String {
         let mut answer = String::new();
-        line.read_line(&mut answer).unwrap_or_else(|error| panic!("{order}: {error}"));
+        self.line.borrow_mut().read_line(&mut answer).unwrap();
         answer.trim_end().to_owned()
     }
 
@@ -179,6 +194,12 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
         ["exit"] => std::process::exit(0),
         ["listen", name, address] => {
             let socket = bound(address)?;
+            rustix::net::listen(&socket, 4096)?;
+            (name, socket)
+        }
+        // The kernel picks the port.
+        ["listen-unbound", name] => {
+            let socket = stream(&SocketAddr::from(([0, 0, 0, 0], 0)))?;
             rustix::net::listen(&socket, 4096)?;
             (name, socket)
         }

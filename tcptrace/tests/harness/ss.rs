@@ -18,6 +18,14 @@ pub struct Line {
     pub inode: u64,
 }
 
+impl Line {
+    /// The same, as an actor would describe it.
+    pub fn sock(&self) -> Sock {
+        let end = |text: &str| text.replace('*', "0").parse().unwrap();
+        Sock { cookie: self.cookie.clone(), local: end(&self.local), remote: end(&self.remote), fd: -1 }
+    }
+}
+
 /// What `ss` lists in this thread's network namespace.
 pub fn all() -> Vec<Line> {
     run("ss", &["-tanpeOH"]).lines().map(read).collect()

@@ -46,22 +46,25 @@ impl Tracer {
     /// Traces this thread's network namespace as JSON; returns once everything is attached.
     #[track_caller]
     pub fn start(arguments: &[&str]) -> Self {
+        Self::launch(arguments).attached()
+    }
+
+    /// The same, but returns at once.
+    pub fn launch(arguments: &[&str]) -> Self {
         let mut command = tcptrace();
         command.args(["--format", "json", "--netns", "self"]).args(arguments);
         Self::spawn(command, true)
     }
 
-    /// Traces this thread's network namespace as text.
+    /// Traces this thread's network namespace as text, whose first line says that it is attached.
     #[track_caller]
     pub fn start_text(arguments: &[&str]) -> Self {
-        // Nothing tells in text that it is attached, so a `-v` says it on standard error.
         let mut command = tcptrace();
         command.args(["--netns", "self"]).args(arguments);
-        Self::spawn(command, false)
+        Self::spawn(command, false).attached()
     }
 
-    /// Runs any command line of a trace.
-    #[track_caller]
+    /// Runs any command line of a trace; returns at once.
     pub fn spawn(mut command: Command, json: bool) -> Self {
         // A process group of its own: a Ctrl+C at the terminal is for the test.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -72,13 +75,18 @@ impl Tracer {
             let out = BufReader::new(child.stdout.take().unwrap());
             move || out.lines().for_each(|line| lines.lock().unwrap().push(line.unwrap()))
         });
-        let mut tracer = Self { child, lines, reader: Some(reader), json };
+        Self { child, lines, reader: Some(reader), json }
+    }
+
+    /// Waits until everything is attached: until it has written something.
+    #[track_caller]
+    pub fn attached(mut self) -> Self {
         let started = wait_for("the tracer to start", || {
-            let begun = !tracer.lines.lock().unwrap().is_empty();
-            (begun || tracer.child.try_wait().unwrap().is_some()).then_some(begun)
+            let begun = !self.lines.lock().unwrap().is_empty();
+            (begun || self.child.try_wait().unwrap().is_some()).then_some(begun)
         });
-        assert!(started, "{}", read(tracer.child.stderr.take()));
-        tracer
+        assert!(started, "{}", read(self.child.stderr.take()));
+        self
     }
 
     pub fn pid(&self) -> u32 {
