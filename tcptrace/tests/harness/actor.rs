@@ -11,7 +11,7 @@ use std::{
     net::SocketAddr,
     os::{
         fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
-        unix::net::UnixStream,
+        unix::{net::UnixStream, process::CommandExt as _},
     },
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -73,7 +73,12 @@ impl Actor {
         let program = directory.path().join(name.as_ref());
         std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &program).unwrap();
         let mut command = match wrapper {
-            [] => Command::new(&program),
+            [] => {
+                let mut command = Command::new(&program);
+                // A test program wants its arguments in UTF-8; the name need not be.
+                command.arg0("actor");
+                command
+            }
             [first, rest @ ..] => {
                 let mut command = Command::new(first);
                 command.args(rest).arg(&program);
