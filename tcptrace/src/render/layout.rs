@@ -29,7 +29,7 @@ impl Line {
     #[must_use]
     pub fn cell(mut self, columns: usize, style: Style, text: &str) -> Self {
         let fill = columns.saturating_sub(text.width());
-        self.put(style, text);
+        self.put(0, style, text);
         self.padding += fill + 1;
         self
     }
@@ -37,8 +37,7 @@ impl Line {
     /// The same, flush right.
     #[must_use]
     pub fn right(mut self, columns: usize, style: Style, text: &str) -> Self {
-        self.padding += columns.saturating_sub(text.width());
-        self.put(style, text);
+        self.put(columns.saturating_sub(text.width()), style, text);
         self.padding += 1;
         self
     }
@@ -47,7 +46,7 @@ impl Line {
     #[must_use]
     pub fn prose(mut self, style: Style, text: &str) -> Self {
         for word in text.split(' ') {
-            self.put(style, word);
+            self.put(0, style, word);
             self.padding += 1;
         }
         self
@@ -61,19 +60,22 @@ impl Line {
         self
     }
 
-    fn put(&mut self, style: Style, text: &str) {
+    /// Adds text with `fill` spaces before it that belong to it, in the next row too.
+    fn put(&mut self, fill: usize, style: Style, text: &str) {
         let long = text.width();
         if long == 0 {
+            self.padding += fill;
             return;
         }
         // Only where it gains room: a row that has nothing yet takes what comes, however long.
         if self.column > 0
             && self.column + self.padding > INDENT
-            && self.column + self.padding + long > self.width
+            && self.column + self.padding + fill + long > self.width
         {
             self.text.push('\n');
             (self.column, self.padding) = (0, INDENT);
         }
+        self.padding += fill;
         self.text.extend(std::iter::repeat_n(' ', self.padding));
         self.text.push_str(&format!("{style}{text}{style:#}"));
         self.column += self.padding + long;
@@ -128,5 +130,13 @@ mod tests {
         let mut out = Vec::new();
         Line::new(Some(10)).cell(4, plain, "ab").row().right(4, plain, "12").write(&mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "ab\n  12\n");
+    }
+
+    #[test]
+    fn flush_right_is_so_in_the_next_row_too() {
+        let plain = Style::new();
+        let mut out = Vec::new();
+        Line::new(Some(30)).cell(20, plain, "so long").right(12, plain, "12").write(&mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "so long\n                          12\n");
     }
 }

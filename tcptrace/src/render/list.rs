@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     Line, Palette, Phase,
@@ -32,6 +33,7 @@ struct Widths {
     local: usize,
     remote: usize,
     owner: usize,
+    timer: usize,
 }
 
 impl Table {
@@ -46,7 +48,8 @@ impl Table {
         let widths = Widths {
             local: widest(5, &|found| found.tuple.local.to_string().len()),
             remote: widest(6, &|found| found.tuple.remote.to_string().len()),
-            owner: widest(7, &|found| holder(found).len()),
+            owner: widest(7, &|found| holder(found).width()),
+            timer: widest(5, &|found| timer(found.timer.as_ref()).width()),
         };
         let faint = self.palette.faint();
         Line::new(self.width)
@@ -57,7 +60,7 @@ impl Table {
             .cell(widths.owner, faint, "PROCESS")
             .right(6, faint, "RECV-Q")
             .right(6, faint, "SEND-Q")
-            .cell(14, faint, "TIMER")
+            .cell(widths.timer, faint, "TIMER")
             .prose(faint, "MEANING")
             .write(out)?;
         sockets.iter().try_for_each(|found| self.row(out, widths, found))
@@ -73,7 +76,7 @@ impl Table {
             .cell(widths.owner, plain, &holder(found))
             .right(6, plain, &found.recv_q.to_string())
             .right(6, plain, &found.send_q.to_string())
-            .cell(14, plain, &timer(found.timer.as_ref()))
+            .cell(widths.timer, plain, &timer(found.timer.as_ref()))
             .prose(plain, meaning(found.state).short)
             .write(out)
     }
@@ -89,7 +92,7 @@ fn holder(found: &Found) -> String {
     }
 }
 
-/// `timewait 58.2 s`, `retrans 1.20 s ×3`.
+/// `timewait 58.2 s`, `retransmit 1.20 s ×3`.
 fn timer(timer: Option<&Timer>) -> String {
     let Some(Timer { kind, expires, retransmits }) = timer else { return "-".to_owned() };
     let left = short(u64::try_from(expires.as_nanos()).unwrap_or(u64::MAX));
