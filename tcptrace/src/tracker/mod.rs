@@ -116,7 +116,9 @@ impl Tracker {
         // Before Linux 6.15 a child still has the listener's cookie and addresses here (inet_csk_clone_lock).
         let unfinished = is_unfinished(event);
         let cookie = event.cookie.filter(|_| !unfinished);
-        self.sockets.end_request(cookie);
+        let place = (event.to == TcpState::SynRecv)
+            .then(|| self.sockets.take_request(cookie, event.netns, &event.tuple))
+            .flatten();
         self.end_stale(at, cookie.and_then(|cookie| self.sockets.with_cookie(cookie)), out);
         self.end_stale(at, self.sockets.with_pointer(event.pointer), out);
         let id = self.sockets.name(cookie);
@@ -133,8 +135,10 @@ impl Tracker {
                 .map(|owner| Owner { evidence: Evidence::Listener, ..owner });
         }
         let key = self.sockets.insert(socket);
-        if event.to != TcpState::Listen && !unfinished {
-            self.sockets.connect(key);
+        match place {
+            Some(place) => self.sockets.connect_as(key, place),
+            None if event.to == TcpState::Listen || unfinished => {}
+            None => self.sockets.connect(key),
         }
         key
     }
@@ -195,7 +199,10 @@ fn begins(event: &Event) -> bool {
 
 /// Whether the event shows a child before the kernel gave it its own cookie and addresses (Linux before 6.15).
 fn is_unfinished(event: &Event) -> bool {
-    event.from == TcpState::Listen && event.to == TcpState::SynRecv && !event.tuple.remote.is_set()
+    // From CLOSE if the listener closes meanwhile.
+    matches!(event.from, TcpState::Listen | TcpState::Close)
+        && event.to == TcpState::SynRecv
+        && !event.tuple.remote.is_set()
 }
 
 /// What an event really is.

@@ -1,30 +1,22 @@
 //! The open sockets, findable by cookie, by address in memory, by tuple and, when they listen, by port.
 
+mod listeners;
+mod pairing;
+
 use std::collections::HashMap;
 
-use super::{is_unfinished, socket::Socket};
+use super::socket::Socket;
 use crate::{
-    address::{Netns, Tuple},
+    address::{Endpoint, Netns, Tuple},
     event::Event,
-    process::Owner,
     record::{ConnectionId, Record, SocketId},
     tcp::TcpState,
-    time::Moment,
 };
+use pairing::Shared;
 
 /// Our own name for a table entry; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Key(u64);
-
-/// What the two ends of a connection share.
-#[derive(Debug, Default)]
-struct Shared {
-    first: Option<Moment>,
-    /// Ends that are in the table now.
-    open: u8,
-    /// Ends that ever were.
-    joined: u8,
-}
 
 /// The table and its indexes.
 #[derive(Debug, Default)]
@@ -92,31 +84,58 @@ impl Sockets {
 
     /// The socket that an event in the middle of a life is about.
     pub(super) fn find(&self, event: &Event) -> Option<Key> {
+        let at_pointer = self
+            .with_pointer(event.pointer)
+            .filter(|key| self.get(*key).is_some_and(|socket| agree(&socket.tuple, &event.tuple)));
+        // Before its cookie: that one may be known from the request that a child comes from.
+        if let Some(key) = at_pointer.filter(|key| self.get(*key).is_some_and(|socket| socket.unfinished)) {
+            return Some(key);
+        }
         if let Some(key) = event.cookie.and_then(|cookie| self.with_cookie(cookie)) {
             return Some(key);
         }
-        if let Some(key) = self.with_pointer(event.pointer)
+        if let Some(key) = at_pointer
             && let Some(socket) = self.get(key)
             && (socket.cookie.is_none() || event.cookie.is_none())
         {
             return Some(key);
         }
         // One that existed before the trace, on a kernel that shows no cookie in the event.
-        self.by_tuple.get(&event.tuple)?.iter().copied().find(|key| {
+        let mut found = self.found_at(event.cookie, event.netns, &event.tuple);
+        let only = found.next()?;
+        found.next().is_none().then_some(only)
+    }
+
+    /// Sockets from before the trace that no event was about yet, and that could be this one.
+    fn found_at(
+        &self,
+        cookie: Option<u64>,
+        netns: Option<Netns>,
+        tuple: &Tuple,
+    ) -> impl Iterator<Item = Key> {
+        self.by_tuple.get(tuple).into_iter().flatten().copied().filter(move |key| {
             self.get(*key).is_some_and(|socket| {
                 socket.pointer.is_none()
-                    && (socket.cookie.is_none() || event.cookie.is_none())
-                    && same(socket.netns, event.netns)
+                    && (socket.cookie.is_none() || cookie.is_none())
+                    && same(socket.netns, netns)
             })
         })
     }
 
     /// Takes over what an event tells of a socket that is in the table already.
     pub(super) fn learn(&mut self, key: Key, event: &Event, out: &mut Vec<Record>) {
+        if self.get(key).is_some_and(|socket| socket.unfinished)
+            && let Some(place) = self.take_request(event.cookie, event.netns, &event.tuple)
+        {
+            self.connect_as(key, place);
+        }
         let Some(socket) = self.table.get_mut(&key) else { return };
         if socket.pointer != Some(event.pointer) {
-            socket.pointer = Some(event.pointer);
+            let before = socket.pointer.replace(event.pointer);
             self.by_pointer.insert(event.pointer, key);
+            if let Some(before) = before.filter(|before| self.by_pointer.get(before) == Some(&key)) {
+                self.by_pointer.remove(&before);
+            }
         }
         if let (None, Some(cookie)) = (socket.cookie, event.cookie) {
             socket.cookie = Some(cookie);
@@ -136,6 +155,7 @@ impl Sockets {
         }
         let after = socket.tuple;
         if after != before {
+            self.forget_listener(before.local.port, key);
             self.forget_tuple(before, key);
             self.by_tuple.entry(after).or_default().push(key);
         }
@@ -144,123 +164,6 @@ impl Sockets {
             self.connect(key);
         }
         self.release(key, out);
-    }
-
-    /// Gives a socket its connection: that of its peer on this host if there is one, else one of its own.
-    pub(super) fn connect(&mut self, key: Key) {
-        let Some(socket) = self.get(key) else { return };
-        let own = socket.connection;
-        let peer = self.peer_of(key, socket).and_then(|peer| Some((peer, self.get(peer)?.connection?)));
-        match (own, peer) {
-            (None, Some((_, id))) => self.join(key, id),
-            (None, None) => {
-                self.last_connection += 1;
-                self.join(key, ConnectionId(self.last_connection));
-            }
-            // Both were told before they could know of each other (fast open): the older number stays.
-            (Some(own), Some((peer, id))) if own != id => {
-                let (mover, id) = if own < id { (peer, own) } else { (key, id) };
-                self.leave(mover);
-                self.join(mover, id);
-            }
-            (Some(_), _) => {}
-        }
-    }
-
-    /// The other end of a connection within this host: the reversed tuple in the same namespace, or, unless the
-    /// addresses mean something else in every namespace, in any.
-    fn peer_of(&self, key: Key, socket: &Socket) -> Option<Key> {
-        if !socket.tuple.is_complete() || socket.tuple.local == socket.tuple.remote {
-            return None;
-        }
-        let anywhere = !socket.tuple.local.address.is_loopback();
-        let candidates = self.by_tuple.get(&socket.tuple.reversed())?;
-        let fits = |candidate: &&Key, local_only: bool| {
-            **candidate != key
-                && self.get(**candidate).is_some_and(|other| {
-                    let free = other.connection == socket.connection
-                        || other
-                            .connection
-                            .and_then(|id| self.connections.get(&id))
-                            .is_some_and(|shared| shared.joined < 2);
-                    free && (!local_only || same(other.netns, socket.netns))
-                })
-        };
-        candidates
-            .iter()
-            .rev()
-            .find(|candidate| fits(candidate, true))
-            .or_else(|| candidates.iter().rev().find(|candidate| anywhere && fits(candidate, false)))
-            .copied()
-    }
-
-    fn join(&mut self, key: Key, id: ConnectionId) {
-        if let Some(socket) = self.table.get_mut(&key) {
-            socket.connection = Some(id);
-            let shared = self.connections.entry(id).or_default();
-            shared.open += 1;
-            shared.joined += 1;
-        }
-    }
-
-    fn leave(&mut self, key: Key) {
-        let Some(id) = self.table.get_mut(&key).and_then(|socket| socket.connection.take()) else { return };
-        if let Some(shared) = self.connections.get_mut(&id) {
-            shared.open -= 1;
-            if shared.open == 0 {
-                self.connections.remove(&id);
-            }
-        }
-    }
-
-    /// Since the connection's first event; this is the first if there was none.
-    pub(super) fn since_first(&mut self, id: ConnectionId, at: Moment) -> u64 {
-        let first = self.connections.get_mut(&id).map(|shared| *shared.first.get_or_insert(at));
-        first.map_or(0, |first| at.since(first))
-    }
-
-    /// Notes that a socket listens, so that children find it.
-    pub(super) fn listens(&mut self, key: Key) {
-        let Some(port) = self.get(key).map(|socket| socket.tuple.local.port).filter(|port| *port != 0) else {
-            return;
-        };
-        let keys = self.listeners.entry(port).or_default();
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-
-    /// The owner of the listening socket that a new child comes from. If several fit, as with `SO_REUSEPORT`, they must
-    /// agree: otherwise nobody knows.
-    pub(super) fn listener_owner(&self, child: &Event) -> Option<Owner> {
-        if is_unfinished(child)
-            && let Some(listener) = child.cookie.and_then(|cookie| self.with_cookie(cookie))
-        {
-            return self.get(listener)?.owner;
-        }
-        let local = child.tuple.local;
-        let rank = |socket: &Socket| {
-            let address = socket.tuple.local.address;
-            if address == local.address {
-                Some(2)
-            } else if address.is_unspecified() {
-                Some(u8::from(address.is_ipv4() == local.address.is_ipv4()))
-            } else {
-                None
-            }
-        };
-        let fitting = || {
-            self.listeners
-                .get(&local.port)
-                .into_iter()
-                .flatten()
-                .filter_map(|key| self.get(*key))
-                .filter(|socket| same(socket.netns, child.netns))
-        };
-        let best = fitting().filter_map(rank).max()?;
-        let mut owners = fitting().filter(|socket| rank(socket) == Some(best)).map(|socket| socket.owner);
-        let first = owners.next()??;
-        owners.all(|owner| owner.is_some_and(|owner| owner.pid == first.pid)).then_some(first)
     }
 
     /// Hands on a record, or holds it back until the socket's name and addresses are known.
@@ -287,20 +190,27 @@ impl Sockets {
             self.by_pointer.remove(&pointer);
         }
         self.forget_tuple(socket.tuple, key);
-        if let Some(keys) = self.listeners.get_mut(&socket.tuple.local.port) {
-            keys.retain(|other| *other != key);
-            if keys.is_empty() {
-                self.listeners.remove(&socket.tuple.local.port);
-            }
-        }
+        self.forget_listener(socket.tuple.local.port, key);
     }
 
-    /// Forgets a request socket that was found at the start: its child has the same cookie, and is told from now on.
-    pub(super) fn end_request(&mut self, cookie: Option<u64>) {
-        let Some(key) = cookie.and_then(|cookie| self.with_cookie(cookie)) else { return };
-        if self.get(key).is_some_and(|socket| socket.state == TcpState::SynRecv && socket.pointer.is_none()) {
-            self.end(key, &mut Vec::new());
-        }
+    /// Forgets a request socket that was found at the start: its child has the same cookie and is told from now on, in
+    /// its place in the connection.
+    pub(super) fn take_request(
+        &mut self,
+        cookie: Option<u64>,
+        netns: Option<Netns>,
+        tuple: &Tuple,
+    ) -> Option<ConnectionId> {
+        let is_request = |socket: &Socket| {
+            socket.state == TcpState::SynRecv && socket.pointer.is_none() && !socket.unfinished
+        };
+        let key = cookie
+            .and_then(|cookie| self.with_cookie(cookie))
+            .or_else(|| self.found_at(cookie, netns, tuple).next())
+            .filter(|key| self.get(*key).is_some_and(is_request))?;
+        let place = self.table.get_mut(&key)?.connection.take();
+        self.end(key, &mut Vec::new());
+        place
     }
 
     /// Hands on everything that is still held back.
@@ -339,4 +249,14 @@ impl Sockets {
 /// Whether two sockets can be in the same namespace.
 fn same(a: Option<Netns>, b: Option<Netns>) -> bool {
     a.is_none() || b.is_none() || a == b
+}
+
+/// Whether two views can be of one socket: where both know an end, it is the same. A listener's address, which a child
+/// has until it is finished, may be any.
+fn agree(a: &Tuple, b: &Tuple) -> bool {
+    let end = |a: &Endpoint, b: &Endpoint| {
+        let any = a.address.is_unspecified() || b.address.is_unspecified();
+        !a.is_set() || !b.is_set() || (a.port == b.port && (any || a.address == b.address))
+    };
+    end(&a.local, &b.local) && end(&a.remote, &b.remote)
 }
