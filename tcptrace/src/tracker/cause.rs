@@ -21,21 +21,42 @@ mod errno {
 
 /// The cause of the step that `event` reports.
 pub(super) fn cause(event: &Event) -> Option<Cause> {
-    use TcpState::{Close, CloseWait, Closing, FinWait1, LastAck, Listen, SynSent};
+    use TcpState::{
+        Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
+    };
     let facts = event.sock?;
-    match (event.from, event.to) {
-        (_, FinWait1 | LastAck) | (Listen, Close) => local(event, &facts),
-        (_, CloseWait | Closing) => Some(Cause::FinReceived),
-        (_, Close) if facts.error != 0 => Some(failure(event.from, facts.error)),
-        // sk_err is set only after the event in tcp_disconnect and __tcp_close: 0 and a process means its own choice.
-        (SynSent, Close) => local(event, &facts),
-        (TcpState::Established | CloseWait | TcpState::SynRecv, Close) if facts.owned => {
-            // A process that ends takes its connections along: say that rather than how.
-            local(event, &facts)
-                .filter(|cause| matches!(cause, Cause::Exit | Cause::Killed { .. }))
-                .or(Some(Cause::Abort))
-        }
+    // Not the closer, if `ss -K` holds the lock that close() waits for.
+    let closed = closing(event, &facts).filter(|_| facts.error != errno::ECONNABORTED);
+    match (event.from, event.to, closed) {
+        (_, FinWait1 | LastAck, _) => local(event, &facts),
+        (_, CloseWait | Closing, _) => Some(Cause::FinReceived),
+        // With the file still there it may be shutdown(), connect(AF_UNSPEC), a listen() that fails, or tcp_abort.
+        (Listen, Close, closed) => closed,
+        // tcp_fin sets SOCK_DONE and goes on to tcp_time_wait at once: whatever sk_err says is older.
+        (FinWait2, Close, _) if facts.fin_received => Some(Cause::FinReceived),
+        // __tcp_close decides alone: an error here is an old one that nobody fetched, as IP_RECVERR leaves them.
+        (SynSent, Close, Some(cause)) => Some(cause),
+        (SynRecv | Established | CloseWait, Close, Some(cause)) => Some(abort(cause)),
+        (_, Close, _) if facts.error != 0 => Some(failure(event.from, facts.error)),
+        // tcp_disconnect sets sk_err only after the event: 0 and a process means its own choice. Not so in SYN_SENT,
+        // where connect() itself may have failed (tcp_v4_connect).
+        (SynRecv | Established | CloseWait, Close, None) if facts.owned => Some(Cause::Abort),
+        // __tcp_close with SO_LINGER 0, before it makes the socket an orphan.
+        (FinWait1 | FinWait2, Close, Some(cause)) if !facts.orphan => Some(abort(cause)),
         _ => None,
+    }
+}
+
+/// How the process that holds the socket let go of it for good.
+fn closing(event: &Event, facts: &SockFacts) -> Option<Cause> {
+    local(event, facts).filter(|_| facts.file_released == Some(true))
+}
+
+/// A process that ends takes its connections along: says that rather than how.
+fn abort(closed: Cause) -> Cause {
+    match closed {
+        Cause::Exit | Cause::Killed { .. } => closed,
+        _ => Cause::Abort,
     }
 }
 
@@ -56,7 +77,7 @@ fn local(event: &Event, facts: &SockFacts) -> Option<Cause> {
 fn failure(from: TcpState, error: u16) -> Cause {
     match error {
         errno::ECONNREFUSED if from == TcpState::SynSent => Cause::Refused,
-        errno::ECONNRESET | errno::EPIPE | errno::ECONNREFUSED => Cause::ResetReceived,
+        errno::ECONNRESET | errno::EPIPE => Cause::ResetReceived,
         errno::ETIMEDOUT => Cause::TimedOut,
         errno::ECONNABORTED => Cause::Destroyed,
         errno::ENETDOWN | errno::ENETUNREACH | errno::EHOSTDOWN | errno::EHOSTUNREACH => {

@@ -2,7 +2,7 @@
 //!
 //! Attach first, list second: then no change can fall between. A socket that has had events by then is told as it was
 //! before the first of them, because the list may show it before or after; one whose life began with them is not told
-//! at all. So nothing is missed and nothing is told twice.
+//! at all. So nothing is missed and nothing is told twice. A `CLOSE` that has a port already is no life yet.
 
 use std::collections::HashMap;
 
@@ -34,11 +34,26 @@ pub struct Found {
 pub fn merge(found: Vec<Found>, since: &[Event]) -> Vec<Found> {
     let mut by_cookie = HashMap::new();
     let mut by_tuple = HashMap::new();
-    for event in since.iter().filter(|event| !is_unfinished(event)) {
+    // What a socket is found by may come later than its first event: the local port, or before Linux 6.15 a child's
+    // cookie. Its address in memory is there from the first event on.
+    let mut lives: HashMap<u64, &Event> = HashMap::new();
+    for event in since {
+        if begins(event) || lives.get(&event.pointer).is_some_and(|first| is_another(first, event)) {
+            lives.insert(event.pointer, event);
+        }
+        let first = *lives.entry(event.pointer).or_insert(event);
+        if event.to == TcpState::Close {
+            lives.remove(&event.pointer);
+        }
         match event.cookie {
-            Some(cookie) => by_cookie.entry(cookie).or_insert(event),
-            None => by_tuple.entry((event.netns, event.tuple)).or_insert(event),
-        };
+            _ if is_unfinished(event) => {}
+            Some(cookie) => {
+                by_cookie.entry(cookie).or_insert(first);
+            }
+            None => {
+                by_tuple.entry((event.netns, event.tuple)).or_insert(first);
+            }
+        }
     }
     found
         .into_iter()
@@ -46,12 +61,24 @@ pub fn merge(found: Vec<Found>, since: &[Event]) -> Vec<Found> {
             let first = found
                 .cookie
                 .and_then(|cookie| by_cookie.get(&cookie))
-                .or_else(|| by_tuple.get(&(found.netns, found.tuple)));
+                .or_else(|| by_tuple.get(&(found.netns, found.tuple)))
+                // Where events do not tell the namespace.
+                .or_else(|| by_tuple.get(&(None, found.tuple)));
             match first {
+                None if found.state == TcpState::Close => None,
                 None => Some(found),
                 Some(event) if begins(event) => None,
+                // The ends too: the list may show a later life of the same socket.
+                Some(event) if event.tuple.local.is_set() => {
+                    Some(Found { state: event.from, tuple: event.tuple, ..found })
+                }
                 Some(event) => Some(Found { state: event.from, ..found }),
             }
         })
         .collect()
+}
+
+/// Whether two events at one place in memory are of two sockets: the end of the first was lost.
+fn is_another(first: &Event, event: &Event) -> bool {
+    !is_unfinished(first) && first.cookie.is_some() && event.cookie.is_some() && first.cookie != event.cookie
 }

@@ -1,7 +1,9 @@
 //! From events to the story: one life per socket, two sockets per connection, owners and causes.
 //!
 //! Pure: time is an argument. A socket that reaches `CLOSE`, or that a time-wait stand-in takes over, is forgotten; so
-//! the tables are as large as the number of open sockets.
+//! the tables are as large as the number of open sockets. What is left over are sockets whose end no event tells: those
+//! found at the start as requests or as stand-ins in `FIN_WAIT2`, and those whose end was lost or, once their port was
+//! known, turned away by the kernel's filter; the latter until their place in memory is used again.
 
 mod cause;
 mod merge;
@@ -16,7 +18,7 @@ pub use merge::{Found, merge};
 use crate::{
     event::Event,
     process::{Evidence, Owner},
-    record::{Cause, Context, Existing, Inference, Orphan, Record, Transition},
+    record::{Context, Existing, Inference, Orphan, Record, Transition},
     tcp::TcpState,
     time::Moment,
 };
@@ -50,6 +52,10 @@ impl Tracker {
         }
         let Some(socket) = self.sockets.get(key) else { return };
         out.push(Record::Existing(Existing { at, subject: socket.subject(), state: found.state }));
+        if found.state == TcpState::TimeWait {
+            // Always a stand-in: no event will come.
+            self.sockets.end(key, out);
+        }
     }
 
     /// Takes in an event, and tells what it means.
@@ -91,7 +97,7 @@ impl Tracker {
                 in_from_ns,
                 since_first_ns,
                 context,
-                cause: cause.or((step == Step::TimeWait).then_some(Cause::FinReceived)),
+                cause,
             }),
         };
         self.sockets.tell(key, record, out);
@@ -218,15 +224,15 @@ enum Step {
 
 impl Step {
     /// `tcp_time_wait` closes the full socket, and the tracepoint calls that `CLOSE`. The socket's own fields tell what
-    /// it is: with an error a reset; with the peer's FIN `TIME_WAIT`; without it, an orphan that waits on.
+    /// it is: with the peer's FIN `TIME_WAIT`; without it a reset if there is an error, else an orphan that waits on.
     fn of(event: &Event) -> Self {
-        let Some(facts) = event.sock.filter(|facts| facts.error == 0 && event.to == TcpState::Close) else {
+        let Some(facts) = event.sock.filter(|_| event.to == TcpState::Close) else {
             return Self::Plain;
         };
         match event.from {
-            TcpState::Closing => Self::TimeWait,
             TcpState::FinWait2 if facts.fin_received => Self::TimeWait,
-            TcpState::FinWait2 if facts.orphan => Self::Orphaned,
+            TcpState::Closing if facts.error == 0 => Self::TimeWait,
+            TcpState::FinWait2 if facts.error == 0 && facts.orphan => Self::Orphaned,
             _ => Self::Plain,
         }
     }
