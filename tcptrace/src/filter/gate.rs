@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::{Filter, Verdict};
 use crate::{
-    record::{Record, SocketId, Transition},
+    record::{Record, SocketId},
     tcp::TcpState,
 };
 
@@ -30,6 +30,9 @@ impl Gate {
     }
 
     /// Hands on the record, with what was held back before it, if it is wanted.
+    ///
+    /// # Errors
+    /// Those of `onward`.
     pub fn pass<E>(
         &mut self,
         record: Record,
@@ -38,28 +41,35 @@ impl Gate {
         let Some(socket) = record.subject().map(|subject| subject.socket) else {
             return onward(&record);
         };
-        let ends = matches!(record, Record::Transition(Transition { to: TcpState::Close, .. }));
-        match self.filter.verdict(&record) {
-            Verdict::Undecided if !ends => self.held.entry(socket).or_default().push(record),
-            Verdict::Show => {
-                let held = self.held.remove(&socket).unwrap_or_default();
-                for record in held.iter().chain([&record]) {
-                    match (record.is_event(), self.is_full()) {
-                        (true, true) => self.filtered += 1,
-                        (true, false) => {
-                            self.shown += 1;
-                            onward(record)?;
-                        }
-                        (false, _) => onward(record)?,
-                    }
-                }
-            }
-            Verdict::Undecided | Verdict::Hide => {
-                let held = self.held.remove(&socket).unwrap_or_default();
-                let events = held.iter().chain([&record]).filter(|record| record.is_event()).count();
-                self.filtered += events as u64;
+        // What waits is wanted but for its port, so the port alone decides, not what else this record is.
+        let port = match self.filter.whereabouts(&record) {
+            Verdict::Undecided if is_last(&record) => Verdict::Hide,
+            port => port,
+        };
+        if port != Verdict::Undecided {
+            for held in self.held.remove(&socket).unwrap_or_default() {
+                self.decide(port, &held, &mut onward)?;
             }
         }
+        match self.filter.verdict(&record).min(port) {
+            Verdict::Undecided => self.held.entry(socket).or_default().push(record),
+            verdict => self.decide(verdict, &record, &mut onward)?,
+        }
+        Ok(())
+    }
+
+    /// Hands on or turns away.
+    fn decide<E>(
+        &mut self,
+        verdict: Verdict,
+        record: &Record,
+        onward: &mut impl FnMut(&Record) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if verdict == Verdict::Show && !self.is_full() {
+            self.shown += u64::from(record.is_event());
+            return onward(record);
+        }
+        self.filtered += u64::from(record.is_event());
         Ok(())
     }
 
@@ -85,5 +95,15 @@ impl Gate {
     #[must_use]
     pub const fn filtered(&self) -> u64 {
         self.filtered
+    }
+}
+
+/// Whether no more records of the socket's life come after this one.
+const fn is_last(record: &Record) -> bool {
+    match record {
+        Record::Transition(step) => matches!(step.to, TcpState::Close | TcpState::TimeWait),
+        Record::Existing(found) => matches!(found.state, TcpState::Close | TcpState::TimeWait),
+        Record::Orphan(_) => true,
+        Record::Start(_) | Record::Lost(_) | Record::End(_) => false,
     }
 }

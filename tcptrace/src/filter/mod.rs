@@ -73,18 +73,27 @@ impl Filter {
     #[must_use]
     pub fn verdict(&self, record: &Record) -> Verdict {
         let Some(subject) = record.subject() else { return Verdict::Show };
-        let (states, listens): (&[TcpState], bool) = match record {
-            Record::Transition(Transition { from, to, .. }) => (
-                &[*from, *to],
-                *to == TcpState::Listen || (*from == TcpState::Listen && *to == TcpState::Close),
-            ),
-            Record::Existing(Existing { state, .. }) => (&[*state], *state == TcpState::Listen),
-            Record::Orphan(Orphan { state, .. }) => (&[*state], false),
-            _ => (&[], false),
+        let states: &[TcpState] = match record {
+            Record::Transition(Transition { from, to, .. }) => &[*from, *to],
+            Record::Existing(Existing { state, .. }) | Record::Orphan(Orphan { state, .. }) => &[*state],
+            _ => &[],
         };
-        let own = self.has_state(states) && self.has_owner(subject.owner.as_ref());
+        Verdict::from(self.has_state(states) && self.has_owner(subject.owner.as_ref()))
+            .min(self.whereabouts(record))
+    }
+
+    /// The part of it that is about the socket's addresses.
+    pub(super) fn whereabouts(&self, record: &Record) -> Verdict {
+        let Some(subject) = record.subject() else { return Verdict::Show };
+        let listens = match record {
+            Record::Transition(Transition { from, to, .. }) => {
+                *to == TcpState::Listen || (*from == TcpState::Listen && *to == TcpState::Close)
+            }
+            Record::Existing(Existing { state, .. }) => *state == TcpState::Listen,
+            _ => false,
+        };
         let netns = self.netns.is_none_or(|wanted| subject.netns.is_none_or(|netns| netns == wanted));
-        Verdict::from(own && netns).min(self.tuple(&subject.tuple, listens))
+        Verdict::from(netns).min(self.tuple(&subject.tuple, listens))
     }
 
     /// The verdict on a socket that is listed, in one state.
