@@ -88,6 +88,8 @@ impl Live {
                 Vec::new()
             }
         };
+        // Before the first event since the hook was attached: what was there was there before that.
+        let at = self.events.first().map_or(at, |event| at.min(self.clock.at(event.mono_ns)));
         for found in merge(found, &self.events) {
             self.tracker.found(at, &found, &mut self.records);
         }

@@ -3,7 +3,7 @@
 use crate::{
     address::Tuple,
     process::Owner,
-    record::{Cause, ConnectionId, Context, Record, SocketId, Subject, Transition},
+    record::{Cause, ConnectionId, Context, Inference, Record, SocketId, Subject, Transition},
     tcp::TcpState,
     time::Moment,
 };
@@ -25,6 +25,13 @@ pub struct Side {
     pub orphan: bool,
     /// Whether it existed before the trace.
     pub existing: bool,
+}
+
+impl Side {
+    /// Whether it is closed, or a stand-in without events.
+    fn has_ended(&self) -> bool {
+        matches!(self.state, TcpState::Close | TcpState::TimeWait) || self.orphan
+    }
 }
 
 /// One step of one side.
@@ -76,7 +83,7 @@ impl Account {
             }
             Record::Transition(step) => {
                 self.sides[side].state = step.to;
-                self.sides[side].since = Some(step.at);
+                self.sides[side].since = (step.context != Some(UNSEEN)).then_some(step.at);
                 (step.at, What::Changed(step.from, step.to, step.context, step.cause))
             }
             Record::Orphan(orphan) => {
@@ -85,7 +92,9 @@ impl Account {
             }
             Record::Start(_) | Record::Lost(_) | Record::End(_) => return,
         };
-        self.steps.push(Step { at, side, what });
+        // Usually at the end; not if the record was held back until a port was known.
+        let place = self.steps.partition_point(|step| step.at.mono_ns <= at.mono_ns);
+        self.steps.insert(place, Step { at, side, what });
     }
 
     /// Takes in all of another account that turned out to be of the same connection.
@@ -119,9 +128,12 @@ impl Account {
     /// Whether nothing more will be told: every side is closed, or is a stand-in without events.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.sides
-            .iter()
-            .all(|side| matches!(side.state, TcpState::Close | TcpState::TimeWait) || side.orphan)
+        self.sides.iter().all(Side::has_ended)
+    }
+
+    /// Whether nothing more will be told of this socket's life.
+    pub(super) fn has_ended(&self, socket: SocketId) -> bool {
+        self.sides.iter().any(|side| side.socket == socket && side.has_ended())
     }
 
     /// When the last step was.
@@ -134,11 +146,22 @@ impl Account {
     #[must_use]
     pub fn opener(&self) -> Option<usize> {
         let mut openers = self.steps.iter().filter_map(|step| match step.what {
-            What::Changed(TcpState::Close, TcpState::SynSent, ..) => Some(step.side),
+            What::Changed(TcpState::SynSent, ..)
+            | What::Changed(_, TcpState::SynSent, ..)
+            | What::Existing(TcpState::SynSent) => Some(step.side),
             _ => None,
         });
         let first = openers.next()?;
-        openers.next().is_none().then_some(first)
+        openers.all(|side| side == first).then_some(first)
+    }
+
+    /// The side that was seen to come from a listening socket: the peer opened the connection.
+    #[must_use]
+    pub fn accepted(&self) -> Option<usize> {
+        self.steps.iter().find_map(|step| match step.what {
+            What::Changed(TcpState::Listen | TcpState::Close, TcpState::SynRecv, ..) => Some(step.side),
+            _ => None,
+        })
     }
 
     /// Whether anything happened to it while it was watched.
@@ -147,30 +170,10 @@ impl Account {
         self.steps.iter().any(|step| !matches!(step.what, What::Existing(_)))
     }
 
-    /// Who ended it first, and how, as far as one side can tell. A state in which it was found tells it too.
+    /// Who ended it first, and how, as far as one side can tell.
     #[must_use]
     pub fn first_close(&self) -> Option<FirstClose> {
-        use TcpState::{
-            Close, CloseWait, Closing, FinWait1, FinWait2, LastAck, NewSynRecv, SynRecv, SynSent, TimeWait,
-        };
-        self.steps.iter().find_map(|step| match step.what {
-            What::Existing(CloseWait | LastAck) => {
-                Some(FirstClose::Peer(step.side, Some(Cause::FinReceived)))
-            }
-            // Both sides of a simultaneous close end here too: each of them sent its FIN before it got one.
-            What::Existing(FinWait1 | FinWait2 | Closing | TimeWait) => {
-                Some(FirstClose::Side(step.side, None))
-            }
-            What::Existing(_) | What::Orphaned(_) => None,
-            What::Changed(from, to, _, cause) => match (from, to, cause) {
-                (_, FinWait1, cause) => Some(FirstClose::Side(step.side, cause)),
-                (_, CloseWait, _) => Some(FirstClose::Peer(step.side, Some(Cause::FinReceived))),
-                (SynSent | SynRecv | NewSynRecv, Close, cause) => Some(FirstClose::Never(step.side, cause)),
-                (_, Close, Some(Cause::ResetReceived)) => Some(FirstClose::Peer(step.side, cause)),
-                (_, Close, cause) => Some(FirstClose::Side(step.side, cause)),
-                _ => None,
-            },
-        })
+        self.steps.iter().find_map(Step::closes)
     }
 }
 
@@ -185,8 +188,40 @@ pub enum FirstClose {
     Never(usize, Option<Cause>),
 }
 
-/// The part of a transition that its words need.
+/// The context of a step that was concluded from what came next.
+const UNSEEN: Context = Context::Inferred(Inference::Continuity);
+
 impl Step {
+    /// What the step says about who ended the connection first. The states do too, where the step into them was not
+    /// told: in `FIN_WAIT1` and `FIN_WAIT2` this side has sent its FIN first, in `CLOSE_WAIT` and `LAST_ACK` the peer.
+    fn closes(&self) -> Option<FirstClose> {
+        use TcpState::{Close, CloseWait, FinWait1, FinWait2, LastAck, SynRecv, SynSent, TimeWait};
+        let side = self.side;
+        let (from, to, context, cause) = match self.what {
+            What::Existing(FinWait1 | FinWait2 | TimeWait) | What::Orphaned(_) => {
+                return Some(FirstClose::Side(side, None));
+            }
+            What::Existing(CloseWait | LastAck) => {
+                return Some(FirstClose::Peer(side, Some(Cause::FinReceived)));
+            }
+            What::Existing(_) => return None,
+            What::Changed(from, to, context, cause) => (from, to, context, cause),
+        };
+        match (from, to) {
+            (FinWait1 | FinWait2, _) => Some(FirstClose::Side(side, None)),
+            (CloseWait | LastAck, _) | (_, CloseWait | LastAck) => {
+                Some(FirstClose::Peer(side, Some(Cause::FinReceived)))
+            }
+            (_, FinWait1 | FinWait2) => Some(FirstClose::Side(side, cause)),
+            // What ended it was not seen.
+            (_, Close) if context == Some(UNSEEN) => None,
+            (SynSent | SynRecv, Close) => Some(FirstClose::Never(side, cause)),
+            (_, Close) if cause == Some(Cause::ResetReceived) => Some(FirstClose::Peer(side, cause)),
+            (_, Close) => Some(FirstClose::Side(side, cause)),
+            _ => None,
+        }
+    }
+
     /// The step as a transition, for the words that describe it.
     #[must_use]
     pub fn transition(&self, subject: Subject) -> Option<Transition> {

@@ -48,13 +48,16 @@ impl Ledger {
         self.told += u64::from(!self.accounts.contains_key(&id));
         let account = self.accounts.entry(id).or_insert_with(|| Account::new(id));
         if let Some(other) = moved {
+            // It counted as one of its own.
+            self.told -= 1;
             account.absorb(other);
         }
         account.add(subject, record);
+        if account.has_ended(subject.socket) {
+            // It may come to life again, in another connection.
+            self.by_socket.remove(&subject.socket);
+        }
         if account.is_over() {
-            for side in &account.sides {
-                self.by_socket.remove(&side.socket);
-            }
             if self.over.back() != Some(&id) {
                 self.over.push_back(id);
             }

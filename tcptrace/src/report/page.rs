@@ -196,7 +196,7 @@ fn opened(account: &Account) -> String {
         Some(side) => who(side),
         None if account.sides.iter().any(|side| side.existing) => "not seen: it was there before".to_owned(),
         None => match account.sides.as_slice() {
-            [only] if !account.steps.is_empty() => elsewhere(only),
+            [only] if account.accepted().is_some() => elsewhere(only),
             _ => "both ends, or not seen".to_owned(),
         },
     }
