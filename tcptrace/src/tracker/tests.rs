@@ -1,1 +1,10 @@
+//! Ladders of events with what is told of them (`notation` explains how to read one).
 
+mod aborts;
+mod children;
+mod closing;
+mod found;
+mod losses;
+mod notation;
+mod opening;
+mod owners;

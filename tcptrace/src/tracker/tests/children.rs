@@ -1,0 +1,117 @@
+//! Children before Linux 6.15: the first event has the listener's cookie and addresses.
+
+use super::notation::ladder;
+
+#[test]
+fn held_back_until_it_is_complete() {
+    ladder(
+        "
+        listener = 0.0.0.0:80 > *
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        +0     listener  CLOSE → LISTEN  pid=5/httpd
+            = listener  CLOSE → LISTEN  httpd:5(syscall)  call
+        +1us   client  CLOSE → SYN_SENT  pid=7/curl
+            = client#1  CLOSE → SYN_SENT  curl:7(syscall)  call
+        +2us   client  SYN_SENT → ESTABLISHED
+            = client#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 1µs
+        +3us   server  LISTEN → SYN_RECV  as=listener
+        +4us   server  SYN_RECV → ESTABLISHED
+            = server#1  LISTEN → SYN_RECV  httpd:5(listener)
+            = server#1  SYN_RECV → ESTABLISHED  httpd:5(listener)  after 1µs
+        ",
+    );
+}
+
+/// Of several on the port the cookie tells which.
+#[test]
+fn its_listener_is_exact() {
+    ladder(
+        "
+        one = 0.0.0.0:80 > *
+        two = 0.0.0.0:80 > *
+        a = 127.0.0.1:80 > 127.0.0.1:4000
+        b = 127.0.0.1:80 > 127.0.0.1:4001
+        +0     one  CLOSE → LISTEN  pid=5/httpd
+            = one  CLOSE → LISTEN  httpd:5(syscall)  call
+        +1us   two  CLOSE → LISTEN  pid=6/httpd
+            = two  CLOSE → LISTEN  httpd:6(syscall)  call
+        +1ms   a    LISTEN → SYN_RECV  as=two
+        +1ms   b    LISTEN → SYN_RECV  as=one
+        +1ms   a    SYN_RECV → ESTABLISHED
+            = a#1  LISTEN → SYN_RECV  httpd:6(listener)
+            = a#1  SYN_RECV → ESTABLISHED  httpd:6(listener)  after 0ns
+        +1ms   b    SYN_RECV → ESTABLISHED
+            = b#2  LISTEN → SYN_RECV  httpd:5(listener)
+            = b#2  SYN_RECV → ESTABLISHED  httpd:5(listener)  after 0ns
+        ",
+    );
+}
+
+/// inet_csk_clone_lock copies a socket that is in CLOSE by then.
+#[test]
+fn its_listener_closes_meanwhile() {
+    ladder(
+        "
+        listener = 0.0.0.0:80 > *
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        +0     listener  CLOSE → LISTEN  pid=5/httpd
+            = listener  CLOSE → LISTEN  httpd:5(syscall)  call
+        +1ms   listener  LISTEN → CLOSE  pid=5/httpd close
+            = listener  LISTEN → CLOSE  httpd:5(syscall)  call  Close  after 1ms
+        +1ms   server  CLOSE → SYN_RECV  as=listener
+        +1ms   server  SYN_RECV → CLOSE
+            = server#1  CLOSE → SYN_RECV
+            = server#1  SYN_RECV → CLOSE  after 0ns
+        ",
+    );
+}
+
+/// Told when its place is used again, or at the end.
+#[test]
+fn one_that_never_says_who_it_is() {
+    ladder(
+        "
+        listener = 0.0.0.0:80 > *
+        lost   = 127.0.0.1:80 > 127.0.0.1:4000
+        server = 127.0.0.1:80 > 127.0.0.1:4001 at=lost
+        other  = 127.0.0.1:80 > 127.0.0.1:4002
+        +0     listener  CLOSE → LISTEN  pid=5/httpd
+            = listener  CLOSE → LISTEN  httpd:5(syscall)  call
+        +1ms   lost    LISTEN → SYN_RECV  as=listener
+        +2ms   server  LISTEN → SYN_RECV  as=listener
+            = ~1[*:*]  LISTEN → SYN_RECV  httpd:5(listener)
+            = ~1[*:*]  SYN_RECV → CLOSE  httpd:5(listener)  inferred:continuity
+        +2ms   server  SYN_RECV → ESTABLISHED
+            = server#1  LISTEN → SYN_RECV  httpd:5(listener)
+            = server#1  SYN_RECV → ESTABLISHED  httpd:5(listener)  after 0ns
+        +3ms   other   LISTEN → SYN_RECV  as=listener
+        finish
+            = ~3[*:*]  LISTEN → SYN_RECV  httpd:5(listener)
+        ",
+    );
+}
+
+/// It has the request's cookie, and its place in the connection.
+#[test]
+fn the_child_of_a_request_that_was_found() {
+    ladder(
+        "
+        listener = 0.0.0.0:80 > *
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        found  client   ESTABLISHED  pid=7/curl
+            = client#1  ESTABLISHED  curl:7(procfs)
+        found  listener LISTEN  pid=5/httpd
+            = listener  LISTEN  httpd:5(procfs)
+        found  server   SYN_RECV
+            = server#1  SYN_RECV
+        +1us   server  LISTEN → SYN_RECV  as=listener
+        +2us   server  SYN_RECV → ESTABLISHED
+            = server#1  LISTEN → SYN_RECV  httpd:5(listener)
+            = server#1  SYN_RECV → ESTABLISHED  httpd:5(listener)  after 1µs
+        +3us   server  ESTABLISHED → CLOSE_WAIT
+            = server#1  ESTABLISHED → CLOSE_WAIT  httpd:5(listener)  FinReceived  after 1µs
+        ",
+    );
+}

@@ -1,0 +1,293 @@
+//! A ladder of events as text, and what the tracker tells of them between the rungs.
+//!
+//! ```text
+//! client = 127.0.0.1:4000 > 127.0.0.1:80        a socket: cookie 1, in namespace 1, as the first one
+//! +0     client CLOSE → SYN_SENT pid=7/curl     an event, in a system call of process 7
+//!     = client#1  CLOSE → SYN_SENT  curl:7 …    what is told of it: the expectation
+//! ```
+//!
+//! A rung is a time, a socket, two states and words, see [`Ladder::word`]: `pid=7/curl` (a system call of that
+//! process), `close` (of its last descriptor), `exit` or `kill=9` (of the whole process), `task=9/rustc` (whoever happens
+//! to run), `err=104`, `bound` (the local port is known at `connect()`), `as=listener` (its cookie and addresses, as
+//! before Linux 6.15), `blind` (the classic hook without BTF). `found` with one state is a socket that was there before;
+//! between `attached` and `listed` it is merged with the events. `opened` stands for an ordinary opening by `curl`.
+
+use std::{collections::HashMap, fmt::Write as _, time::Duration};
+
+use crate::{
+    address::{Endpoint, Netns, Tuple},
+    event::{Activity, Event, SockFacts, Task},
+    process::{Comm, Evidence, Owner},
+    record::{Context, Record, SocketId, Subject},
+    tcp::TcpState,
+    time::Moment,
+    tracker::{Found, Tracker, merge},
+};
+
+/// A socket that a ladder names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    pub(super) cookie: Option<u64>,
+    pub(super) pointer: u64,
+    pub(super) netns: Option<Netns>,
+    pub(super) tuple: Tuple,
+}
+
+/// Runs a ladder, and compares what is told with what it says.
+#[track_caller]
+pub(super) fn ladder(text: &str) {
+    let told = Ladder::default().run(text);
+    let plain = |text: &str| {
+        let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    assert!(plain(text) == plain(&told), "told otherwise:\n{told}\n");
+}
+
+#[derive(Default)]
+struct Ladder {
+    sockets: HashMap<String, Named>,
+    tracker: Tracker,
+    /// `found` lines and events up to `merge`, which are told together.
+    found: Vec<Found>,
+    since: Vec<Event>,
+    merging: bool,
+}
+
+impl Ladder {
+    fn run(mut self, text: &str) -> String {
+        let mut told = String::new();
+        for line in text.lines().map(str::trim_end) {
+            if line.trim_start().starts_with("= ") {
+                continue;
+            }
+            writeln!(told, "{line}").unwrap();
+            let mut records = Vec::new();
+            self.line(line.trim(), &mut records);
+            for record in &records {
+                writeln!(told, "            = {}", self.words(record)).unwrap();
+            }
+        }
+        told
+    }
+
+    fn line(&mut self, line: &str, out: &mut Vec<Record>) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words.as_slice() {
+            [] | ["#", ..] => {}
+            [name, "=", local, ">", remote, more @ ..] => {
+                let named = self.named(local, remote, more);
+                self.sockets.insert((*name).to_owned(), named);
+            }
+            ["opened", client, server] => {
+                for rung in [
+                    format!("+0 {client} CLOSE → SYN_SENT pid=7/curl"),
+                    format!("+60us {client} SYN_SENT → ESTABLISHED pid=7/curl"),
+                    format!("+70us {server} LISTEN → SYN_RECV task=7/curl"),
+                    format!("+71us {server} SYN_RECV → ESTABLISHED task=7/curl"),
+                ] {
+                    self.line(&rung, &mut Vec::new());
+                }
+            }
+            ["finish"] => self.tracker.finish(out),
+            ["attached"] => self.merging = true,
+            ["listed"] => {
+                for found in merge(std::mem::take(&mut self.found), &self.since) {
+                    self.tracker.found(at(0), &found, out);
+                }
+                for event in self.since.drain(..) {
+                    self.tracker.apply(at(event.mono_ns), &event, out);
+                }
+                self.merging = false;
+            }
+            ["found", name, state, more @ ..] => {
+                let found = self.found(name, state, more);
+                if self.merging {
+                    self.found.push(found);
+                } else {
+                    self.tracker.found(at(0), &found, out);
+                }
+            }
+            [time, name, from, "→", to, more @ ..] => {
+                let event = self.event(time, name, [from, to], more);
+                if self.merging {
+                    self.since.push(event);
+                } else {
+                    self.tracker.apply(at(event.mono_ns), &event, out);
+                }
+            }
+            _ => panic!("no rung: {line}"),
+        }
+    }
+
+    fn named(&self, local: &str, remote: &str, more: &[&str]) -> Named {
+        let number = self.sockets.len() as u64 + 1;
+        let tuple = Tuple { local: endpoint(local), remote: endpoint(remote) };
+        let mut named = Named { cookie: Some(number), pointer: number << 8, netns: Some(Netns(1)), tuple };
+        for word in more {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("cookie", "none") => named.cookie = None,
+                ("cookie", cookie) => named.cookie = Some(cookie.parse().unwrap()),
+                ("at", name) => named.pointer = self.sockets[name].pointer,
+                ("netns", "none") => named.netns = None,
+                ("netns", netns) => named.netns = Some(Netns(netns.parse().unwrap())),
+                _ => panic!("no word about a socket: {word}"),
+            }
+        }
+        named
+    }
+
+    fn found(&self, name: &str, state: &str, more: &[&str]) -> Found {
+        let Named { cookie, tuple, .. } = self.sockets[name];
+        let owner = more.iter().find_map(|word| word.strip_prefix("pid=")).map(|who| {
+            let (pid, comm) = process(who);
+            Owner { pid, comm, uid: 0, evidence: Evidence::Procfs }
+        });
+        let netns = Some(self.sockets[name].netns.unwrap_or(Netns(1)));
+        Found { cookie, netns, tuple, state: state.parse().unwrap(), owner }
+    }
+
+    fn event(&self, time: &str, name: &str, [from, to]: [&str; 2], more: &[&str]) -> Event {
+        let Named { cookie, pointer, netns, tuple } = self.sockets[name];
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        let swapper = Task {
+            pid: 0,
+            tid: 0,
+            uid: 0,
+            comm: Comm::from_slice(b"swapper"),
+            activity: Some(Activity::Kernel),
+        };
+        let mut event = Event {
+            mono_ns: nanoseconds(time),
+            pointer,
+            cookie,
+            netns,
+            tuple,
+            from,
+            to,
+            sock: Some(SockFacts::default()),
+            task: swapper,
+        };
+        if (from, to) == (TcpState::Close, TcpState::SynSent) && !more.contains(&"bound") {
+            event.tuple.local.port = 0;
+        }
+        for word in more {
+            self.word(&mut event, word);
+        }
+        event
+    }
+
+    fn word(&self, event: &mut Event, word: &str) {
+        let facts = event.sock.get_or_insert_default();
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        match key {
+            "pid" | "task" => {
+                (event.task.pid, event.task.comm) = process(value);
+                event.task.activity = Some(Activity::Running);
+                facts.owned = key == "pid";
+                facts.file_released = facts.owned.then_some(false);
+            }
+            "close" => facts.file_released = Some(true),
+            "exit" | "kill" => {
+                facts.file_released = Some(true);
+                event.task.activity = Some(Activity::Exiting { signal: value.parse().unwrap_or(0) });
+            }
+            "kthread" => event.task.activity = Some(Activity::Kernel),
+            "fin" => facts.fin_received = true,
+            "orphan" => facts.orphan = true,
+            "rd" => facts.receive_shutdown = true,
+            "err" => facts.error = value.parse().unwrap(),
+            "bound" => {}
+            "as" => {
+                let Named { cookie, tuple, .. } = self.sockets[value];
+                (event.cookie, event.tuple) = (cookie, tuple);
+            }
+            // The classic hook without BTF: nothing of the socket, the thread's name for the task.
+            "blind" => {
+                (event.sock, event.cookie, event.netns, event.task.activity) = (None, None, None, None);
+            }
+            _ => panic!("no word about an event: {word}"),
+        }
+    }
+
+    fn words(&self, record: &Record) -> String {
+        match record {
+            Record::Existing(found) => {
+                format!("{}  {}{}", self.who(&found.subject), found.state, whose(&found.subject))
+            }
+            Record::Transition(step) => {
+                let mut words = format!("{}  {} → {}", self.who(&step.subject), step.from, step.to);
+                words += &whose(&step.subject);
+                match step.context {
+                    Some(Context::Process) => words += "  call",
+                    Some(Context::Softirq) | None => {}
+                    Some(Context::Inferred(from)) => write!(words, "  inferred:{}", from.name()).unwrap(),
+                }
+                if let Some(cause) = step.cause {
+                    write!(words, "  {cause:?}").unwrap();
+                }
+                if let Some(ns) = step.in_from_ns {
+                    write!(words, "  after {:?}", Duration::from_nanos(ns)).unwrap();
+                }
+                words
+            }
+            Record::Orphan(orphan) => {
+                format!("{}  {} orphaned{}", self.who(&orphan.subject), orphan.state, whose(&orphan.subject))
+            }
+            record => panic!("not the tracker's: {record:?}"),
+        }
+    }
+
+    /// The name and the number of the connection; sockets without a cookie are `~1`.
+    fn who(&self, subject: &Subject) -> String {
+        let name = match subject.socket {
+            SocketId::Cookie(cookie) => {
+                let mut names: Vec<_> =
+                    self.sockets.iter().filter(|(_, named)| named.cookie == Some(cookie)).collect();
+                names.sort_by_key(|(name, _)| *name);
+                names.first().map_or_else(|| format!("cookie {cookie}"), |(name, _)| (*name).clone())
+            }
+            serial @ SocketId::Serial(_) => format!("{serial}[{}]", subject.tuple.remote),
+        };
+        subject.connection.map_or_else(|| name.clone(), |id| format!("{name}#{}", id.0))
+    }
+}
+
+fn whose(subject: &Subject) -> String {
+    subject.owner.map_or_else(String::new, |owner| {
+        format!("  {}:{}({})", owner.comm, owner.pid, owner.evidence.name())
+    })
+}
+
+fn at(mono_ns: u64) -> Moment {
+    Moment { mono_ns, wall_ns: i64::try_from(mono_ns).unwrap() }
+}
+
+fn nanoseconds(time: &str) -> u64 {
+    let time = time.strip_prefix('+').unwrap();
+    let unit = time.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number: u64 = time.strip_suffix(unit).unwrap().parse().unwrap();
+    number
+        * match unit {
+            "s" => 1_000_000_000,
+            "ms" => 1_000_000,
+            "us" => 1_000,
+            _ => 1,
+        }
+}
+
+/// `127.0.0.1:80`, `[::ffff:127.0.0.1]:80` as the kernel's bytes would come, `*` for nobody.
+fn endpoint(text: &str) -> Endpoint {
+    let (address, port) = text.rsplit_once(':').unwrap_or(("0.0.0.0", "0"));
+    let address: std::net::IpAddr = address.trim_matches(['[', ']']).parse().unwrap();
+    let bytes = match address {
+        std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        std::net::IpAddr::V6(v6) => v6.octets(),
+    };
+    Endpoint::from_bytes(bytes, port.parse().unwrap())
+}
+
+fn process(text: &str) -> (u32, Comm) {
+    let (pid, comm) = text.split_once('/').unwrap();
+    (pid.parse().unwrap(), Comm::from_slice(comm.as_bytes()))
+}
