@@ -1,7 +1,7 @@
 //! Where the bytes go: standard output or a file, buffered, and flushed once per batch.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, BufWriter, IsTerminal as _, Write},
     os::fd::AsRawFd as _,
     path::Path,
@@ -58,11 +58,15 @@ impl Output {
     /// # Errors
     /// When it cannot be opened for writing.
     pub fn file(path: &Path, color: ColorChoice) -> Result<Self> {
+        // Appending, so that one who truncates it meanwhile (logrotate's copytruncate) leaves no hole; emptied first,
+        // unless it is a pipe or a device.
+        let empty =
+            |file: File| if file.metadata()?.is_file() { file.set_len(0).map(|()| file) } else { Ok(file) };
         let file = OpenOptions::new()
-            .write(true)
+            .append(true)
             .create(true)
-            .truncate(true)
             .open(path)
+            .and_then(empty)
             .with_context(|| format!("open {} for writing", path.display()))?;
         Ok(Self {
             to: BufWriter::with_capacity(1 << 16, Box::new(file)),
@@ -120,5 +124,25 @@ impl Write for Output {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_anew_and_may_be_truncated_meanwhile() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "from yesterday\n").unwrap();
+        let mut out = Output::file(file.path(), ColorChoice::Auto).unwrap();
+        let mut told = |line: &[u8]| {
+            out.write_all(line).and_then(|()| out.flush()).unwrap();
+            std::fs::read_to_string(file.path()).unwrap()
+        };
+        assert_eq!(told(b"one\n"), "one\n");
+        file.as_file().set_len(0).unwrap();
+        assert_eq!(told(b"two\n"), "two\n");
+        assert!(Output::file(Path::new("/dev/null"), ColorChoice::Auto).is_ok());
     }
 }

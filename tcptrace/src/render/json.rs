@@ -186,8 +186,11 @@ pub(super) fn line(
     body: impl Serialize,
 ) -> io::Result<()> {
     let object = Object { v: VERSION, r#type, time: rfc3339(at.wall_ns), mono_ns: at.mono_ns, body };
-    object.serialize(&mut Serializer::with_formatter(&mut *out, Visible))?;
-    out.write_all(b"\n")
+    // At one go, so that no buffer on the way hands on half a line.
+    let mut text = Vec::with_capacity(512);
+    object.serialize(&mut Serializer::with_formatter(&mut text, Visible))?;
+    text.push(b'\n');
+    out.write_all(&text)
 }
 
 /// Compact JSON that escapes more than it must. JSON itself is content with a raw DEL, U+0085, U+2028 or U+202E; but

@@ -86,8 +86,10 @@ impl Line {
     ///
     /// # Errors
     /// Only those of `out`.
-    pub fn write(self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", self.text)
+    pub fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.text.push('\n');
+        // At one go, so that no buffer on the way hands on half a line.
+        out.write_all(self.text.as_bytes())
     }
 }
 

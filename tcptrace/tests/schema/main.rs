@@ -7,14 +7,17 @@ mod broken;
 mod records;
 mod validator;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use serde_json::Value;
 use tcptrace::{
     record::{Record, SocketId},
-    render::{Json, Render as _, write_listed},
+    render::{Json, Palette, Render, Text, write_listed},
 };
 
 #[test]
@@ -76,6 +79,29 @@ fn records_that_nobody_thought_of_are_as_described() {
         write_listed(&mut lines, at, &found).unwrap();
     }
     validator::assert_valid("records_that_nobody_thought_of_are_as_described", &lines);
+}
+
+/// What is written at one go stays together: a reader of the pipe, or of a file that two tracers append to, sees no half
+/// line.
+#[test]
+fn a_line_is_written_at_one_go() {
+    struct WholeLines(usize);
+    impl Write for WholeLines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert!(bytes.ends_with(b"\n"), "{}", String::from_utf8_lossy(bytes));
+            self.0 += 1;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (mut lines, records) = (WholeLines(0), records::records());
+    let mut text = Text { zone: TimeZone::UTC, palette: Palette::default(), width: None };
+    for format in [&mut Json as &mut dyn Render, &mut text] {
+        records.iter().for_each(|record| format.write(&mut lines, record).unwrap());
+    }
+    assert!(lines.0 > records.len());
 }
 
 /// The only line, read back.

@@ -98,7 +98,8 @@ fn caused(cause: Cause) -> Transition {
     step(from, to, context, Some(cause))
 }
 
-fn records() -> Vec<Record> {
+/// The records.
+pub fn records() -> Vec<Record> {
     use TcpState::{Close, Closing, Established, FinWait1, FinWait2, Listen, SynRecv, SynSent, TimeWait};
     let nobody = Subject { owner: None, ..subject() };
     // What a classic hook sees of a connect(): no cookie, no namespace, no local port, no context.
