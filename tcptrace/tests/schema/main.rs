@@ -69,6 +69,14 @@ fn broken_records_are_refused() {
 }
 
 #[test]
+fn the_readme_shows_what_is() {
+    let readme = include_str!("../../../README.md");
+    let lines: Vec<_> = readme.lines().filter(|line| line.starts_with("{\"v\"")).collect();
+    assert!(!lines.is_empty());
+    validator::assert_valid("the_readme_shows_what_is", (lines.join("\n") + "\n").as_bytes());
+}
+
+#[test]
 fn records_that_nobody_thought_of_are_as_described() {
     let mut runner = TestRunner::deterministic();
     let mut lines = Vec::new();
