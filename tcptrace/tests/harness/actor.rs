@@ -14,6 +14,7 @@ use std::{
         unix::{net::UnixStream, process::CommandExt as _},
     },
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -197,6 +198,29 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
     let new = match words[..] {
         ["are", ..] => return here,
         ["exit"] => std::process::exit(0),
+        // From now on sockets are MPTCP's, if the kernel makes such.
+        ["mptcp"] => {
+            MPTCP.store(true, Relaxed);
+            return stream(&SocketAddr::from(([0, 0, 0, 0], 0))).map(|_| "done".to_owned());
+        }
+        ["pid"] => return Ok(std::process::id().to_string()),
+        ["pin", cpu] => {
+            let mut cpus = rustix::thread::CpuSet::new();
+            cpus.set(cpu.parse().unwrap());
+            rustix::thread::sched_setaffinity(None, &cpus)?;
+            return done;
+        }
+        // Until it is killed.
+        ["spin"] => loop {
+            std::hint::spin_loop();
+        },
+        // Until then the thread has another name than the process.
+        ["name-thread"] => {
+            let name = std::fs::read("/proc/self/comm").unwrap();
+            let name = std::ffi::CString::new(name.trim_ascii_end()).unwrap();
+            rustix::thread::set_name(&name)?;
+            return done;
+        }
         ["listen", name, address] => {
             let socket = bound(address)?;
             rustix::net::listen(&socket, 4096)?;
@@ -269,9 +293,12 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
     Ok(answer)
 }
 
+static MPTCP: AtomicBool = AtomicBool::new(false);
+
 fn stream(to: &SocketAddr) -> Result<OwnedFd, Errno> {
     let family = if to.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    rustix::net::socket(family, SocketType::STREAM, Some(ipproto::TCP))
+    let protocol = if MPTCP.load(Relaxed) { ipproto::MPTCP } else { ipproto::TCP };
+    rustix::net::socket(family, SocketType::STREAM, Some(protocol))
 }
 
 fn bound(address: &str) -> Result<OwnedFd, Errno> {

@@ -1,0 +1,174 @@
+//! Whose socket it is: never the task that happened to run, and never a name that can harm a terminal.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod harness;
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+use harness::{
+    actor::{Actor, Sock},
+    in_a_namespace, ss,
+    trace::line,
+    tracer::Tracer,
+};
+
+/// A forked worker has the master's descriptors. Who accepts and acts is the owner, not who listens.
+#[test]
+fn the_worker_owns_what_it_acts_on() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let (master, worker, client) = (Actor::new("master"), Actor::new("worker"), Actor::new("client"));
+        let listener = master.tell("listen l 127.0.0.1:0");
+        worker.tell(&format!("adopt l {} {}", master.pid(), listener.fd));
+        let opened = client.tell(&format!("connect c {}", listener.local));
+        let accepted = worker.tell("accept l s");
+        assert_eq!(ss::wait(&accepted, "ESTABLISHED").pids, [worker.pid()]);
+        worker.order("shutdown s");
+        tracer.wait_for_step(&accepted.cookie, "FIN_WAIT2");
+        client.order("close c");
+        tracer.wait_for_step(&opened.cookie, "CLOSE");
+        // The master stops listening, but the worker still has the socket.
+        master.order("close l");
+        assert_eq!(ss::wait(&listener, "LISTEN").pids, [worker.pid()]);
+        worker.order("close l");
+        tracer.wait_for_step(&listener.cookie, "CLOSE");
+        let trace = tracer.finish();
+        trace.assert_life(
+            &accepted,
+            &[
+                "LISTEN>SYN_RECV softirq master/listener -",
+                "SYN_RECV>ESTABLISHED softirq master/listener -",
+                "ESTABLISHED>FIN_WAIT1 process worker/syscall shutdown",
+                "FIN_WAIT1>FIN_WAIT2 process|softirq worker/syscall -",
+                "FIN_WAIT2>TIME_WAIT inferred:fin_received worker/syscall fin_received",
+            ],
+        );
+        trace.assert_life(
+            &listener,
+            &["CLOSE>LISTEN process master/syscall -", "LISTEN>CLOSE process worker/syscall close"],
+        );
+    });
+}
+
+#[test]
+fn the_last_one_who_has_it_closes_it() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let (server, heir, client) = (Actor::new("server"), Actor::new("heir"), Actor::new("client"));
+        let listener = server.tell("listen l 127.0.0.1:0");
+        client.tell(&format!("connect c {}", listener.local));
+        let accepted = server.tell("accept l s");
+        heir.tell(&format!("adopt s {} {}", server.pid(), accepted.fd));
+        server.order("close s");
+        assert_eq!(ss::wait(&accepted, "ESTABLISHED").pids, [heir.pid()]);
+        heir.order("close s");
+        tracer.wait_for("the orphan", |record| record["type"] == "orphan");
+        let trace = tracer.finish();
+        trace.assert_life(
+            &accepted,
+            &[
+                "LISTEN>SYN_RECV softirq server/listener -",
+                "SYN_RECV>ESTABLISHED softirq server/listener -",
+                "ESTABLISHED>FIN_WAIT1 process heir/syscall close",
+                "FIN_WAIT1>FIN_WAIT2 process|softirq heir/syscall -",
+                "orphan:FIN_WAIT2 inferred:orphaned heir/syscall -",
+            ],
+        );
+    });
+}
+
+/// The delayed ACK comes from a timer, on the time of whoever runs then: here always of one that has nothing to do with it.
+#[test]
+fn a_bystander_is_never_the_owner() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let (server, client, bystander) =
+            (Actor::new("server"), Actor::new("client"), Actor::new("bystander"));
+        for actor in [&server, &client, &bystander] {
+            actor.order("pin 0");
+        }
+        bystander.begin("spin");
+        let listener = server.tell("listen l 127.0.0.1:0");
+        let mut socks: Vec<(Sock, Sock)> = Vec::new();
+        for _ in 0..20 {
+            let opened = client.tell(&format!("connect c {}", listener.local));
+            let accepted = server.tell("accept l s");
+            client.order("close c");
+            tracer.wait_for("the orphan", |record| {
+                record["type"] == "orphan" && record["socket"] == *opened.cookie
+            });
+            server.order("close s");
+            socks.push((opened, accepted));
+        }
+        let trace = tracer.finish();
+        for (opened, accepted) in &socks {
+            for (sock, owner) in [(opened, "client/"), (accepted, "server/")] {
+                for line in trace.life(sock) {
+                    assert!(line.split(' ').nth(2).unwrap().starts_with(owner), "{line}");
+                }
+            }
+        }
+        assert!(trace.records.iter().all(|record| record["process"]["comm"] != "bystander"));
+    });
+}
+
+#[test]
+fn a_process_in_a_pid_namespace_has_its_id_out_here() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let inside = Actor::inside(&["unshare", "--pid", "--fork", "--kill-child"], "inside");
+        let listener = inside.tell("listen l 127.0.0.1:0");
+        assert_eq!(inside.speak("pid"), "1");
+        tracer.wait_for_step(&listener.cookie, "LISTEN");
+        let trace = tracer.finish();
+        trace.assert_life(&listener, &["CLOSE>LISTEN process inside/syscall -"]);
+        assert_eq!(trace.of_socket(&listener.cookie)[0]["process"]["pid"], inside.pid());
+        assert_eq!(ss::wait(&listener, "LISTEN").pids, [inside.pid()]);
+    });
+}
+
+/// Escape sequences, a line break, quotes, a turn of the writing direction, and bytes that are not UTF-8.
+const NAMES: [&[u8]; 3] =
+    [b"\x1b[31m\n\"\\x\r", "a\u{202e}b\u{200b}\u{7f}".as_bytes(), b"\xff\xfe\x9b1m'\t\x07"];
+
+#[test]
+fn a_hostile_name_does_no_harm() {
+    in_a_namespace(|| {
+        let names = NAMES.map(OsStr::from_bytes);
+        // Half of them are there before the trace: their names come from /proc and not from the kernel side.
+        let before = names.map(|name| {
+            let actor = Actor::new(name);
+            actor.tell("listen l 127.0.0.1:0");
+            actor
+        });
+        let (json, text) = (Tracer::start(&[]), Tracer::start_text(&["--color", "never"]));
+        let after = names.map(|name| {
+            let actor = Actor::new(name);
+            actor.tell("listen l 127.0.0.1:0");
+            actor.order("close l");
+            actor
+        });
+        json.wait_for("the last step", |record| {
+            record["process"]["pid"] == after[2].pid() && record["to"] == "CLOSE"
+        });
+        let (json, text) = (json.finish(), text.finish());
+        for name in NAMES {
+            let name = String::from_utf8_lossy(name);
+            let told = json.records.iter().filter(|record| record["process"]["comm"] == *name).map(line);
+            let steps: Vec<_> = told.map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+            assert_eq!(steps, ["socket:LISTEN", "CLOSE>LISTEN", "LISTEN>CLOSE"], "{name:?}");
+        }
+        let harmful = |c: &char| (c.is_control() && *c != '\n') || "\u{202e}\u{200b}".contains(*c);
+        for out in [&json.text, &text.text] {
+            assert_eq!(out.chars().find(harmful), None, "{out:?}");
+        }
+        for actor in before.iter().chain(&after) {
+            let word = format!("{}/", actor.pid());
+            let lines: Vec<_> = text.text.lines().filter(|line| line.contains(&word)).collect();
+            assert!(!lines.is_empty(), "{}", text.text);
+            assert!(lines.iter().all(|line| line.contains("LISTEN")), "a name broke its line: {lines:#?}");
+        }
+    });
+}
