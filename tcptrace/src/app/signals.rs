@@ -1,45 +1,65 @@
 //! SIGINT and SIGTERM: the first one asks for an orderly end, the second one does not wait for it.
 
-use std::thread;
+use std::{future::pending, sync::mpsc, thread};
 
 use anyhow::{Context as _, Result};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
 
 /// The two signals that end a trace.
 pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
+    first: oneshot::Receiver<()>,
 }
 
 impl Signals {
-    /// Begins to listen. Made once and before the trace is announced: a stream that is made anew can miss a signal.
+    /// Begins to listen, before the trace is announced.
+    ///
+    /// On a thread of its own: a trace that waits for a full pipe to be read, or writes a long report, does not look for
+    /// signals, and must end at the second one all the same.
     pub(super) fn listen() -> Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("listen for SIGINT")?,
-            terminate: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
-        })
+        let (tell, first) = oneshot::channel();
+        let (ready, listens) = mpsc::sync_channel(1);
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                if let Err(error) = watch(&ready, tell) {
+                    let _ = ready.send(Err(error));
+                }
+            })
+            .context("start a thread for signals")?;
+        listens.recv().context("listen for signals")??;
+        Ok(Self { first })
     }
 
-    /// Waits for one of them; says with which code a process ends that dies of it.
-    pub(super) async fn received(&mut self) -> i32 {
-        tokio::select! {
-            _ = self.interrupt.recv() => 130,
-            _ = self.terminate.recv() => 143,
+    /// Waits for the first one.
+    pub(super) async fn received(&mut self) {
+        if (&mut self.first).await.is_err() {
+            // The thread is gone, and no signal will be seen.
+            pending().await
         }
     }
+}
 
-    /// Ends the process at once when the next one comes, whatever else it is doing.
-    pub(super) fn next_one_kills() {
-        // A thread, because the closing report is written without a pause in which the runtime could look.
-        let watch = || -> Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let code = runtime.block_on(async { anyhow::Ok(Self::listen()?.received().await) })?;
-            std::process::exit(code);
-        };
-        thread::spawn(move || {
-            if let Err(error) = watch() {
-                log::warn!("a second signal will not end the process at once: {error:#}");
+/// Tells of the first signal, and ends the process at the second, with the code of one that dies of it.
+fn watch(ready: &mpsc::SyncSender<Result<()>>, tell: oneshot::Sender<()>) -> Result<()> {
+    let runtime =
+        Builder::new_current_thread().enable_all().build().context("start the runtime for signals")?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => 130,
+                _ = terminate.recv() => 143,
             }
-        });
-    }
+        };
+        // Whoever does not wait for these has given up already.
+        let _ = ready.send(Ok(()));
+        next().await;
+        let _ = tell.send(());
+        std::process::exit(next().await)
+    })
 }

@@ -70,7 +70,6 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
         }
         live.tell_existing(&filter)?;
         let stop = live.run(&mut signals, args.duration).await?;
-        Signals::next_one_kills();
         let ended = live.finish(stop)?;
         let Live { mut story, mut clock, .. } = live;
         let at = clock.now();
