@@ -1,0 +1,200 @@
+//! How a trace ends and what it says then: exit codes, signals, closed and full pipes, missing privileges.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod harness;
+
+use std::{
+    fs::Permissions,
+    io::Read as _,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use harness::{
+    Reaped,
+    actor::{self, Actor},
+    in_a_namespace,
+    tracer::{Ran, Tracer, ran, tcptrace},
+    wait_for,
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// One sentence on standard error with all of these words, nothing on standard output.
+#[track_caller]
+fn assert_fails(ran: &Ran, code: i32, words: &[&str]) {
+    assert_eq!((ran.code, &*ran.out), (Some(code), ""), "{}", ran.err);
+    assert!(words.iter().all(|word| ran.err.contains(word)), "{}", ran.err);
+    assert!(ran.err.starts_with("tcptrace: ") && ran.err.trim().lines().count() == 1, "{}", ran.err);
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for arguments in
+        [&["--port", "70000"][..], &["--port", "0"], &["--port", "http"], &["--state", "OPEN"], &["-4", "-6"]]
+    {
+        let ran = ran(tcptrace().args(arguments));
+        assert_eq!((ran.code, &*ran.out), (Some(2), ""), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(arguments[0].trim_end_matches("4")), "{arguments:?}: {}", ran.err);
+    }
+    assert_fails(&ran(tcptrace().args(["--netns", "no-such-one"])), 2, &["no-such-one"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_1() {
+    in_a_namespace(|| {
+        assert_fails(
+            &ran(tcptrace().args(["-o", "/no/such/directory/file"])),
+            1,
+            &["/no/such/directory/file"],
+        );
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = tcptrace().stdout(full).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(err.contains("No space left"), "{err}");
+    });
+}
+
+/// The binary at a place that everybody can reach.
+struct Public(tempfile::TempDir);
+
+impl Public {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
+        std::fs::copy(tcptrace().get_program(), directory.path().join("tcptrace")).unwrap();
+        Self(directory)
+    }
+
+    /// Runs it as nobody, with these capabilities.
+    fn as_nobody(&self, capabilities: &[&str]) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        let set = capabilities.iter().fold("-all".to_owned(), |set, name| format!("{set},+{name}"));
+        command.args(["--inh-caps", &set, "--ambient-caps", &set, "--bounding-set", &set]);
+        command.arg(self.0.path().join("tcptrace")).current_dir("/");
+        command
+    }
+}
+
+#[test]
+fn without_privileges_it_is_3_and_says_what_to_do() {
+    in_a_namespace(|| {
+        let public = Public::new();
+        for capabilities in [&[][..], &["bpf"]] {
+            assert_fails(&ran(&mut public.as_nobody(capabilities)), 3, &["CAP_BPF", "CAP_PERFMON", "sudo"]);
+        }
+        let mut classic = public.as_nobody(&["bpf", "perfmon"]);
+        assert_fails(&ran(classic.args(["--probe", "tracepoint"])), 3, &["tracefs", "CAP_DAC_READ_SEARCH"]);
+    });
+}
+
+#[test]
+fn two_capabilities_suffice() {
+    in_a_namespace(|| {
+        let public = Public::new();
+        let mut command = public.as_nobody(&["bpf", "perfmon"]);
+        command.args(["--format", "json", "--netns", "self"]);
+        let tracer = Tracer::spawn(command, true).attached();
+        let (server, client) = (Actor::new("server"), Actor::new("client"));
+        let listener = server.tell("listen l 127.0.0.1:0");
+        let opened = client.tell(&format!("connect c {}", listener.local));
+        client.order("close c");
+        tracer.wait_for_step(&opened.cookie, "FIN_WAIT1");
+        let trace = tracer.finish();
+        assert_eq!(trace.of_type("start")[0]["probe"], "btf");
+        assert_eq!(trace.life(&opened)[2], "ESTABLISHED>FIN_WAIT1 process client/syscall close");
+    });
+}
+
+#[test]
+fn a_reader_that_goes_is_no_failure() {
+    in_a_namespace(|| {
+        for format in ["json", "text"] {
+            let mut child = Reaped(
+                tcptrace()
+                    .args(["--format", format, "--netns", "self"])
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap(),
+            );
+            let mut out = child.0.stdout.take().unwrap();
+            out.read_exact(&mut [0; 1]).unwrap();
+            // As `head -1` does, and before anything else happens that it could fail to write.
+            drop(out);
+            let status = actor::wait(&mut child.0);
+            let mut err = String::new();
+            child.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+            assert_eq!(status.code(), Some(0), "{format}: {err}");
+            assert!(!err.contains("ipe"), "{format}: {err}");
+        }
+    });
+}
+
+#[test]
+fn both_signals_and_the_time_give_a_report() {
+    in_a_namespace(|| {
+        let server = Actor::new("server");
+        for signal in [Some(Signal::INT), Some(Signal::TERM), None] {
+            let arguments: &[&str] = if signal.is_none() { &["--duration", "2s"] } else { &[] };
+            let mut tracer = Tracer::start_text(arguments);
+            let listener = server.tell("listen l 127.0.0.1:0");
+            let opened = server.tell(&format!("connect c {}", listener.local));
+            wait_for("the line", || {
+                let told = |line: &String| line.contains("SYN_RECV") && line.contains("ESTABLISHED");
+                tracer.lines().iter().any(told).then_some(())
+            });
+            let begun = Instant::now();
+            let trace = match signal {
+                Some(signal) => tracer.finish_with(signal),
+                None => tracer.ended(),
+            };
+            assert_eq!(trace.status.code(), Some(0), "{}", trace.err);
+            assert!(begun.elapsed() < Duration::from_secs(10), "{signal:?}");
+            let (_, report) = trace.text.split_once("\n\n").expect("a report after an empty line");
+            assert!(report.contains(&opened.local.to_string()), "{}", trace.text);
+            assert!(report.lines().last().unwrap().contains("seen"), "{}", trace.text);
+            server.order("close c");
+            server.order("close l");
+        }
+    });
+}
+
+/// Nobody reads the pipe, the tracer waits to write, and the first signal cannot be obeyed: the second one ends it.
+#[test]
+fn a_second_signal_ends_a_tracer_that_is_stuck() {
+    in_a_namespace(|| {
+        let mut child = Reaped(
+            tcptrace()
+                .args(["--format", "json", "--netns", "self"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
+        let out = child.0.stdout.take().unwrap();
+        let waiting = || rustix::io::ioctl_fionread(&out).unwrap();
+        wait_for("the start", || (waiting() > 0).then_some(()));
+        // A pipe holds 64 KiB, and a record has more than 300 bytes.
+        let server = Actor::new("server");
+        for _ in 0..300 {
+            server.tell("listen l 127.0.0.1:0");
+            server.order("close l");
+        }
+        wait_for("a full pipe", || (waiting() > 60_000).then_some(()));
+        let pid = Pid::from_raw(i32::try_from(child.0.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::INT).unwrap();
+        // Until it ends, because two signals that come at once are one.
+        let status = wait_for("the end", || {
+            std::thread::sleep(Duration::from_millis(50));
+            kill_process(pid, Signal::INT).unwrap();
+            child.0.try_wait().unwrap()
+        });
+        assert_eq!(status.code(), Some(130));
+        drop(out);
+    });
+}
