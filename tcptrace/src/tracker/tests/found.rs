@@ -122,7 +122,7 @@ fn the_list_shows_a_later_life() {
         listed
             = before#1  ESTABLISHED  a:7(procfs)
             = before#1  ESTABLISHED → CLOSE  a:7(syscall)  call  Abort
-            = before#2  CLOSE → SYN_SENT  a:7(syscall)  call
+            = later#2  CLOSE → SYN_SENT  a:7(syscall)  call
         ",
     );
 }

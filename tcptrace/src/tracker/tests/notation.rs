@@ -244,7 +244,8 @@ impl Ladder {
             SocketId::Cookie(cookie) => {
                 let mut names: Vec<_> =
                     self.sockets.iter().filter(|(_, named)| named.cookie == Some(cookie)).collect();
-                names.sort_by_key(|(name, _)| *name);
+                // One socket may have several lives, to other ends.
+                names.sort_by_key(|(name, named)| (named.tuple.remote != subject.tuple.remote, *name));
                 names.first().map_or_else(|| format!("cookie {cookie}"), |(name, _)| (*name).clone())
             }
             serial @ SocketId::Serial(_) => format!("{serial}[{}]", subject.tuple.remote),

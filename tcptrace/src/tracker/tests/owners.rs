@@ -83,7 +83,7 @@ fn who_stopped_listening_passes_nothing_on() {
         again = 10.0.0.1:4000 > 10.0.0.2:443 cookie=1 at=listener
         server = 127.0.0.1:80 > 127.0.0.1:4000
         +0     listener  CLOSE → LISTEN  pid=5/httpd
-            = again  CLOSE → LISTEN  httpd:5(syscall)  call
+            = listener  CLOSE → LISTEN  httpd:5(syscall)  call
         +1s    again  SYN_SENT → ESTABLISHED
             = again#1  LISTEN → SYN_SENT  httpd:5(syscall)  inferred:continuity
             = again#1  SYN_SENT → ESTABLISHED  httpd:5(syscall)
