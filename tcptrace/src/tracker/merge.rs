@@ -4,11 +4,11 @@
 //! before the first of them, because the list may show it before or after; one whose life began with them is not told
 //! at all. So nothing is missed and nothing is told twice. A `CLOSE` that has a port already is no life yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{begins, is_unfinished};
 use crate::{
-    address::{Netns, Tuple},
+    address::{Endpoint, Netns, Tuple},
     event::Event,
     process::Owner,
     tcp::TcpState,
@@ -37,7 +37,10 @@ pub fn merge(found: Vec<Found>, since: &[Event]) -> Vec<Found> {
     // What a socket is found by may come later than its first event: the local port, or before Linux 6.15 a child's
     // cookie. Its address in memory is there from the first event on.
     let mut lives: HashMap<u64, &Event> = HashMap::new();
+    // First events of lives that are not known by anything else yet.
+    let mut portless: HashMap<u64, &Event> = HashMap::new();
     for event in since {
+        portless.remove(&event.pointer);
         if begins(event) || lives.get(&event.pointer).is_some_and(|first| is_another(first, event)) {
             lives.insert(event.pointer, event);
         }
@@ -50,11 +53,21 @@ pub fn merge(found: Vec<Found>, since: &[Event]) -> Vec<Found> {
             Some(cookie) => {
                 by_cookie.entry(cookie).or_insert(first);
             }
+            None if !event.tuple.local.is_set() && event.to != TcpState::Close => {
+                portless.insert(event.pointer, event);
+            }
             None => {
                 by_tuple.entry((event.netns, event.tuple)).or_insert(first);
             }
         }
     }
+    let portless: HashSet<_> = portless.values().map(|event| (event.netns, event.tuple)).collect();
+    let is_portless = |found: &Found| {
+        let local = Endpoint { port: 0, ..found.tuple.local };
+        let tuple = Tuple { local, ..found.tuple };
+        matches!(found.state, TcpState::SynSent | TcpState::Listen)
+            && (portless.contains(&(found.netns, tuple)) || portless.contains(&(None, tuple)))
+    };
     found
         .into_iter()
         .filter_map(|found| {
@@ -65,7 +78,7 @@ pub fn merge(found: Vec<Found>, since: &[Event]) -> Vec<Found> {
                 // Where events do not tell the namespace.
                 .or_else(|| by_tuple.get(&(None, found.tuple)));
             match first {
-                None if found.state == TcpState::Close => None,
+                None if found.state == TcpState::Close || is_portless(&found) => None,
                 None => Some(found),
                 Some(event) if begins(event) => None,
                 // The ends too: the list may show a later life of the same socket.

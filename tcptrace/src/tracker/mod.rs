@@ -11,7 +11,7 @@ mod owner;
 mod socket;
 mod sockets;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use merge::{Found, merge};
 

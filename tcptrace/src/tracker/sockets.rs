@@ -37,6 +37,17 @@ impl Sockets {
         self.table.len()
     }
 
+    /// No index holds more than the table.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        let of = |keys: &HashMap<u64, Key>| keys.values().all(|key| self.table.contains_key(key));
+        assert!(of(&self.by_cookie) && of(&self.by_pointer), "{self:?}");
+        assert!(self.by_cookie.len() <= self.len() && self.by_pointer.len() <= self.len(), "{self:?}");
+        assert_eq!(self.by_tuple.values().map(Vec::len).sum::<usize>(), self.len(), "{self:?}");
+        assert!(self.listeners.values().flatten().all(|key| self.table.contains_key(key)), "{self:?}");
+        assert!(self.connections.len() <= self.len(), "{self:?}");
+    }
+
     pub(super) fn get(&self, key: Key) -> Option<&Socket> {
         self.table.get(&key)
     }
@@ -86,7 +97,7 @@ impl Sockets {
     pub(super) fn find(&self, event: &Event) -> Option<Key> {
         let at_pointer = self
             .with_pointer(event.pointer)
-            .filter(|key| self.get(*key).is_some_and(|socket| agree(&socket.tuple, &event.tuple)));
+            .filter(|key| self.get(*key).is_some_and(|socket| fits(socket, event)));
         // Before its cookie: that one may be known from the request that a child comes from.
         if let Some(key) = at_pointer.filter(|key| self.get(*key).is_some_and(|socket| socket.unfinished)) {
             return Some(key);
@@ -251,12 +262,16 @@ fn same(a: Option<Netns>, b: Option<Netns>) -> bool {
     a.is_none() || b.is_none() || a == b
 }
 
-/// Whether two views can be of one socket: where both know an end, it is the same. A listener's address, which a child
-/// has until it is finished, may be any.
-fn agree(a: &Tuple, b: &Tuple) -> bool {
-    let end = |a: &Endpoint, b: &Endpoint| {
-        let any = a.address.is_unspecified() || b.address.is_unspecified();
-        !a.is_set() || !b.is_set() || (a.port == b.port && (any || a.address == b.address))
+/// Whether an event can be about a socket, going by its ends alone: one that both know is the same. A child has any
+/// address of its listener until it is finished; a listener has no other end as long as it listens.
+fn fits(socket: &Socket, event: &Event) -> bool {
+    let any = socket.unfinished && socket.tuple.local.address.is_unspecified();
+    let end = |known: &Endpoint, told: &Endpoint, any: bool| {
+        !known.is_set()
+            || !told.is_set()
+            || (known.port == told.port && (any || known.address == told.address))
     };
-    end(&a.local, &b.local) && end(&a.remote, &b.remote)
+    end(&socket.tuple.local, &event.tuple.local, any)
+        && end(&socket.tuple.remote, &event.tuple.remote, false)
+        && !(socket.state == TcpState::Listen && event.tuple.remote.is_set())
 }

@@ -5,6 +5,8 @@ mod children;
 mod closing;
 mod found;
 mod losses;
+pub(crate) mod model;
 mod notation;
 mod opening;
 mod owners;
+pub(crate) mod properties;
