@@ -91,6 +91,23 @@ fn a_life_that_began_without_a_port() {
     );
 }
 
+/// It has been listed with a port, but no event has told it.
+#[test]
+fn a_life_that_has_no_port_yet() {
+    ladder(
+        "
+        client = 127.0.0.1:4000 > 10.0.0.1:80
+        attached
+        +1us   client  CLOSE → SYN_SENT  pid=7/curl blind
+        found  client   SYN_SENT  pid=7/curl
+        listed
+            = ~1[10.0.0.1:80]#1  CLOSE → SYN_SENT  curl:7(syscall)
+        +1ms   client  SYN_SENT → ESTABLISHED  blind
+            = ~1[10.0.0.1:80]#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 999µs
+        ",
+    );
+}
+
 #[test]
 fn without_btf_events_tell_no_namespace() {
     ladder(
