@@ -240,6 +240,14 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
             rustix::net::connect(&socket, &to)?;
             (name, socket)
         }
+        // A SYN with data; whether it takes depends on `tcp_fastopen`.
+        ["fast-open", name, address] => {
+            let to: SocketAddr = address.parse().unwrap();
+            let socket = stream(&to)?;
+            let flags = SendFlags::from_bits_retain(libc::MSG_FASTOPEN.cast_unsigned());
+            rustix::net::sendto(&socket, b"x", flags, &to)?;
+            (name, socket)
+        }
         ["accept", listener, name] => (name, rustix::net::accept(&mine[listener])?),
         // What a forked child has: the same open file as its parent.
         ["adopt", name, pid, fd] => {
@@ -255,6 +263,11 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
         ["receive", name] => {
             let (count, _) = rustix::net::recv(&mine[name], &mut [0; 1], RecvFlags::empty())?;
             return Ok(format!("received {count}"));
+        }
+        // Until there is something to read, which stays there.
+        ["wait", name] => {
+            rustix::net::recv(&mine[name], &mut [0; 1], RecvFlags::PEEK)?;
+            return done;
         }
         ["linger0", name] => {
             sockopt::set_socket_linger(&mine[name], Some(Duration::ZERO))?;

@@ -1,0 +1,149 @@
+//! Connections that end badly: nobody answers, there is no way, somebody else destroys them, data is left unread.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod harness;
+
+use std::process::Command;
+
+use harness::{
+    actor::{Actor, Sock},
+    in_a_namespace, run, skip, ss,
+    tracer::Tracer,
+};
+
+struct Pair {
+    client: Actor,
+    server: Actor,
+    opened: Sock,
+    accepted: Sock,
+}
+
+fn connect() -> Pair {
+    let (server, client) = (Actor::new("server"), Actor::new("client"));
+    let listener = server.tell("listen l 127.0.0.1:0");
+    let opened = client.tell(&format!("connect c {}", listener.local));
+    let accepted = server.tell("accept l s");
+    Pair { client, server, opened, accepted }
+}
+
+/// A link in this namespace on which nobody answers; false if this kernel has no such links.
+fn link(arguments: &[&str]) -> bool {
+    let made = Command::new("ip").args(["link", "add"]).args(arguments).output().unwrap();
+    if !made.status.success() {
+        skip(&format!("ip link add {arguments:?}: {}", String::from_utf8_lossy(&made.stderr).trim()));
+        return false;
+    }
+    run("ip", &["address", "add", "192.0.2.1/24", "dev", "v0"]);
+    run("ip", &["link", "set", "v0", "up"]);
+    true
+}
+
+#[test]
+fn nobody_answers() {
+    in_a_namespace(|| {
+        if !link(&["v0", "type", "dummy"]) {
+            return;
+        }
+        std::fs::write("/proc/sys/net/ipv4/tcp_syn_retries", "1").unwrap();
+        let tracer = Tracer::start(&[]);
+        let client = Actor::new("client");
+        assert_eq!(client.speak("connect c 192.0.2.9:80"), format!("error {}", libc::ETIMEDOUT));
+        tracer.wait_for("the end", |record| record["to"] == "CLOSE");
+        let trace = tracer.finish();
+        let lines: Vec<_> = trace.of_type("transition").into_iter().map(harness::trace::line).collect();
+        assert_eq!(
+            lines,
+            ["CLOSE>SYN_SENT process client/syscall -", "SYN_SENT>CLOSE softirq client/syscall timed_out"]
+        );
+        assert!(trace.of_type("transition")[1]["in_from_ns"].as_u64().unwrap() > 900_000_000);
+    });
+}
+
+#[test]
+fn there_is_no_way() {
+    in_a_namespace(|| {
+        if !link(&["v0", "type", "veth", "peer", "v1"]) {
+            return;
+        }
+        run("ip", &["link", "set", "v1", "up"]);
+        let tracer = Tracer::start(&[]);
+        let client = Actor::new("client");
+        assert_eq!(client.speak("connect c 192.0.2.9:80"), format!("error {}", libc::EHOSTUNREACH));
+        tracer.wait_for("the end", |record| record["to"] == "CLOSE");
+        let trace = tracer.finish();
+        let lines: Vec<_> = trace.of_type("transition").into_iter().map(harness::trace::line).collect();
+        assert_eq!(
+            lines,
+            [
+                "CLOSE>SYN_SENT process client/syscall -",
+                &format!("SYN_SENT>CLOSE softirq client/syscall unreachable:{}", libc::EHOSTUNREACH)
+            ]
+        );
+    });
+}
+
+/// `ss -K` ends it from outside: the owner stays who it was, and `ss` is not said to be it.
+#[test]
+fn somebody_else_destroys_it() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let Pair { client: _client, server: _server, opened, accepted } = connect();
+        let killed =
+            Command::new("ss").args(["-KtnH", "sport", "=", &opened.local.port().to_string()]).output();
+        let killed = String::from_utf8(killed.unwrap().stdout).unwrap();
+        if ss::of(&opened).is_some() {
+            skip(&format!("this kernel destroys no sockets (CONFIG_INET_DIAG_DESTROY): {killed}"));
+            return;
+        }
+        tracer.wait_for_step(&accepted.cookie, "CLOSE");
+        let trace = tracer.finish();
+        assert_eq!(trace.life(&opened)[2..], ["ESTABLISHED>CLOSE process client/syscall destroyed"]);
+        assert_eq!(trace.life(&accepted)[2..], ["ESTABLISHED>CLOSE softirq server/listener reset_received"]);
+    });
+}
+
+/// A close with data that nobody read is a reset.
+#[test]
+fn data_is_left_unread() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let Pair { client, server, opened, accepted } = connect();
+        client.order("send c");
+        server.order("wait s");
+        server.order("close s");
+        tracer.wait_for_step(&opened.cookie, "CLOSE");
+        let trace = tracer.finish();
+        assert_eq!(trace.life(&accepted)[2..], ["ESTABLISHED>CLOSE process server/syscall abort"]);
+        assert_eq!(trace.life(&opened)[2..], ["ESTABLISHED>CLOSE softirq client/syscall reset_received"]);
+    });
+}
+
+/// The peer is gone for good by the time that the other side closes: LAST_ACK never gets its ACK, but a reset.
+#[test]
+fn an_orphan_is_given_up_before_the_peer_closes() {
+    in_a_namespace(|| {
+        std::fs::write("/proc/sys/net/ipv4/tcp_fin_timeout", "1").unwrap();
+        let tracer = Tracer::start(&[]);
+        let Pair { client, server, opened, accepted } = connect();
+        client.order("close c");
+        tracer.wait_for("the orphan", |record| record["type"] == "orphan");
+        harness::wait_for("the end of the orphan", || ss::of(&opened).is_none().then_some(()));
+        server.order("close s");
+        tracer.wait_for_step(&accepted.cookie, "CLOSE");
+        let trace = tracer.finish();
+        assert_eq!(
+            trace.life(&accepted)[2..4],
+            [
+                "ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received",
+                "CLOSE_WAIT>LAST_ACK process server/syscall close"
+            ]
+        );
+        let last = trace.life(&accepted).pop().unwrap();
+        assert!(
+            last.starts_with("LAST_ACK>CLOSE ") && last.ends_with(" server/syscall reset_received"),
+            "{last}"
+        );
+    });
+}

@@ -1,0 +1,147 @@
+//! Rare ways through the diagram: both ends in one socket, Fast Open, the same addresses again, two namespaces.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod harness;
+
+use harness::{
+    actor::{Actor, Sock},
+    in_a_namespace, run, ss,
+    trace::Trace,
+    tracer::{Tracer, tcptrace},
+};
+
+fn connection<'a>(trace: &'a Trace, cookie: &str) -> &'a str {
+    let records = trace.of_socket(cookie);
+    let first = records[0]["connection"].as_str().unwrap();
+    assert!(records.iter().all(|record| record["connection"] == first), "{:#?}", trace.lines());
+    first
+}
+
+/// A socket that connects to itself opens and closes at once with its peer.
+#[test]
+fn a_socket_that_is_its_own_peer() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let narcissus = Actor::new("narcissus");
+        let bound = narcissus.tell("bind c 127.0.0.1:7777");
+        let opened = narcissus.tell(&format!("connect c {}", bound.local));
+        narcissus.order("close c");
+        ss::wait(&opened, "TIME_WAIT");
+        tracer.wait_for_step(&opened.cookie, "TIME_WAIT");
+        let trace = tracer.finish();
+        trace.assert_as_ss_says();
+        trace.assert_life(
+            &opened,
+            &[
+                "CLOSE>SYN_SENT process narcissus/syscall -",
+                "SYN_SENT>SYN_RECV process|softirq narcissus/syscall -",
+                "SYN_RECV>ESTABLISHED process|softirq narcissus/syscall -",
+                "ESTABLISHED>FIN_WAIT1 process narcissus/syscall close",
+                "FIN_WAIT1>CLOSING process|softirq narcissus/syscall fin_received",
+                // The ACK of its FIN; that the peer had sent one was known before.
+                "CLOSING>TIME_WAIT inferred:fin_received narcissus/syscall -",
+            ],
+        );
+    });
+}
+
+/// With Fast Open the child exists before the client's port is known: two numbers become one as soon as it is.
+#[test]
+fn fast_open() {
+    in_a_namespace(|| {
+        // Client and server, cookies not required, every listener.
+        std::fs::write("/proc/sys/net/ipv4/tcp_fastopen", "1543").unwrap();
+        let tracer = Tracer::start(&[]);
+        let text = Tracer::start_text(&[]);
+        let (server, client) = (Actor::new("server"), Actor::new("client"));
+        let listener = server.tell("listen l 127.0.0.1:0");
+        let opened = client.tell(&format!("fast-open c {}", listener.local));
+        let accepted = server.tell("accept l s");
+        tracer.wait_for_step(&opened.cookie, "ESTABLISHED");
+        tracer.wait_for_step(&accepted.cookie, "ESTABLISHED");
+        let trace = tracer.finish();
+        let text = text.finish().text;
+        trace.assert_as_ss_says();
+        trace.assert_life(
+            &opened,
+            &[
+                "CLOSE>SYN_SENT process client/syscall -",
+                "SYN_SENT>ESTABLISHED process|softirq client/syscall -",
+            ],
+        );
+        trace.assert_life(
+            &accepted,
+            &["LISTEN>SYN_RECV softirq server/listener -", "SYN_RECV>ESTABLISHED softirq server/listener -"],
+        );
+        let to: Vec<_> = trace.of_type("transition").iter().map(|record| &record["to"]).collect();
+        assert_eq!(to, ["LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "ESTABLISHED"]);
+        let number = |cookie: &str| trace.of_socket(cookie)[1]["connection"].clone();
+        assert_eq!(number(&opened.cookie), number(&accepted.cookie));
+        let (_, report) = text.split_once("\n\n").unwrap();
+        assert_eq!(report.matches("opened by").count(), 1, "one connection, one page: {text}");
+        assert!(report.contains("SYN_RECV"), "{text}");
+    });
+}
+
+/// Addresses that mean the same in both namespaces: the two ends find each other.
+#[test]
+fn from_one_namespace_to_another() {
+    in_a_namespace(|| {
+        let name = format!("tcptrace-test-{}-rare", std::process::id());
+        run("ip", &["netns", "add", &name]);
+        run("ip", &["link", "add", "v0", "type", "veth", "peer", "v1", "netns", &name]);
+        run("ip", &["address", "add", "192.0.2.1/24", "dev", "v0"]);
+        run("ip", &["link", "set", "v0", "up"]);
+        run("ip", &["-n", &name, "address", "add", "192.0.2.2/24", "dev", "v1"]);
+        run("ip", &["-n", &name, "link", "set", "v1", "up"]);
+        let mut command = tcptrace();
+        // The same network, and not only this namespace.
+        command.args(["--format", "json", "--addr", "192.0.2.0/24"]);
+        let tracer = Tracer::spawn(command, true).attached();
+        let server = Actor::inside(&["ip", "netns", "exec", &name], "server");
+        let client = Actor::new("client");
+        let listener = server.tell("listen l 192.0.2.2:0");
+        let opened = client.tell(&format!("connect c {}", listener.local));
+        let accepted = server.tell("accept l s");
+        tracer.wait_for_step(&accepted.cookie, "ESTABLISHED");
+        let trace = tracer.finish();
+        run("ip", &["netns", "delete", &name]);
+        assert_eq!(connection(&trace, &opened.cookie), connection(&trace, &accepted.cookie));
+        let netns = |sock: &Sock| trace.of_socket(&sock.cookie)[0]["netns"].clone();
+        assert_ne!(netns(&opened), netns(&accepted));
+        assert_eq!(netns(&listener), netns(&accepted));
+    });
+}
+
+/// Both connections have the same four numbers, one after the other.
+#[test]
+fn the_same_addresses_again() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let (server, client) = (Actor::new("server"), Actor::new("client"));
+        let listener = server.tell("listen l 127.0.0.1:0");
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            client.tell("bind c 127.0.0.1:7778");
+            let opened = client.tell(&format!("connect c {}", listener.local));
+            let accepted = server.tell("accept l s");
+            client.order("linger0 c");
+            client.order("close c");
+            tracer.wait_for_step(&accepted.cookie, "CLOSE");
+            server.order("close s");
+            seen.push((opened, accepted));
+        }
+        let trace = tracer.finish();
+        let numbers: Vec<_> = seen
+            .iter()
+            .map(|(opened, accepted)| {
+                assert_eq!(connection(&trace, &opened.cookie), connection(&trace, &accepted.cookie));
+                assert_eq!((trace.life(opened).len(), trace.life(accepted).len()), (3, 3));
+                connection(&trace, &opened.cookie)
+            })
+            .collect();
+        assert_eq!(numbers.iter().collect::<std::collections::BTreeSet<_>>().len(), 3, "{numbers:?}");
+    });
+}
