@@ -19,7 +19,10 @@ pub struct Subject {
 #[inline(always)]
 pub fn wanted(subject: &Subject) -> bool {
     let ip_version = global(&FILTER.ip_version);
-    if ip_version != 0 && (ip_version == 6) != subject.ipv6 {
+    // An IPv6 listener may have IPv4 children, and passes its process on to them; before Linux 6.15 they look like it at
+    // first.
+    let either = subject.ipv6 && subject.remote_port == 0;
+    if ip_version != 0 && !either && (ip_version == 6) != subject.ipv6 {
         return false;
     }
     let netns = global(&FILTER.netns);
