@@ -2,6 +2,8 @@
 
 mod gate;
 mod ports;
+#[cfg(test)]
+mod properties;
 
 use std::net::IpAddr;
 
@@ -56,7 +58,7 @@ pub struct Filter {
 pub enum Verdict {
     /// Not wanted.
     Hide,
-    /// It depends on a port that is not known yet.
+    /// It depends on an end that is not known yet.
     Undecided,
     /// Wanted.
     Show,
@@ -119,13 +121,20 @@ impl Filter {
         };
         let (local_known, remote_known) = (local.is_set(), remote.is_set() || listens);
         let either = one(&self.ports, local, local_known).max(one(&self.ports, remote, remote_known));
+        // Before Linux 6.15 a child has its listener's addresses at first: any at all, and of an IPv6 one IPv4 too.
+        let any = !remote_known && remote.address.is_unspecified();
         let network = self.networks.is_empty()
             || self.networks.iter().any(|net| [local, remote].iter().any(|end| within(net, end.address)));
-        let version = self.ip_version.is_none_or(|version| (version == IpVersion::V6) == tuple.is_ipv6());
-        Verdict::from(network && version)
-            .min(either)
-            .min(one(&self.local_ports, local, local_known))
-            .min(one(&self.remote_ports, remote, remote_known))
+        let network = if !network && any { Verdict::Undecided } else { Verdict::from(network) };
+        let version = match self.ip_version {
+            Some(_) if any && tuple.is_ipv6() => Verdict::Undecided,
+            version => Verdict::from(version.is_none_or(|v| (v == IpVersion::V6) == tuple.is_ipv6())),
+        };
+        network.min(version).min(either).min(one(&self.local_ports, local, local_known)).min(one(
+            &self.remote_ports,
+            remote,
+            remote_known,
+        ))
     }
 
     fn has_state(&self, states: &[TcpState]) -> bool {
