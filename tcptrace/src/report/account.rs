@@ -1,5 +1,8 @@
 //! One connection as it was told: its ends, and its steps in order.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     address::Tuple,
     process::Owner,

@@ -1,5 +1,8 @@
 //! Keeps the connections that the report will tell of, and no more than that.
 
+#[cfg(test)]
+mod properties;
+
 use std::collections::{HashMap, VecDeque};
 
 use super::Account;

@@ -1,0 +1,106 @@
+//! What holds for whatever is told: nothing shown is missing from the report, and memory has a bound.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::{Keep, Ledger};
+use crate::{
+    event::Event,
+    filter::{Filter, Gate},
+    record::Record,
+    report::What,
+    tcp::TcpState,
+    tracker::{
+        Tracker,
+        tests::{
+            model::{Fate, World, fates, mangle, world},
+            properties::tell,
+        },
+    },
+};
+
+/// What is shown of a trace in which only some ports were asked for, so that some records come late.
+fn shown(world: &World, fates: &[Fate], ports: &str) -> Vec<Record> {
+    let events: Vec<Event> = world.events().into_iter().map(|told| told.event).collect();
+    let filter = Filter { ports: ports.parse().unwrap(), ..Filter::default() };
+    let mut gate = Gate::new(filter, None);
+    let mut shown = Vec::new();
+    for record in tell(&mut Tracker::new(), &mangle(&events, fates)) {
+        gate.pass(record, |record| {
+            shown.push(record.clone());
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+    }
+    shown
+}
+
+fn ports() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("1-65535"), Just("4000-4001"), Just("80,4002")]
+}
+
+proptest! {
+    #[test]
+    fn every_step_that_was_shown_is_in_the_report(world in world(), fates in fates(), ports in ports()) {
+        let shown = shown(&world, &fates, ports);
+        let mut ledger = Ledger::new(Keep::All);
+        let mut steps: HashMap<_, usize> = HashMap::new();
+        for record in &shown {
+            ledger.add(record);
+            if record.subject().is_some_and(|subject| subject.connection.is_some()) {
+                *steps.entry(what(record)).or_default() += 1;
+            }
+        }
+        let accounts = ledger.accounts();
+        prop_assert_eq!(ledger.told(), accounts.len() as u64);
+        for account in &accounts {
+            prop_assert!(account.steps.is_sorted_by_key(|step| step.at.mono_ns), "{account:?}");
+            for step in &account.steps {
+                let (from, to) = match step.what {
+                    What::Changed(from, to, ..) => (from, to),
+                    What::Orphaned(state) | What::Existing(state) => (state, state),
+                };
+                let key = (step.at.mono_ns, account.sides[step.side].socket, from, to);
+                *steps.get_mut(&key).expect("a step that was shown") -= 1;
+            }
+        }
+        prop_assert!(steps.values().all(|left| *left == 0), "{steps:?}");
+    }
+
+    #[test]
+    fn an_undisturbed_connection_has_its_two_ends_and_no_more(world in world()) {
+        let mut ledger = Ledger::new(Keep::All);
+        shown(&world, &[], "1-65535").iter().for_each(|record| ledger.add(record));
+        for account in ledger.accounts() {
+            prop_assert!(matches!(account.sides.len(), 1 | 2), "{account:?}");
+            prop_assert!(account.is_over());
+            prop_assert!(account.opener().is_some() || account.accepted().is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten(world in world(), fates in fates(), most in 0..3usize) {
+        let shown = shown(&world, &fates, "1-65535");
+        let (mut all, mut latest) = (Ledger::new(Keep::All), Ledger::new(Keep::Latest(most)));
+        for record in &shown {
+            all.add(record);
+            latest.add(record);
+            let open = all.accounts().iter().filter(|account| !account.is_over()).count();
+            prop_assert!(latest.accounts.len() <= open + most);
+            prop_assert!(latest.by_socket.len() <= 2 * open);
+            prop_assert!(latest.over.len() <= most);
+        }
+        prop_assert!(latest.accounts().len() <= most);
+    }
+}
+
+type Key = (u64, crate::record::SocketId, TcpState, TcpState);
+
+fn what(record: &Record) -> Key {
+    match record {
+        Record::Transition(step) => (step.at.mono_ns, step.subject.socket, step.from, step.to),
+        Record::Orphan(orphan) => (orphan.at.mono_ns, orphan.subject.socket, orphan.state, orphan.state),
+        other => panic!("not of the tracker's: {other:?}"),
+    }
+}
