@@ -11,6 +11,7 @@ use harness::{
     actor::{Actor, Sock},
     in_a_namespace, run, skip, ss,
     tracer::Tracer,
+    veth,
 };
 
 struct Pair {
@@ -28,24 +29,23 @@ fn connect() -> Pair {
     Pair { client, server, opened, accepted }
 }
 
-/// A link in this namespace on which nobody answers; false if this kernel has no such links.
-fn link(arguments: &[&str]) -> bool {
-    let made = Command::new("ip").args(["link", "add"]).args(arguments).output().unwrap();
-    if !made.status.success() {
-        skip(&format!("ip link add {arguments:?}: {}", String::from_utf8_lossy(&made.stderr).trim()));
-        return false;
-    }
+/// A link on which nobody answers.
+fn link() {
     run("ip", &["address", "add", "192.0.2.1/24", "dev", "v0"]);
-    run("ip", &["link", "set", "v0", "up"]);
-    true
+    for end in ["v0", "v1"] {
+        run("ip", &["link", "set", end, "up"]);
+    }
 }
 
 #[test]
 fn nobody_answers() {
     in_a_namespace(|| {
-        if !link(&["v0", "type", "dummy"]) {
+        if !veth(&[]) {
             return;
         }
+        link();
+        // Somebody is said to be there, but is not.
+        run("ip", &["neighbour", "add", "192.0.2.9", "lladdr", "02:00:00:00:00:09", "dev", "v0"]);
         std::fs::write("/proc/sys/net/ipv4/tcp_syn_retries", "1").unwrap();
         let tracer = Tracer::start(&[]);
         let client = Actor::new("client");
@@ -64,10 +64,10 @@ fn nobody_answers() {
 #[test]
 fn there_is_no_way() {
     in_a_namespace(|| {
-        if !link(&["v0", "type", "veth", "peer", "v1"]) {
+        if !veth(&[]) {
             return;
         }
-        run("ip", &["link", "set", "v1", "up"]);
+        link();
         let tracer = Tracer::start(&[]);
         let client = Actor::new("client");
         assert_eq!(client.speak("connect c 192.0.2.9:80"), format!("error {}", libc::EHOSTUNREACH));

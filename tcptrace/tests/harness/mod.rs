@@ -56,6 +56,16 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Makes the link `v0` to `v1`, whose other end may be elsewhere. Where the kernel has no such links: says so, and false.
+pub fn veth(elsewhere: &[&str]) -> bool {
+    let link = ["link", "add", "v0", "type", "veth", "peer", "v1"];
+    let made = Command::new("ip").args(link).args(elsewhere).output().unwrap();
+    if !made.status.success() {
+        skip(&format!("no veth: {}", String::from_utf8_lossy(&made.stderr).trim()));
+    }
+    made.status.success()
+}
+
 /// Asks until there is an answer: what the kernel does takes its own time.
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
