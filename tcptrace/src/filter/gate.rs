@@ -85,6 +85,12 @@ impl Gate {
         self.most.is_some_and(|most| self.shown >= most)
     }
 
+    /// Records that wait for a port.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.held.values().map(Vec::len).sum()
+    }
+
     /// Events told so far.
     #[must_use]
     pub const fn shown(&self) -> u64 {
@@ -105,5 +111,62 @@ const fn is_last(record: &Record) -> bool {
         Record::Existing(found) => matches!(found.state, TcpState::Close | TcpState::TimeWait),
         Record::Orphan(_) => true,
         Record::Start(_) | Record::Lost(_) | Record::End(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        address::{Endpoint, Tuple},
+        record::{Subject, Transition},
+        time::Moment,
+    };
+
+    /// A step of the socket that connects from `port` to port 80.
+    fn step(port: u16, from: TcpState, to: TcpState) -> Record {
+        let end = |port| Endpoint { address: "127.0.0.1".parse().unwrap(), port };
+        Record::Transition(Transition {
+            at: Moment { mono_ns: 0, wall_ns: 0 },
+            subject: Subject {
+                socket: SocketId::Cookie(1),
+                connection: None,
+                netns: None,
+                tuple: Tuple { local: end(port), remote: end(80) },
+                owner: None,
+            },
+            from,
+            to,
+            in_from_ns: None,
+            since_first_ns: None,
+            context: None,
+            cause: None,
+        })
+    }
+
+    /// How many of the steps are shown by then, one after the other, and how many wait at the end.
+    fn shown(filter: &Filter, most: Option<u64>, steps: &[Record]) -> (Vec<u64>, usize) {
+        let mut gate = Gate::new(filter.clone(), most);
+        let pass = |step: &Record| {
+            gate.pass(step.clone(), |_| Ok::<_, ()>(())).unwrap();
+            gate.shown()
+        };
+        (steps.iter().map(pass).collect(), gate.waiting())
+    }
+
+    #[test]
+    fn a_record_waits_for_its_port() {
+        use TcpState::{Close, Established, SynSent};
+        let filter = Filter { local_ports: "4000".parse().unwrap(), ..Filter::default() };
+        let begins = step(0, Close, SynSent);
+        let opened = |port| step(port, SynSent, Established);
+        assert_eq!(shown(&filter, None, &[begins.clone(), opened(4000)]), (vec![0, 2], 0));
+        assert_eq!(shown(&filter, None, &[begins.clone(), opened(4001)]), (vec![0, 0], 0));
+        // A socket that never gets one does not wait for ever.
+        assert_eq!(shown(&filter, None, &[begins.clone(), step(0, SynSent, Close)]), (vec![0, 0], 0));
+        assert_eq!(shown(&filter, Some(1), &[begins.clone(), opened(4000)]), (vec![0, 1], 0));
+        // The record that tells the port is not wanted itself: no reason to drop the one that waits.
+        let state = Filter { states: vec![Close], ..filter };
+        assert_eq!(shown(&state, None, &[begins, opened(4000)]), (vec![0, 1], 0));
     }
 }

@@ -109,8 +109,8 @@ fn parse(ports: &str) -> super::Ports {
     if ports.is_empty() { super::Ports::default() } else { ports.parse().unwrap() }
 }
 
-/// What gets through, and how many events were shown and turned away.
-fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record>, u64, u64) {
+/// What gets through, how many events were shown and turned away, and how many records waited to the very end.
+fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record>, [u64; 2], usize) {
     let mut gate = Gate::new(filter.clone(), most);
     let mut shown = Vec::new();
     for record in records {
@@ -120,8 +120,9 @@ fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record
         })
         .unwrap();
     }
+    let waiting = gate.waiting();
     gate.finish();
-    (shown, gate.shown(), gate.filtered())
+    (shown, [gate.shown(), gate.filtered()], waiting)
 }
 
 /// What the kernel side would let through, with the filter it was given.
@@ -172,7 +173,8 @@ proptest! {
     fn everything_is_shown_or_filtered(world in world(), filter in filter(), most in prop::option::of(0..20u64)) {
         let events = events(&world.events());
         let records = tell(&mut Tracker::new(), &events);
-        let (told, shown, filtered) = pass(&filter, most, records);
+        let (told, [shown, filtered], waiting) = pass(&filter, most, records);
+        prop_assert_eq!(waiting, 0, "every life has ended");
         prop_assert_eq!(shown + filtered, events.len() as u64);
         prop_assert_eq!(told.len() as u64, shown);
         prop_assert!(most.is_none_or(|most| shown <= most));

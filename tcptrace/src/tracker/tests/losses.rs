@@ -130,3 +130,20 @@ fn a_place_used_again_without_cookies() {
         ",
     );
 }
+
+/// No kernel moves a socket; if one did, its old place would be nobody's.
+#[test]
+fn a_cookie_at_another_place() {
+    ladder(
+        "
+        here  = 127.0.0.1:80 > 10.0.0.1:4000
+        there = 127.0.0.1:80 > 10.0.0.1:4000 cookie=1
+        +1ms   here   LISTEN → SYN_RECV
+            = here#1  LISTEN → SYN_RECV
+        +2ms   there  SYN_RECV → ESTABLISHED
+            = here#1  SYN_RECV → ESTABLISHED  after 1ms
+        +3ms   there  ESTABLISHED → CLOSE_WAIT
+            = here#1  ESTABLISHED → CLOSE_WAIT  FinReceived  after 1ms
+        ",
+    );
+}

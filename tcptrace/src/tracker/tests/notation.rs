@@ -64,6 +64,7 @@ impl Ladder {
             writeln!(told, "{line}").unwrap();
             let mut records = Vec::new();
             self.line(line.trim(), &mut records);
+            self.tracker.sockets.check();
             for record in &records {
                 writeln!(told, "            = {}", self.words(record)).unwrap();
             }

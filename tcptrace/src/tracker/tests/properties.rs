@@ -71,6 +71,12 @@ proptest! {
         let records = tell(&mut tracker, &events);
         prop_assert_eq!(records.iter().filter(|record| record.is_event()).count(), events.len());
         prop_assert_eq!(records.len(), events.len(), "nothing is inferred of what was seen");
+        let mut since = HashMap::new();
+        for record in &records {
+            let Record::Transition(Transition { at, subject, in_from_ns, .. }) = record else { continue };
+            let before = since.insert((subject.socket, subject.tuple.remote), *at);
+            prop_assert!(in_from_ns.is_none_or(|ns| before.is_some_and(|before| at.since(before) == ns)));
+        }
         for (socket, steps) in paths(&records) {
             prop_assert!(is_path(&steps), "{socket}: {steps:?}");
             for (from, to, _) in steps {
