@@ -8,6 +8,7 @@ pub mod cli;
 pub mod event;
 pub mod filter;
 pub mod found;
+pub mod ladder;
 pub mod output;
 pub mod probe;
 pub mod process;

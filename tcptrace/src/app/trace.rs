@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     cli::{Format, Selection, TraceArgs},
+    ladder::{self, Ladders},
     output::Output,
     probe::{self, Settings},
     record::{End, Record, Start},
@@ -34,6 +35,8 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
     let (format, keep): (Box<dyn Render>, Keep) = match args.format {
         Format::Text => (Box::new(look.clone()), args.report.0),
         Format::Json => (Box::new(Json), Keep::None),
+        Format::Ladder => (Box::new(Ladders::new(ladder::Style::Picture, look.clone())), Keep::None),
+        Format::Mermaid => (Box::new(Ladders::new(ladder::Style::Mermaid, look.clone())), Keep::None),
     };
     let (kernel_filter, ports) = filter.for_kernel();
     let settings = Settings {

@@ -54,6 +54,10 @@ pub enum Format {
     Text,
     /// JSON lines for pipelines
     Json,
+    /// Each connection as a ladder, its segments between its two ends, when it is over
+    Ladder,
+    /// The same as Mermaid sequence diagrams, in Markdown
+    Mermaid,
 }
 
 /// Hooks by name.

@@ -190,7 +190,9 @@ pub fn owner(owner: Option<&Owner>) -> String {
     owner.map_or_else(|| "-".to_owned(), |owner| format!("{}/{}", owner.pid, owner.comm))
 }
 
-fn lost_words(count: u64, reason: Loss) -> String {
+/// `LOST 3 events`, and why.
+#[must_use]
+pub fn lost_words(count: u64, reason: Loss) -> String {
     let why = match reason {
         Loss::RingFull => "the ring buffer was full (try a larger --buffer, or a filter)",
         Loss::Recursion => "the kernel skipped the program because it would have interrupted itself",

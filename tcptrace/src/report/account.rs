@@ -35,6 +35,12 @@ impl Side {
     fn has_ended(&self) -> bool {
         matches!(self.state, TcpState::Close | TcpState::TimeWait) || self.orphan
     }
+
+    /// Its socket, as the subject of a record.
+    #[must_use]
+    pub const fn subject(&self) -> Subject {
+        Subject { socket: self.socket, connection: None, netns: None, tuple: self.tuple, owner: self.owner }
+    }
 }
 
 /// One step of one side.
@@ -148,14 +154,24 @@ impl Account {
     /// The side that opened the connection; `None` if the beginning was not seen, or both did.
     #[must_use]
     pub fn opener(&self) -> Option<usize> {
-        let mut openers = self.steps.iter().filter_map(|step| match step.what {
+        let mut openers = self.openers();
+        let first = openers.next()?;
+        openers.all(|side| side == first).then_some(first)
+    }
+
+    /// Whether both ends were seen to connect.
+    #[must_use]
+    pub fn both_opened(&self) -> bool {
+        self.openers().next().is_some() && self.opener().is_none()
+    }
+
+    fn openers(&self) -> impl Iterator<Item = usize> {
+        self.steps.iter().filter_map(|step| match step.what {
             What::Changed(TcpState::SynSent, ..)
             | What::Changed(_, TcpState::SynSent, ..)
             | What::Existing(TcpState::SynSent) => Some(step.side),
             _ => None,
-        });
-        let first = openers.next()?;
-        openers.all(|side| side == first).then_some(first)
+        })
     }
 
     /// The side that was seen to come from a listening socket: the peer opened the connection.

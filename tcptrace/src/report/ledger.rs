@@ -80,6 +80,13 @@ impl Ledger {
         accounts
     }
 
+    /// Takes out the connections that are over, for those who tell of them as they end. What comes later of one of them
+    /// begins a new account.
+    pub fn settle(&mut self) -> Vec<Account> {
+        let Self { accounts, over, .. } = self;
+        over.drain(..).filter_map(|id| accounts.remove(&id).filter(Account::has_changed)).collect()
+    }
+
     /// How many connections were there before, and to which nothing happened since.
     #[must_use]
     pub fn unchanged(&self) -> u64 {

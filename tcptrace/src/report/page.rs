@@ -10,7 +10,7 @@ use anstyle::Style;
 
 use super::{Account, FirstClose, Side, Step, What};
 use crate::{
-    record::{SocketId, Subject},
+    record::SocketId,
     render::{
         EXISTING_WORDS, Line, ORPHAN_WORDS, Phase, Text, arrow, cause_words, owner, short, since,
         transition_words,
@@ -126,7 +126,7 @@ impl Page<'_> {
             What::Changed(from, to, _, cause) => (
                 arrow(from, to),
                 Phase::after(to, cause),
-                step.transition(subject(side)).map_or_else(String::new, |step| transition_words(&step)),
+                step.transition(side.subject()).map_or_else(String::new, |step| transition_words(&step)),
             ),
         };
         let sides = |mut line: Line, style, text: &str, last| {
@@ -228,8 +228,4 @@ fn elsewhere(side: &Side) -> String {
 
 fn who(side: &Side) -> String {
     format!("{} {}", side.tuple.local, owner(side.owner.as_ref()))
-}
-
-fn subject(side: &Side) -> Subject {
-    Subject { socket: side.socket, connection: None, netns: None, tuple: side.tuple, owner: side.owner }
 }

@@ -1,0 +1,167 @@
+//! What the steps of an account say about segments: which were sent, which arrived, and which state came with them.
+
+use std::collections::VecDeque;
+
+use super::{Segment, Tick};
+use crate::{
+    record::{Cause, Context, Inference},
+    render::{EXISTING_WORDS, ORPHAN_WORDS, Phase, cause_words, transition_words},
+    report::{Account, Side, Step, What},
+    tcp::TcpState::{
+        self, Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, NewSynRecv,
+        SynRecv, SynSent, TimeWait,
+    },
+};
+
+/// What one end did, as far as it can be concluded.
+#[derive(Clone, Debug)]
+pub(super) struct Deed {
+    pub(super) what: Act,
+    /// When, as far as it can be known.
+    pub(super) at: Option<u64>,
+    /// The state that it entered with it.
+    pub(super) tick: Option<Tick>,
+    /// Why.
+    pub(super) words: String,
+}
+
+/// Kinds of deeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Sent(Segment),
+    Received(Segment),
+    /// A state that no segment led into.
+    Nothing,
+    /// The segment was given up: it had no answer.
+    GaveUp(Segment),
+}
+
+/// The deeds of the left and of the right end, each in its order.
+pub(super) fn deeds(account: &Account, places: &[usize]) -> [VecDeque<Deed>; 2] {
+    let mut deeds = [VecDeque::new(), VecDeque::new()];
+    let began = account.steps.first().map(|step| step.at);
+    for step in &account.steps {
+        let Some(place) = places.get(step.side) else { continue };
+        let (acts, with_state) = acts(account, step);
+        let late = acts.len().saturating_sub(1) == with_state && with_state > 0;
+        let tick = tick(account, step, began.map(|began| step.at.since(began)));
+        let words = sent_because(&step.what);
+        for (i, act) in acts.into_iter().enumerate() {
+            deeds[*place].push_back(Deed {
+                what: act,
+                // What the state came long after has no time of its own.
+                at: (!late || i == with_state).then_some(step.at.mono_ns),
+                tick: (i == with_state).then(|| tick.clone()),
+                words: if matches!(act, Act::Sent(Segment::Fin | Segment::Rst)) {
+                    words.clone()
+                } else {
+                    String::new()
+                },
+            });
+        }
+    }
+    deeds
+}
+
+/// The deeds behind a step, and which of them the new state belongs to.
+fn acts(account: &Account, step: &Step) -> (Vec<Act>, usize) {
+    use Act::{GaveUp, Nothing, Received, Sent};
+    use Segment::{Ack, Fin, FinAck, Rst, Syn, SynAck};
+    let What::Changed(from, to, context, cause) = step.what else { return (vec![Nothing], 0) };
+    if context == Some(Context::Inferred(Inference::Continuity)) {
+        return (vec![Nothing], 0);
+    }
+    let acts = match (from, to) {
+        (Close, SynSent) => vec![Sent(Syn)],
+        (SynSent, Established) => vec![Received(SynAck), Sent(Ack)],
+        (SynSent, SynRecv) => vec![Received(Syn), Sent(SynAck)],
+        (Listen | Close, SynRecv) if is_at_the_ack(account, step) => {
+            return (vec![Received(Syn), Sent(SynAck), Received(Ack)], 2);
+        }
+        (Listen | Close, SynRecv | NewSynRecv) => vec![Received(Syn), Sent(SynAck)],
+        (SynRecv, Established) => match entered_syn_recv(account, step.side) {
+            // Both connected at once: the other SYN+ACK is the ACK.
+            Some((SynSent, _)) => vec![Received(SynAck)],
+            // The ACK was there before.
+            Some((_, opening)) if is_at_the_ack(account, opening) => vec![Nothing],
+            _ => vec![Received(Ack)],
+        },
+        (Established | SynRecv | SynSent, FinWait1) | (CloseWait, LastAck) => vec![Sent(Fin)],
+        (Established | SynRecv, CloseWait) | (FinWait1, Closing) | (FinWait1 | FinWait2, TimeWait) => {
+            vec![Received(Fin), Sent(FinAck)]
+        }
+        (FinWait1, FinWait2) | (Closing, TimeWait) => vec![Received(FinAck)],
+        (LastAck, Close) if cause.is_none() => vec![Received(FinAck)],
+        (_, Close) => match cause {
+            Some(Cause::ResetReceived | Cause::Refused) => vec![Received(Rst)],
+            _ if from == SynSent => vec![GaveUp(Syn)],
+            Some(Cause::TimedOut | Cause::Unreachable { .. }) => match from {
+                SynRecv => vec![GaveUp(SynAck)],
+                FinWait1 | Closing | LastAck => vec![GaveUp(Fin)],
+                _ => vec![Nothing],
+            },
+            Some(cause) if sends_reset(from, cause) => vec![Sent(Rst)],
+            _ => vec![Nothing],
+        },
+        _ => vec![Nothing],
+    };
+    (acts, 0)
+}
+
+/// Whether the end of a connection without a FIN sends a RST (`tcp_need_reset`, `tcp_disconnect`, `__tcp_close`).
+const fn sends_reset(from: TcpState, cause: Cause) -> bool {
+    match from {
+        Close | Listen | SynSent | NewSynRecv | TimeWait => false,
+        SynRecv | Established | CloseWait | FinWait1 | FinWait2 => {
+            matches!(cause, Cause::Abort | Cause::Exit | Cause::Killed { .. } | Cause::Destroyed)
+        }
+        Closing | LastAck => matches!(cause, Cause::Abort),
+    }
+}
+
+/// Whether the step into `SYN_RECV` came with the ACK and not with the SYN: Linux makes the child socket only then, and
+/// its own event says so (`inet_csk_clone_lock`). One that was concluded for the time of the SYN is marked as inferred;
+/// and if the client was not connected yet (Fast Open), it was the SYN.
+fn is_at_the_ack(account: &Account, step: &Step) -> bool {
+    let What::Changed(_, _, context, _) = step.what else { return false };
+    let connected = account.steps.iter().find(|other| {
+        other.side != step.side && matches!(other.what, What::Changed(SynSent, Established, ..))
+    });
+    match connected {
+        Some(connected) => step.at.mono_ns >= connected.at.mono_ns,
+        None => !matches!(context, Some(Context::Inferred(_))),
+    }
+}
+
+/// How a side came into `SYN_RECV`.
+fn entered_syn_recv(account: &Account, side: usize) -> Option<(TcpState, &Step)> {
+    account.steps.iter().filter(|step| step.side == side).find_map(|step| match step.what {
+        What::Changed(from, SynRecv, ..) => Some((from, step)),
+        _ => None,
+    })
+}
+
+/// Why a FIN or a RST was sent.
+fn sent_because(what: &What) -> String {
+    match what {
+        What::Changed(_, _, _, Some(cause)) => cause_words(cause),
+        _ => String::new(),
+    }
+}
+
+/// The state that a step leads into, and what is to be said of it if there is no arrow.
+fn tick(account: &Account, step: &Step, since_ns: Option<u64>) -> Tick {
+    let (state, phase, words) = match step.what {
+        What::Existing(state) => (state, Phase::of(state), EXISTING_WORDS.to_owned()),
+        What::Orphaned(state) => (state, Phase::of(state), ORPHAN_WORDS.to_owned()),
+        What::Changed(_, to, Some(Context::Inferred(Inference::Continuity)), _) => {
+            (to, Phase::of(to), "(the step was not seen)".to_owned())
+        }
+        What::Changed(_, to, _, cause) => {
+            let subject = account.sides.get(step.side).map(Side::subject);
+            let told = subject.and_then(|subject| step.transition(subject));
+            (to, Phase::after(to, cause), told.map_or_else(String::new, |told| transition_words(&told)))
+        }
+    };
+    Tick { since_ns, state, phase, words }
+}

@@ -1,0 +1,148 @@
+//! Ladders of every kind of life: as segments, as pictures, and as Mermaid's diagrams.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod lives;
+
+use jiff::tz::TimeZone;
+use lives::moment;
+use tcptrace::{
+    ladder::{Ladder, Ladders, Rung, Style},
+    record::{End, Record, Totals},
+    render::{Palette, Render as _, Text},
+    report::{Keep, Ledger},
+};
+use unicode_width::UnicodeWidthStr as _;
+
+fn drawn(life: &[Record], style: Style, width: Option<usize>, coloured: bool) -> String {
+    let look = Text { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
+    let mut ladders = Ladders::new(style, look);
+    let mut out = Vec::new();
+    for record in life {
+        ladders.write(&mut out, record).unwrap();
+    }
+    let end = End { at: moment(1), totals: Totals::default() };
+    ladders.write(&mut out, &Record::End(end)).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let (ladders, totals) = text.trim_end().rsplit_once('\n').unwrap();
+    assert_eq!(totals, "0 events seen = 0 shown + 0 filtered + 0 lost");
+    ladders.trim().to_owned()
+}
+
+fn life(name: &str) -> Vec<Record> {
+    lives::all().into_iter().find(|(other, _)| *other == name).unwrap().1
+}
+
+#[test]
+fn pictures() {
+    for (name, life) in lives::all() {
+        insta::assert_snapshot!(format!("picture_{name}"), drawn(&life, Style::Picture, Some(80), false));
+    }
+}
+
+#[test]
+fn mermaid() {
+    for (name, life) in lives::all() {
+        insta::assert_snapshot!(format!("mermaid_{name}"), drawn(&life, Style::Mermaid, None, false));
+    }
+}
+
+#[test]
+fn a_wider_lane() {
+    for name in ["normal", "both_close"] {
+        let picture = drawn(&life(name), Style::Picture, Some(100), false);
+        insta::assert_snapshot!(format!("picture_{name}_100"), picture);
+    }
+}
+
+#[test]
+fn colours_are_those_of_the_phases() {
+    let picture = drawn(&life("reset"), Style::Picture, Some(80), true);
+    insta::assert_snapshot!("coloured", picture.replace('\x1b', "␛"));
+}
+
+#[test]
+fn no_row_is_wider_than_the_terminal() {
+    for (name, life) in lives::all() {
+        for width in [72, 80, 100] {
+            for row in drawn(&life, Style::Picture, Some(width), false).lines() {
+                assert!(row.width() <= width, "{name}: {row:?} is {} wide", row.width());
+            }
+        }
+    }
+}
+
+/// The segments alone, `>` from the left end, `<` from the right one, `?` without an answer.
+fn segments(life: &[Record]) -> Vec<String> {
+    let mut ledger = Ledger::new(Keep::All);
+    life.iter().for_each(|record| ledger.add(record));
+    let ladder = Ladder::of(ledger.accounts()[0]).unwrap();
+    let mark = |arrow: &tcptrace::ladder::Arrow, sign: &str| {
+        let from = ["›", "‹"][arrow.from];
+        format!("{from}{}{}{sign}", arrow.segment.name(), if arrow.unanswered { "?" } else { "" })
+    };
+    let rungs = ladder.rungs.iter().map(|rung| match rung {
+        Rung::Still(_) => String::new(),
+        Rung::Arrow(arrow) => mark(arrow, ""),
+        Rung::Crossing(right, left) => format!("{}{}", mark(right, ""), mark(left, "")),
+        Rung::Departs(arrow) => mark(arrow, "…"),
+        Rung::Arrives(arrow) => format!("…{}", mark(arrow, "")),
+    });
+    rungs.filter(|text| !text.is_empty()).collect()
+}
+
+#[test]
+fn the_segments_of_each_life() {
+    let open = "›SYN ‹SYN+ACK ›ACK";
+    for (name, expected) in [
+        ("normal", format!("{open} ›FIN ‹ACK ‹FIN ›ACK")),
+        ("syn_recv_at_the_syn", open.to_owned()),
+        ("both_open", "›SYN‹SYN ›SYN+ACK‹SYN+ACK".to_owned()),
+        ("both_close", format!("{open} ›FIN‹FIN ›ACK‹ACK")),
+        ("refused", "›SYN ‹RST".to_owned()),
+        ("no_answer", "›SYN?".to_owned()),
+        ("reset", format!("{open} ›RST")),
+        ("reset_after_the_fin", format!("{open} ›FIN ‹ACK ›RST")),
+        ("half_close", format!("{open} ›FIN ‹ACK ‹FIN ›ACK")),
+        ("orphan", format!("{open} ‹FIN ›ACK")),
+        ("orphan_and_its_late_fin", format!("{open} ‹FIN ›ACK ›FIN ‹ACK")),
+        ("joined_midway", "›FIN ‹ACK".to_owned()),
+        ("lost_events", format!("{open} ›FIN ‹ACK")),
+        ("server_elsewhere", format!("{open} ›FIN ‹ACK ‹FIN ›ACK")),
+        ("client_elsewhere", format!("{open} ›FIN ‹ACK ‹FIN ›ACK")),
+        ("destroyed", format!("{open} ›RST")),
+        ("fin_without_an_answer", format!("{open} ›FIN?")),
+        ("one_of_two_fins_comes_late", format!("{open} ‹FIN… ›FIN ‹ACK …‹FIN ›ACK")),
+    ] {
+        assert_eq!(segments(&life(name)).join(" "), expected, "{name}");
+    }
+}
+
+/// Nothing of a name may end a line, a block of Markdown, an entity or a comment of Mermaid.
+#[test]
+fn no_name_reaches_mermaid_raw() {
+    let page = drawn(&life("hostile_name"), Style::Mermaid, None, false);
+    let participant = page.lines().find(|line| line.contains("7/a")).unwrap();
+    assert!(!participant.replace("<br/>", "").contains(['<', '>', '`', '%', '\\', '"']), "{participant}");
+    assert_eq!(page.matches("```").count(), 2);
+}
+
+#[test]
+fn a_connection_is_told_once_and_when_it_is_over() {
+    let mut ladders = Ladders::new(
+        Style::Picture,
+        Text { zone: TimeZone::UTC, palette: Palette::default(), width: Some(80) },
+    );
+    let life = life("normal");
+    let (last, before) = life.split_last().unwrap();
+    let mut out = Vec::new();
+    for record in before {
+        ladders.write(&mut out, record).unwrap();
+        assert!(out.is_empty());
+    }
+    ladders.write(&mut out, last).unwrap();
+    assert!(!out.is_empty());
+    out.clear();
+    ladders.write(&mut out, &Record::End(End { at: moment(1), totals: Totals::default() })).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "\n0 events seen = 0 shown + 0 filtered + 0 lost\n");
+}
