@@ -168,7 +168,7 @@ impl<'a> Picture<'a> {
     fn rest(&mut self, arrow: &Arrow, words: &str) {
         if !words.is_empty() {
             let room = self.lane - 1;
-            let words = clip(words, room);
+            let words = clip(&format!("{}: {words}", arrow.segment.name()), room);
             let lane = if arrow.from == 0 { format!(" {words:<room$}") } else { format!("{words:>room$} ") };
             self.row([None, None], &lane, [false; 2]);
         }
@@ -206,10 +206,9 @@ impl<'a> Picture<'a> {
                 write!(row, " {end}{:<STATE$}{end:#} {faint}{:>TIME$}{faint:#}", state(right), time(right));
         }
         let _ = writeln!(self.text, "{}", row.trim_end());
-        for place in 0..2 {
-            // The state before the first step is CLOSE too, but it has no time.
-            self.over[place] |=
-                ticks[place].is_some_and(|tick| tick.state == TcpState::Close && tick.since_ns.is_some());
+        // The state before the first step is CLOSE too, but it has no time.
+        for (over, tick) in self.over.iter_mut().zip(ticks) {
+            *over |= tick.is_some_and(|tick| tick.state == TcpState::Close && tick.since_ns.is_some());
         }
     }
 

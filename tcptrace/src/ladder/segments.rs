@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Segment, Tick};
 use crate::{
     record::{Cause, Context, Inference},
-    render::{EXISTING_WORDS, ORPHAN_WORDS, Phase, cause_words, transition_words},
+    render::{EXISTING_WORDS, Phase, cause_words, transition_words},
     report::{Account, Side, Step, What},
     tcp::TcpState::{
         self, Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, NewSynRecv,
@@ -45,18 +45,13 @@ pub(super) fn deeds(account: &Account, places: &[usize]) -> [VecDeque<Deed>; 2] 
         let (acts, with_state) = acts(account, step);
         let late = acts.len().saturating_sub(1) == with_state && with_state > 0;
         let tick = tick(account, step, began.map(|began| step.at.since(began)));
-        let words = sent_because(&step.what);
         for (i, act) in acts.into_iter().enumerate() {
             deeds[*place].push_back(Deed {
                 what: act,
                 // What the state came long after has no time of its own.
                 at: (!late || i == with_state).then_some(step.at.mono_ns),
                 tick: (i == with_state).then(|| tick.clone()),
-                words: if matches!(act, Act::Sent(Segment::Fin | Segment::Rst)) {
-                    words.clone()
-                } else {
-                    String::new()
-                },
+                words: words_on(act, step),
             });
         }
     }
@@ -141,10 +136,11 @@ fn entered_syn_recv(account: &Account, side: usize) -> Option<(TcpState, &Step)>
     })
 }
 
-/// Why a FIN or a RST was sent.
-fn sent_because(what: &What) -> String {
-    match what {
-        What::Changed(_, _, _, Some(cause)) => cause_words(cause),
+/// Why a FIN or a RST was sent, as far as the step says it.
+fn words_on(act: Act, step: &Step) -> String {
+    match (act, &step.what) {
+        (Act::Received(Segment::Rst), What::Changed(_, _, _, Some(Cause::Refused))) => "refused".to_owned(),
+        (Act::Sent(Segment::Fin | Segment::Rst), What::Changed(_, _, _, Some(cause))) => cause_words(cause),
         _ => String::new(),
     }
 }
@@ -153,7 +149,7 @@ fn sent_because(what: &What) -> String {
 fn tick(account: &Account, step: &Step, since_ns: Option<u64>) -> Tick {
     let (state, phase, words) = match step.what {
         What::Existing(state) => (state, Phase::of(state), EXISTING_WORDS.to_owned()),
-        What::Orphaned(state) => (state, Phase::of(state), ORPHAN_WORDS.to_owned()),
+        What::Orphaned(state) => (state, Phase::of(state), "no process left, stays".to_owned()),
         What::Changed(_, to, Some(Context::Inferred(Inference::Continuity)), _) => {
             (to, Phase::of(to), "(the step was not seen)".to_owned())
         }

@@ -82,13 +82,13 @@ impl Zip {
             }
             (Act::Sent(segment), Some(_)) => self.depart(place, segment, deed),
             (Act::Received(segment), None) if self.lands(other, segment) => {
-                self.rungs.push(Rung::Arrives(received(place, segment, deed.tick)));
+                self.rungs.push(Rung::Arrives(received(place, segment, deed)));
             }
             (Act::Received(segment), None) => {
-                self.rungs.push(Rung::Arrow(received(place, segment, deed.tick)));
+                self.rungs.push(Rung::Arrow(received(place, segment, deed)));
             }
             (Act::Received(segment), Some(at)) => {
-                let mut arrow = received(place, segment, deed.tick);
+                let mut arrow = received(place, segment, deed);
                 if at == 0 {
                     let sender = self.left[other].pop_front();
                     (arrow.sent, arrow.words) =
@@ -160,6 +160,6 @@ fn sent(from: usize, segment: Segment, deed: Deed) -> Arrow {
     Arrow { segment, from, sent: deed.tick, received: None, words: deed.words, unanswered: false }
 }
 
-const fn received(by: usize, segment: Segment, tick: Option<Tick>) -> Arrow {
-    Arrow { segment, from: 1 - by, sent: None, received: tick, words: String::new(), unanswered: false }
+fn received(by: usize, segment: Segment, deed: Deed) -> Arrow {
+    Arrow { segment, from: 1 - by, sent: None, received: deed.tick, words: deed.words, unanswered: false }
 }

@@ -114,6 +114,11 @@ fn with(mut first: Vec<Record>, rest: impl IntoIterator<Item = Record>) -> Vec<R
     first
 }
 
+/// What is told a minute after the end.
+pub fn a_wait_ends() -> Record {
+    usual().0.must(60_503_010, TimeWait, Close, Inference::FinReceived)
+}
+
 /// Every kind of life, by name.
 pub fn all() -> Vec<(&'static str, Vec<Record>)> {
     let shutdown = Cause::Shutdown { both: false };

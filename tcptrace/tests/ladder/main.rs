@@ -143,6 +143,8 @@ fn a_connection_is_told_once_and_when_it_is_over() {
     ladders.write(&mut out, last).unwrap();
     assert!(!out.is_empty());
     out.clear();
+    // The end of TIME_WAIT is no connection of its own.
+    ladders.write(&mut out, &lives::a_wait_ends()).unwrap();
     ladders.write(&mut out, &Record::End(End { at: moment(1), totals: Totals::default() })).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "\n0 events seen = 0 shown + 0 filtered + 0 lost\n");
 }
