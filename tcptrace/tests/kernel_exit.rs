@@ -16,11 +16,12 @@ use std::{
 use harness::{
     Reaped,
     actor::{self, Actor},
-    in_a_namespace,
+    in_a_namespace, run,
     tracer::{Ran, Tracer, ran, tcptrace},
     wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 /// One sentence on standard error with all of these words, nothing on standard output.
 #[track_caller]
@@ -65,7 +66,8 @@ impl Public {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
-        std::fs::copy(tcptrace().get_program(), directory.path().join("tcptrace")).unwrap();
+        // Not written by us: a child of a parallel test would hold the file open for a moment ("text file busy").
+        run("cp", &[env!("CARGO_BIN_EXE_tcptrace"), directory.path().to_str().unwrap()]);
         Self(directory)
     }
 
@@ -132,6 +134,29 @@ fn a_reader_that_goes_is_no_failure() {
             assert_eq!(status.code(), Some(0), "{format}: {err}");
             assert!(!err.contains("ipe"), "{format}: {err}");
         }
+    });
+}
+
+#[test]
+fn to_a_file() {
+    in_a_namespace(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("trace.jsonl");
+        let mut command = tcptrace();
+        command.args(["--format", "json", "--netns", "self", "--output"]).arg(&file);
+        let tracer = Tracer::spawn(command, false);
+        let read = || std::fs::read_to_string(&file).unwrap_or_default();
+        wait_for("the start", || read().ends_with('\n').then_some(()));
+        let server = Actor::new("server");
+        let listener = server.tell("listen l 127.0.0.1:0");
+        // While it runs, and not only at its end.
+        wait_for("the line", || {
+            read().contains(&format!("\"socket\":\"{}\"", listener.cookie)).then_some(())
+        });
+        assert_eq!(tracer.finish().text, "");
+        let records: Vec<Value> = read().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let types: Vec<_> = records.iter().map(|record| &record["type"]).collect();
+        assert_eq!(types, ["start", "transition", "end"]);
     });
 }
 

@@ -9,6 +9,7 @@ mod harness;
 
 use std::{
     io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
@@ -46,7 +47,17 @@ fn example(name: &str) -> PathBuf {
 
 /// Starts one of them; returns when it has said its first line.
 fn start(name: &str, arguments: &[&str]) -> Reaped {
-    let mut child = Command::new(example(name)).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = Command::new(example(name));
+    command.args(arguments).stdout(Stdio::piped());
+    // SAFETY: `signal` may be called between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            // What a script runs in the background ignores Ctrl+C, and so do its children.
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
+    let mut child = command.spawn().unwrap();
     actor::cast(child.id(), name);
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();

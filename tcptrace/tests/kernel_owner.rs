@@ -129,6 +129,19 @@ fn a_process_in_a_pid_namespace_has_its_id_out_here() {
     });
 }
 
+#[test]
+fn the_user_is_that_of_the_call() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let server = Actor::new("server");
+        server.order("become 65534");
+        let listener = server.tell("listen l 127.0.0.1:0");
+        tracer.wait_for_step(&listener.cookie, "LISTEN");
+        let trace = tracer.finish();
+        assert_eq!(trace.of_socket(&listener.cookie)[0]["process"]["uid"], 65_534);
+    });
+}
+
 /// Escape sequences, a line break, quotes, a turn of the writing direction, and bytes that are not UTF-8.
 const NAMES: [&[u8]; 3] =
     [b"\x1b[31m\n\"\\x\r", "a\u{202e}b\u{200b}\u{7f}".as_bytes(), b"\xff\xfe\x9b1m'\t\x07"];

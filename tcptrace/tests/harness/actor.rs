@@ -21,7 +21,7 @@ use std::{
 use rustix::{
     io::Errno,
     net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketType, ipproto, sockopt},
-    process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal},
+    process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, Uid},
 };
 use tempfile::TempDir;
 
@@ -202,6 +202,12 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
         ["mptcp"] => {
             MPTCP.store(true, Relaxed);
             return stream(&SocketAddr::from(([0, 0, 0, 0], 0))).map(|_| "done".to_owned());
+        }
+        // Only this thread, which makes all the calls.
+        ["become", uid] => {
+            let uid = Uid::from_raw(uid.parse().unwrap());
+            rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+            return done;
         }
         ["pid"] => return Ok(std::process::id().to_string()),
         ["pin", cpu] => {

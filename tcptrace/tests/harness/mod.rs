@@ -68,15 +68,20 @@ pub fn veth(elsewhere: &[&str]) -> bool {
 
 /// Asks until there is an answer: what the kernel does takes its own time.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, answer: impl FnMut() -> Option<T>) -> T {
+    patiently(answer).unwrap_or_else(|| panic!("waited in vain for {what}"))
+}
+
+/// The same, for whom has more to say if it does not come.
+pub fn patiently<T>(mut answer: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + PATIENCE;
-    loop {
+    while Instant::now() < deadline {
         if let Some(answer) = answer() {
-            return answer;
+            return Some(answer);
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(5));
     }
+    answer()
 }
 
 /// Ends the process also when the test fails.

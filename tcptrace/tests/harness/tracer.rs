@@ -11,7 +11,12 @@ use std::{
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
-use super::{actor::wait, trace::Trace, wait_for};
+use super::{
+    actor::wait,
+    patiently, ss,
+    trace::{Trace, line},
+    wait_for,
+};
 
 /// The binary under test.
 pub fn tcptrace() -> Command {
@@ -106,7 +111,11 @@ impl Tracer {
     /// Waits until a record is told.
     #[track_caller]
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        wait_for(what, || self.records().into_iter().find(|record| wanted(record)))
+        let told = patiently(|| self.records().into_iter().find(|record| wanted(record)));
+        told.unwrap_or_else(|| {
+            let told: Vec<_> = self.records().iter().map(line).collect();
+            panic!("waited in vain for {what}; told: {told:#?}, listed: {:#?}", ss::all())
+        })
     }
 
     /// Waits until the socket is told to have entered the state.
