@@ -5,6 +5,7 @@
 pub mod address;
 pub mod app;
 pub mod cli;
+pub mod diagram;
 pub mod event;
 pub mod filter;
 pub mod found;

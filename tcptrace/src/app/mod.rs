@@ -1,6 +1,7 @@
 //! What the commands do: the rim, where the pure rooms meet the kernel, the clock, files and signals.
 
 mod clock;
+mod diagram;
 mod doctor;
 mod explain;
 mod failure;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         None => trace::run(cli.trace),
         Some(Command::List(args)) => list::run(*args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Diagram(args)) => diagram::run(&args),
         Some(Command::Doctor) => doctor::run(),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what it means. No file is opened here and no kernel asked.
 
+mod diagram;
 mod explain;
 mod list;
 mod select;
@@ -9,6 +10,7 @@ mod values;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use diagram::DiagramArgs;
 pub use explain::ExplainArgs;
 pub use list::{ListArgs, ListFormat};
 pub use select::{NetnsName, SelectArgs, Selection};
@@ -40,6 +42,8 @@ pub enum Command {
     List(Box<ListArgs>),
     /// Explain a TCP state: how it is entered and left, how long it lasts, what to check when it stays
     Explain(ExplainArgs),
+    /// Draw the state diagram as SVG, with what a recording saw on it: how often, and for how long
+    Diagram(DiagramArgs),
     /// Say what this kernel and these privileges allow, and what to do about the rest
     Doctor,
     /// Print the completion script of a shell

@@ -1,0 +1,42 @@
+//! `tcptrace diagram`: the state diagram as SVG, with what a recording saw on it.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Write as _},
+    path::Path,
+};
+
+use anyhow::{Context as _, Result};
+use clap::ColorChoice;
+
+use super::Failure;
+use crate::{
+    cli::DiagramArgs,
+    diagram::{Observed, svg},
+    output::Output,
+};
+
+pub(super) fn run(args: &DiagramArgs) -> Result<(), Failure> {
+    // Read first: a recording that cannot be opened must not cost the file that is there.
+    let observed = args.file.as_deref().map(read).transpose()?;
+    if let Some(observed) = observed.as_ref().filter(|observed| observed.unreadable > 0) {
+        log::warn!("lines that could not be read: {}", observed.unreadable);
+    }
+    let mut out = match &args.output {
+        Some(path) => Output::file(path, ColorChoice::Never)?,
+        None => Output::stdout(),
+    };
+    out.write_all(svg(observed.as_ref()).as_bytes())
+        .and_then(|()| out.flush())
+        .context("write the diagram")?;
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Observed> {
+    if path == Path::new("-") {
+        return Observed::read(io::stdin().lock()).context("read standard input");
+    }
+    File::open(path)
+        .and_then(|file| Observed::read(BufReader::new(file)))
+        .with_context(|| format!("read the recording {}", path.display()))
+}
