@@ -67,7 +67,7 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
         });
         let mut live = Live::new(attached, clock, story);
         live.story.announce(&start).and_then(|()| live.story.flush()).context("write")?;
-        if args.format == Format::Text && live.story.out.is_terminal() {
+        if args.format != Format::Json && live.story.out.is_terminal() {
             let what = if what.is_empty() { "every TCP socket" } else { &what };
             log_line(&format!("tracing {what}; Ctrl+C ends it"));
         }

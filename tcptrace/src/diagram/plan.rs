@@ -1,5 +1,7 @@
 //! Where everything stands: the plan of RFC 9293's diagram, with the client's way right and the active close left.
 
+use Anchor::{End, Middle, Start};
+
 use crate::tcp::TcpState::{
     self, Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
     TimeWait,
@@ -70,8 +72,6 @@ const fn edge(
 ) -> Edge {
     Edge { from, to, corners, label, anchor, lines }
 }
-
-use Anchor::{End, Middle, Start};
 
 pub(super) const EDGES: [Edge; 18] = [
     edge((Close, Listen), &[(450, 90), (230, 90), (230, 215)], (242, 130), Start, &["listen()"]),

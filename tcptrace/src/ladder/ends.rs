@@ -55,7 +55,8 @@ pub(super) fn ends(account: &Account) -> Option<([End; 2], Vec<usize>, bool)> {
     };
     let other = account.sides.get(1).map_or_else(|| End::peer_of(first), End::here);
     let first = End::here(first);
-    let roles = opener.is_some() || accepted.is_some();
+    let is_one = other.presence == Presence::Itself;
+    let roles = (opener.is_some() || accepted.is_some()) && !is_one;
     Some(match (first_is_left, account.sides.len()) {
         (true, 1) => ([first, other], vec![0], roles),
         (false, 1) => ([other, first], vec![1], roles),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{INFERRED_WORDS, Ladder, Picture, mermaid};
 use crate::{
     record::{Context, Record},
-    render::{Render, Text, lost_words, totals_words},
+    render::{Line, Render, Text, lost_words, totals_words},
     report::{Account, Keep, Ledger, What},
     tcp::TcpState::{FinWait2, TimeWait},
 };
@@ -49,7 +49,11 @@ impl Render for Ladders {
     fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
         match record {
             Record::Start(_) => writeln!(out, "{INFERRED_WORDS}"),
-            Record::Lost(lost) => writeln!(out, "\n{}", lost_words(lost.count, lost.reason)),
+            Record::Lost(lost) => {
+                writeln!(out)?;
+                let plain = anstyle::Style::new();
+                Line::new(self.look.width).prose(plain, &lost_words(lost.count, lost.reason)).write(out)
+            }
             Record::End(end) => {
                 self.ledger.accounts().into_iter().try_for_each(|account| self.draw(out, account))?;
                 writeln!(out, "\n{}", totals_words(&end.totals))

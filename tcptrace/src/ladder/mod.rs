@@ -23,8 +23,7 @@ use crate::{
 };
 
 /// What every output says once.
-pub const INFERRED_WORDS: &str =
-    "Segments are inferred from the changes of state; times count from the first change.";
+pub const INFERRED_WORDS: &str = "Segments are inferred from the states; times count from the first change.";
 
 /// A segment that changes states. The two kinds of `ACK` are kept apart, because both occur once in each direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -92,7 +92,7 @@ impl<'a> Picture<'a> {
         let room = self.lane - 1;
         // Both have the same to say, or only one of them speaks.
         let lane = match (words(0), words(1)) {
-            (left, right) if left == right => format!("{left:^width$}", width = self.lane),
+            (left, right) if left == right => format!("{:^width$}", clip(left, room - 1), width = self.lane),
             (left, "") => format!(" {:<room$}", clip(left, room)),
             (_, right) => format!("{:>room$} ", clip(right, room)),
         };

@@ -41,7 +41,14 @@ impl End {
         }
     }
 
-    fn told(&self, us: u64, from: TcpState, to: TcpState, context: Context, cause: Option<Cause>) -> Record {
+    pub fn told(
+        &self,
+        us: u64,
+        from: TcpState,
+        to: TcpState,
+        context: Context,
+        cause: Option<Cause>,
+    ) -> Record {
         Record::Transition(Transition {
             at: moment(us),
             subject: self.subject(),
@@ -69,11 +76,11 @@ impl End {
         self.told(us, from, to, Context::Inferred(from_what), None)
     }
 
-    fn was_in(&self, state: TcpState) -> Record {
+    pub fn was_in(&self, state: TcpState) -> Record {
         Record::Existing(Existing { at: moment(0), subject: self.subject(), state })
     }
 
-    fn stays(&self, us: u64) -> Record {
+    pub fn stays(&self, us: u64) -> Record {
         let subject = self.subject();
         Record::Orphan(Orphan { at: moment(us), subject, state: FinWait2, since_first_ns: None })
     }
@@ -91,7 +98,7 @@ fn pair(client: &str, server: &str) -> (End, End) {
     (client, server)
 }
 
-fn usual() -> (End, End) {
+pub fn usual() -> (End, End) {
     pair("127.0.0.1-47602", "127.0.0.1-10050")
 }
 

@@ -1,0 +1,122 @@
+//! Whatever is told, in whatever order: every state stands in the ladder once, and in the order of its end.
+
+use proptest::{prelude::*, sample::select};
+use tcptrace::{
+    ladder::{Ladder, Rung, Style, Tick},
+    record::{Cause, Context, Inference, Record},
+    report::{Account, Keep, Ledger, What},
+    tcp::TcpState,
+};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::{drawn, lives};
+
+fn record() -> impl Strategy<Value = Record> {
+    let contexts = [Context::Process, Context::Softirq]
+        .into_iter()
+        .chain([Inference::FinReceived, Inference::Continuity].map(Context::Inferred))
+        .collect::<Vec<_>>();
+    let causes = vec![
+        None,
+        Some(Cause::Close),
+        Some(Cause::Abort),
+        Some(Cause::ResetReceived),
+        Some(Cause::TimedOut),
+        Some(Cause::Destroyed),
+    ];
+    // Few moments, so that many steps share one.
+    let step = (any::<bool>(), 0..40_u64, select(TcpState::ALL.to_vec()), select(TcpState::ALL.to_vec()));
+    (step, 0..12, select(contexts), select(causes)).prop_map(
+        |((left, us, from, to), kind, context, cause)| {
+            let (client, server) = lives::usual();
+            let end = if left { client } else { server };
+            match kind {
+                0 => end.was_in(from),
+                1 => end.stays(us),
+                _ => end.told(us, from, to, context, cause),
+            }
+        },
+    )
+}
+
+/// Steps that follow from each other, as a kernel would take them.
+fn walk() -> impl Strategy<Value = Vec<Record>> {
+    let step = (any::<bool>(), 1..5_u64, any::<proptest::sample::Index>());
+    proptest::collection::vec(step, 1..30).prop_map(|steps| {
+        let ends: [_; 2] = lives::usual().into();
+        let mut states = [TcpState::Close, TcpState::Listen];
+        let mut begun = [false; 2];
+        let mut now = 0;
+        let mut told = Vec::new();
+        for (left, us, choice) in steps {
+            let side = usize::from(!left);
+            let next: Vec<_> = tcptrace::tcp::leaves(states[side]).map(|(to, _)| to).collect();
+            if states[side] == TcpState::Close && begun[side] {
+                continue;
+            }
+            now += us;
+            let to = *choice.get(&next);
+            told.push(ends[side].told(now, states[side], to, Context::Softirq, None));
+            (states[side], begun[side]) = (to, true);
+        }
+        told
+    })
+}
+
+fn ticks(ladder: &Ladder) -> [Vec<TcpState>; 2] {
+    let mut ticks = [Vec::new(), Vec::new()];
+    let mut add = |place: usize, tick: &Option<Tick>| {
+        ticks[place].extend(tick.iter().filter(|tick| tick.since_ns.is_some()).map(|tick| tick.state));
+    };
+    for rung in &ladder.rungs {
+        match rung {
+            Rung::Still(both) => both.iter().enumerate().for_each(|(place, tick)| add(place, tick)),
+            Rung::Crossing(right, left) => {
+                add(0, &right.sent);
+                add(1, &left.sent);
+                add(1, &right.received);
+                add(0, &left.received);
+            }
+            Rung::Arrow(arrow) | Rung::Departs(arrow) | Rung::Arrives(arrow) => {
+                add(arrow.from, &arrow.sent);
+                add(1 - arrow.from, &arrow.received);
+            }
+        }
+    }
+    ticks
+}
+
+fn check(account: &Account) {
+    let ladder = Ladder::of(account).unwrap();
+    let ticks = ticks(&ladder);
+    for (index, side) in account.sides.iter().enumerate() {
+        let steps = account.steps.iter().filter(|step| step.side == index);
+        let states: Vec<_> = steps
+            .map(|step| match step.what {
+                What::Existing(state) | What::Orphaned(state) | What::Changed(_, state, ..) => state,
+            })
+            .collect();
+        let place = ladder.ends.iter().position(|end| end.address == side.tuple.local).unwrap();
+        assert_eq!(ticks[place], states, "{ladder:#?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_state_is_lost_or_told_twice(records in proptest::collection::vec(record(), 1..20)) {
+        let mut ledger = Ledger::new(Keep::All);
+        records.iter().for_each(|record| ledger.add(record));
+        ledger.accounts().into_iter().for_each(check);
+        for row in drawn(&records, Style::Picture, Some(80), false).lines() {
+            prop_assert!(row.width() <= 80, "{row:?}");
+        }
+        drawn(&records, Style::Mermaid, None, false);
+    }
+
+    #[test]
+    fn nor_where_each_step_follows_from_the_last(records in walk()) {
+        let mut ledger = Ledger::new(Keep::All);
+        records.iter().for_each(|record| ledger.add(record));
+        ledger.accounts().into_iter().for_each(check);
+    }
+}
