@@ -12,4 +12,6 @@ pub struct Counters {
     pub filtered: u64,
     /// Of these, lost because the ring buffer had no room.
     pub lost: u64,
+    /// Notes (everything that is no state change) lost for the same reason.
+    pub lost_notes: u64,
 }

@@ -67,7 +67,54 @@ layout! {
         file_count,
         /// `file.f_ref`, from the start of `struct file`: negative once the last reference is gone (from 6.13)
         file_ref,
+        /// `sock.__sk_common.skc_state`
+        state,
+        /// `sock_common.skc_num`: the local port in host order, of stand-ins too
+        number,
+        /// `sock_common.skc_rcv_saddr`: the local address, of stand-ins too
+        bound_v4,
+        /// `sock.sk_cgrp_data.cgroup`
+        cgroup,
+        /// `cgroup.kn`, from the start of `struct cgroup`
+        cgroup_node,
+        /// `kernfs_node.id`, from the start of `struct kernfs_node`
+        node_id,
+        /// `tcp_sock.srtt_us`
+        srtt,
+        /// `tcp_sock.total_retrans`
+        retransmits,
+        /// `tcp_sock.bytes_sent`
+        bytes_sent,
+        /// `tcp_sock.bytes_acked`
+        bytes_acked,
+        /// `tcp_sock.bytes_received`
+        bytes_received,
     }
+}
+
+layout! {
+    /// Byte offsets for the sockets that have no state changes of their own: time-wait minisockets and request sockets.
+    /// Both begin with a `struct sock_common`.
+    StandInLayout {
+        /// `timer_list.function`
+        timer_function,
+        /// `inet_timewait_sock.tw_timer`
+        timewait_timer,
+        /// `inet_timewait_sock.tw_substate`
+        timewait_state,
+        /// `request_sock.rsk_timer`
+        request_timer,
+    }
+}
+
+/// Addresses of the kernel's functions that run when a stand-in's timer does; 0 where not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Handlers {
+    /// `tw_timer_handler`
+    pub timewait: u64,
+    /// `reqsk_timer_handler`
+    pub request: u64,
 }
 
 layout! {

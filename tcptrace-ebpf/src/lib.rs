@@ -1,4 +1,4 @@
-//! What the kernel side and user space agree on: one record, one table of offsets, one set of counters.
+//! What the kernel side and user space agree on: the records, one table of offsets, one set of counters.
 //!
 //! Everything here is plain data of a fixed size. Booleans are bits in [`Flags`], because a `bool` or an enum that
 //! came through a byte buffer would have invalid values.
@@ -11,5 +11,5 @@ mod record;
 
 pub use counters::Counters;
 pub use filter::{KernelFilter, PORT_WORDS, PortWord};
-pub use layout::{EventFormat, MISSING, SockLayout, TaskLayout};
-pub use record::{Flags, RECORD_VERSION, RawTransition};
+pub use layout::{EventFormat, Handlers, MISSING, SockLayout, StandInLayout, TaskLayout};
+pub use record::{Flags, Kind, RECORD_VERSION, RawNote, RawTransition, TimerStep};

@@ -1,9 +1,41 @@
-//! The record of one state change, as it travels through the ring buffer.
+//! The records as they travel through the ring buffer: one for a state change, one for everything else.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// First byte of every record. A reader that knows another version must refuse the record, not guess.
-pub const RECORD_VERSION: u8 = 1;
+pub const RECORD_VERSION: u8 = 2;
+
+/// Second byte of every record: what it tells of. All but the first are a [`RawNote`].
+pub struct Kind;
+
+impl Kind {
+    /// A state change: [`RawTransition`].
+    pub const TRANSITION: u8 = 1;
+    /// The timer of a time-wait minisocket was started, stopped, or ran out.
+    pub const TIMEWAIT: u8 = 2;
+    /// The timer of a request socket, the kernel's half-open connection, likewise.
+    pub const REQUEST: u8 = 3;
+    /// A RST is sent.
+    pub const RESET_SENT: u8 = 4;
+    /// A RST came in and is valid.
+    pub const RESET_RECEIVED: u8 = 5;
+    /// A segment is sent again.
+    pub const RETRANSMIT: u8 = 6;
+    /// A SYN+ACK is sent again.
+    pub const RETRANSMIT_SYNACK: u8 = 7;
+}
+
+/// What happened to a timer ([`RawNote::detail`]).
+pub struct TimerStep;
+
+impl TimerStep {
+    /// `timer_start`
+    pub const STARTED: u8 = 1;
+    /// `timer_cancel`: also the first half of running out and of being started again.
+    pub const STOPPED: u8 = 2;
+    /// `timer_expire_entry`
+    pub const EXPIRED: u8 = 3;
+}
 
 /// One `inet_sock_set_state` event of a TCP socket. All integers are in host byte order.
 ///
@@ -13,12 +45,12 @@ pub const RECORD_VERSION: u8 = 1;
 pub struct RawTransition {
     /// Always [`RECORD_VERSION`].
     pub version: u8,
+    /// Always [`Kind::TRANSITION`].
+    pub kind: u8,
     /// State before, in the kernel's numbers (`include/net/tcp_states.h`).
     pub old_state: u8,
     /// State after.
     pub new_state: u8,
-    /// `sk_shutdown`: bit 0 receiving is shut down, bit 1 sending. Valid with [`Flags::HAS_SOCK`].
-    pub shutdown: u8,
     /// [`Flags`] bits.
     pub flags: u32,
     /// `CLOCK_MONOTONIC`, nanoseconds.
@@ -49,13 +81,68 @@ pub struct RawTransition {
     pub tid: u32,
     /// Its real user id.
     pub uid: u32,
+    /// `sk_shutdown`: bit 0 receiving is shut down, bit 1 sending. Valid with [`Flags::HAS_SOCK`].
+    pub shutdown: u8,
     /// Zero.
-    pub reserved: u32,
+    pub reserved: [u8; 3],
     /// Name of the process: that of the thread group's leader with [`Flags::HAS_TASK`], else of the thread.
     pub comm: [u8; 16],
+    /// Name of the thread.
+    pub thread: [u8; 16],
+    /// Id of the socket's cgroup in the unified hierarchy: the inode number of its directory. 0 if unknown.
+    pub cgroup: u64,
+    /// `tcp_sock.srtt_us`: the smoothed round-trip time in eighths of a microsecond, 0 before the first sample. This
+    /// and what follows is valid with [`Flags::HAS_NUMBERS`].
+    pub srtt: u32,
+    /// `tcp_sock.total_retrans`: segments sent again.
+    pub retransmits: u32,
+    /// `tcp_sock.bytes_sent`: payload sent, with what was sent again.
+    pub bytes_sent: u64,
+    /// `tcp_sock.bytes_acked`: what the peer acknowledged; the kernel counts SYN and FIN as a byte each.
+    pub bytes_acked: u64,
+    /// `tcp_sock.bytes_received`: payload received in order.
+    pub bytes_received: u64,
 }
 
-const _: () = assert!(size_of::<RawTransition>() == 112);
+const _: () = assert!(size_of::<RawTransition>() == 168);
+
+/// Something about a socket that is no state change, or that the kernel does not report as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RawNote {
+    /// Always [`RECORD_VERSION`].
+    pub version: u8,
+    /// One of [`Kind`].
+    pub kind: u8,
+    /// State of the socket, of a minisocket the one it stands for (`tw_substate`).
+    pub state: u8,
+    /// Of timers: a [`TimerStep`].
+    pub detail: u8,
+    /// Of a RST that is sent: `enum sk_rst_reason` of the running kernel plus one; 0 if the kernel gives none.
+    pub reason: u32,
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub time_ns: u64,
+    /// Address of the socket, minisocket or request socket.
+    pub socket: u64,
+    /// The socket cookie, 0 if the kernel has not made one yet.
+    pub cookie: u64,
+    /// Inode number of the network namespace, 0 if unknown.
+    pub netns: u32,
+    /// `AF_INET` or `AF_INET6`.
+    pub family: u16,
+    /// Local port.
+    pub local_port: u16,
+    /// Remote port.
+    pub remote_port: u16,
+    /// Zero.
+    pub reserved: [u8; 6],
+    /// Local address; IPv4 in its v4-mapped form.
+    pub local_address: [u8; 16],
+    /// Remote address; IPv4 in its v4-mapped form.
+    pub remote_address: [u8; 16],
+}
+
+const _: () = assert!(size_of::<RawNote>() == 80);
 
 /// Bits of [`RawTransition::flags`].
 pub struct Flags;
@@ -79,4 +166,6 @@ impl Flags {
     pub const HAS_FILE: u32 = 1 << 7;
     /// The last reference to the file is gone: this is `close()`, not `shutdown()`.
     pub const FILE_RELEASED: u32 = 1 << 8;
+    /// The numbers from `struct tcp_sock` are there.
+    pub const HAS_NUMBERS: u32 = 1 << 9;
 }

@@ -142,6 +142,21 @@ impl Cause {
     }
 }
 
+/// What `struct tcp_sock` has counted since the connection began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Smoothed round-trip time in microseconds; none before the first sample.
+    pub srtt_us: Option<u32>,
+    /// Segments sent again.
+    pub retransmits: u32,
+    /// Payload bytes sent, those that were sent again included.
+    pub bytes_sent: u64,
+    /// Bytes that the peer acknowledged; the kernel counts SYN and FIN as one each.
+    pub bytes_acked: u64,
+    /// Payload bytes received in order.
+    pub bytes_received: u64,
+}
+
 /// One state change of one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transition {

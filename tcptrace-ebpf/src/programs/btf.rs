@@ -7,9 +7,10 @@ use aya_ebpf::{
     macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
-use tcptrace_ebpf::RECORD_VERSION;
+use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 use super::{
+    ends::{self, AF_INET, AF_INET6, Address, is_mapped, mapped, v6},
     globals::{SOCK, global},
     memory::{Direct, Memory as _},
     publish::publish,
@@ -17,8 +18,6 @@ use super::{
     verdict::Subject,
 };
 
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
 const IPPROTO_TCP: u16 = 6;
 
 /// `trace_inet_sock_set_state(const struct sock *sk, const int oldstate, const int newstate)`
@@ -60,13 +59,14 @@ fn report(ctx: &BtfTracePointContext) -> Option<()> {
         let remote_port = u16::from_be(Direct::read(sk, global(&SOCK.remote_port))?);
         let addresses = addresses(sk, tcp, family)?;
         let subject = Subject {
-            ipv6: family == AF_INET6 && !is_mapped(&addresses),
+            ipv6: family == AF_INET6 && !is_mapped(&addresses.0, &addresses.1),
             local_port,
             remote_port,
             netns: sock::netns::<Direct>(sk),
         };
         publish(ctx, &subject, |record| {
             record.version = RECORD_VERSION;
+            record.kind = Kind::TRANSITION;
             record.old_state = old_state;
             record.new_state = new_state;
             record.flags = 0;
@@ -77,18 +77,20 @@ fn report(ctx: &BtfTracePointContext) -> Option<()> {
             record.family = family;
             record.local_port = local_port;
             record.remote_port = remote_port;
-            record.local_address = core::mem::transmute::<[u64; 2], [u8; 16]>(addresses.0);
-            record.remote_address = core::mem::transmute::<[u64; 2], [u8; 16]>(addresses.1);
+            record.local_address = ends::bytes(addresses.0);
+            record.remote_address = ends::bytes(addresses.1);
             sock::fill::<Direct>(sk, record);
+            sock::numbers::<Direct>(tcp, record);
+            record.cgroup = sock::cgroup::<Direct>(sk);
             task::fill::<Direct>(bpf_get_current_task_btf().cast(), record);
         });
     }
     Some(())
 }
 
-/// Local and remote address in network order, IPv4 v4-mapped, as two words each.
+/// Local and remote address.
 #[inline(always)]
-unsafe fn addresses(sk: *const u8, tcp: *const u8, family: u16) -> Option<([u64; 2], [u64; 2])> {
+unsafe fn addresses(sk: *const u8, tcp: *const u8, family: u16) -> Option<(Address, Address)> {
     // SAFETY: see `report`.
     unsafe {
         if family == AF_INET {
@@ -97,24 +99,6 @@ unsafe fn addresses(sk: *const u8, tcp: *const u8, family: u16) -> Option<([u64;
             let remote: u32 = Direct::read(sk, global(&SOCK.remote_v4))?;
             return Some((mapped(local), mapped(remote)));
         }
-        let local = global(&SOCK.local_v6);
-        let remote = global(&SOCK.remote_v6);
-        Some((
-            [Direct::read(sk, local)?, Direct::read(sk.wrapping_add(8), local)?],
-            [Direct::read(sk, remote)?, Direct::read(sk.wrapping_add(8), remote)?],
-        ))
+        Some((v6::<Direct>(sk, global(&SOCK.local_v6))?, v6::<Direct>(sk, global(&SOCK.remote_v6))?))
     }
-}
-
-/// `::ffff:a.b.c.d` of an address in network order.
-#[inline(always)]
-fn mapped(v4: u32) -> [u64; 2] {
-    [0, u64::from(v4) << 32 | 0xffff_0000]
-}
-
-/// Whether an IPv6 socket carries IPv4: its remote address says so, or for a listener, its local one.
-#[inline(always)]
-fn is_mapped((local, remote): &([u64; 2], [u64; 2])) -> bool {
-    let mapped = |address: &[u64; 2]| address[0] == 0 && address[1] as u32 == 0xffff_0000;
-    mapped(remote) || mapped(local)
 }

@@ -9,9 +9,10 @@ use aya_ebpf::{
     macros::tracepoint,
     programs::TracePointContext,
 };
-use tcptrace_ebpf::RECORD_VERSION;
+use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 use super::{
+    ends::{self, AF_INET6, is_mapped},
     globals::{FORMAT, SOCK, global},
     memory::{Memory as _, Probed},
     publish::publish,
@@ -19,7 +20,6 @@ use super::{
     verdict::Subject,
 };
 
-const AF_INET6: u16 = 10;
 const IPPROTO_TCP: u16 = 6;
 
 /// `sock:inet_sock_set_state`
@@ -53,15 +53,15 @@ fn report(ctx: &TracePointContext) -> Option<()> {
         let remote_port: u16 = Probed::read(event, global(&FORMAT.dport))?;
         let local: [u64; 2] = Probed::read(event, global(&FORMAT.saddr_v6))?;
         let remote: [u64; 2] = Probed::read(event, global(&FORMAT.daddr_v6))?;
-        let mapped = |address: &[u64; 2]| address[0] == 0 && address[1] as u32 == 0xffff_0000;
         let subject = Subject {
-            ipv6: family == AF_INET6 && !mapped(&remote) && !mapped(&local),
+            ipv6: family == AF_INET6 && !is_mapped(&local, &remote),
             local_port,
             remote_port,
             netns: sock::netns::<Probed>(sk),
         };
         publish(ctx, &subject, |record| {
             record.version = RECORD_VERSION;
+            record.kind = Kind::TRANSITION;
             record.old_state = old_state;
             record.new_state = new_state;
             record.flags = 0;
@@ -73,9 +73,11 @@ fn report(ctx: &TracePointContext) -> Option<()> {
             record.family = family;
             record.local_port = local_port;
             record.remote_port = remote_port;
-            record.local_address = core::mem::transmute::<[u64; 2], [u8; 16]>(local);
-            record.remote_address = core::mem::transmute::<[u64; 2], [u8; 16]>(remote);
+            record.local_address = ends::bytes(local);
+            record.remote_address = ends::bytes(remote);
             sock::fill::<Probed>(sk, record);
+            sock::numbers::<Probed>(sk, record);
+            record.cgroup = sock::cgroup::<Probed>(sk);
             task::fill::<Probed>(bpf_get_current_task() as *const u8, record);
         });
     }

@@ -4,13 +4,22 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, PerCpuArray, RingBuf},
 };
-use tcptrace_ebpf::{Counters, EventFormat, KernelFilter, PORT_WORDS, PortWord, SockLayout, TaskLayout};
+use tcptrace_ebpf::{
+    Counters, EventFormat, Handlers, KernelFilter, PORT_WORDS, PortWord, SockLayout, StandInLayout,
+    TaskLayout,
+};
 
 #[unsafe(no_mangle)]
 pub static SOCK: SockLayout = SockLayout::NONE;
 
 #[unsafe(no_mangle)]
 pub static TASK: TaskLayout = TaskLayout::NONE;
+
+#[unsafe(no_mangle)]
+pub static STAND_IN: StandInLayout = StandInLayout::NONE;
+
+#[unsafe(no_mangle)]
+pub static HANDLERS: Handlers = Handlers { timewait: 0, request: 0 };
 
 #[unsafe(no_mangle)]
 pub static FORMAT: EventFormat = EventFormat::NONE;
@@ -24,7 +33,7 @@ pub static FILTER: KernelFilter =
 /// Volatile, because the compiler would otherwise fold in the initial value that the loader replaces; field by field,
 /// because the verifier knows the value of a load from read-only data but not of a copy of it on the stack.
 #[inline(always)]
-pub fn global(field: &'static u32) -> u32 {
+pub fn global<T: Copy>(field: &'static T) -> T {
     // SAFETY: a reference is aligned and points to an initialised value.
     unsafe { core::ptr::read_volatile(field) }
 }

@@ -5,10 +5,14 @@
 
 mod btf;
 mod classic;
+mod ends;
 mod globals;
 mod memory;
+mod notes;
 mod publish;
+mod segments;
 mod sock;
+mod stand_ins;
 mod task;
 mod verdict;
 

@@ -5,7 +5,7 @@ use aya_ebpf::{
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
 };
 use aya_log_ebpf::warn;
-use tcptrace_ebpf::{Counters, RawTransition};
+use tcptrace_ebpf::{Counters, RawNote, RawTransition};
 
 use super::{
     globals::{COUNTERS, EVENTS, SLEEPING},
@@ -35,6 +35,25 @@ pub fn publish<C: EbpfContext>(ctx: &C, subject: &Subject, fill: impl FnOnce(&mu
         return;
     };
     // SAFETY: `RawTransition` is plain bytes, and `fill` writes all of them before anyone reads.
+    fill(unsafe { record.assume_init_mut() });
+    record.submit(wakeup());
+}
+
+/// Publishes a note if the filters want it. `fill` writes the whole record.
+#[inline(always)]
+pub fn publish_note(subject: &Subject, fill: impl FnOnce(&mut RawNote)) {
+    if !wanted(subject) {
+        return;
+    }
+    let Some(mut record) = EVENTS.reserve::<RawNote>(0) else {
+        if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+            // SAFETY: entry 0 exists for every CPU. A softirq's program may count between load and store of another
+            // program's: one of the two is lost then, of a number that is not 0 all the same.
+            unsafe { (*counters).lost_notes += 1 };
+        }
+        return;
+    };
+    // SAFETY: `RawNote` is plain bytes, and `fill` writes all of them before anyone reads.
     fill(unsafe { record.assume_init_mut() });
     record.submit(wakeup());
 }

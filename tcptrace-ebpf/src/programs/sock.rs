@@ -48,6 +48,47 @@ pub unsafe fn fill<M: Memory>(sock: *const u8, record: &mut RawTransition) {
     }
 }
 
+/// Fills in the numbers that `struct tcp_sock` keeps.
+///
+/// # Safety
+/// `tcp` is a `struct tcp_sock`, readable through `M`.
+#[inline(always)]
+pub unsafe fn numbers<M: Memory>(tcp: *const u8, record: &mut RawTransition) {
+    // SAFETY: the layout's offsets are for `struct tcp_sock`.
+    let (srtt, retransmits, sent, acked, received) = unsafe {
+        (
+            M::read(tcp, global(&SOCK.srtt)),
+            M::read(tcp, global(&SOCK.retransmits)),
+            M::read(tcp, global(&SOCK.bytes_sent)),
+            M::read(tcp, global(&SOCK.bytes_acked)),
+            M::read(tcp, global(&SOCK.bytes_received)),
+        )
+    };
+    if let (Some(_), Some(_), Some(_), Some(_), Some(_)) = (srtt, retransmits, sent, acked, received) {
+        record.flags |= Flags::HAS_NUMBERS;
+    }
+    record.srtt = srtt.unwrap_or(0);
+    record.retransmits = retransmits.unwrap_or(0);
+    record.bytes_sent = sent.unwrap_or(0);
+    record.bytes_acked = acked.unwrap_or(0);
+    record.bytes_received = received.unwrap_or(0);
+}
+
+/// Id of the cgroup that the socket belongs to: that of the task that made it, or of its listener; 0 if unknown.
+///
+/// # Safety
+/// As [`fill`].
+#[inline(always)]
+pub unsafe fn cgroup<M: Memory>(sock: *const u8) -> u64 {
+    // SAFETY: `sk_cgrp_data.cgroup` points to a `struct cgroup`, its `kn` to a `struct kernfs_node`.
+    unsafe {
+        M::read::<*const u8>(sock, global(&SOCK.cgroup))
+            .and_then(|cgroup| M::read::<*const u8>(cgroup, global(&SOCK.cgroup_node)))
+            .and_then(|node| M::read(node, global(&SOCK.node_id)))
+            .unwrap_or(0)
+    }
+}
+
 /// Whether the last reference to the socket's file is gone: that is what tells `close()` from `shutdown(RDWR)`, which
 /// leave the same bits in `sk_shutdown`.
 #[inline(always)]

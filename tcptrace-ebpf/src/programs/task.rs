@@ -23,7 +23,8 @@ pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
     record.tid = pid_tgid as u32;
     record.uid = bpf_get_current_uid_gid() as u32;
     record.exit_code = 0;
-    record.reserved = 0;
+    record.reserved = [0; 3];
+    record.thread = bpf_get_current_comm().unwrap_or([0; 16]);
 
     // SAFETY: the layout's offsets are for `task_struct`, and `group_leader` points to another one.
     unsafe {
@@ -44,7 +45,7 @@ pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
                     record.exit_code = M::read(task, global(&TASK.exit_code)).unwrap_or(0);
                 }
             }
-            _ => record.comm = bpf_get_current_comm().unwrap_or([0; 16]),
+            _ => record.comm = record.thread,
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{clock::Clock, signals::Signals, story::Story};
 use crate::{
-    event::Event,
+    event::Observation,
     filter::Filter,
     found,
     probe::{Attached, Counted, Pacing, TICK},
@@ -38,7 +38,7 @@ pub(super) struct Live {
     tracker: Tracker,
     pub(super) clock: Clock,
     pub(super) story: Story,
-    events: Vec<Event>,
+    events: Vec<Observation>,
     records: Vec<Record>,
     undecodable: u64,
     told_lost: Counted,
@@ -89,8 +89,9 @@ impl Live {
             }
         };
         // Before the first event since the hook was attached: what was there was there before that.
-        let at = self.events.first().map_or(at, |event| at.min(self.clock.at(event.mono_ns)));
-        for found in merge(found, &self.events) {
+        let at = self.events.first().map_or(at, |event| at.min(self.clock.at(event.mono_ns())));
+        let since: Vec<_> = self.events.iter().filter_map(Observation::event).cloned().collect();
+        for found in merge(found, &since) {
             self.tracker.found(at, &found, &mut self.records);
         }
         self.tell()
@@ -178,7 +179,7 @@ impl Live {
                 log::debug!("a record was left out: {error}");
             }
         });
-        events.sort_by_key(|event| event.mono_ns);
+        events.sort_by_key(Observation::mono_ns);
         if let Some(messages) = &mut attached.messages {
             messages.flush();
         }
@@ -188,8 +189,12 @@ impl Live {
     /// Follows what was gathered, and tells it.
     fn tell(&mut self) -> Result<()> {
         let Self { tracker, clock, events, records, .. } = self;
-        for event in events.drain(..) {
-            tracker.apply(clock.at(event.mono_ns), &event, records);
+        for observation in events.drain(..) {
+            let at = clock.at(observation.mono_ns());
+            match observation {
+                Observation::Event(event) => tracker.apply(at, &event, records),
+                Observation::Note(note) => log::info!("{note:?}"),
+            }
         }
         if !self.records.is_empty() {
             self.story.tell(&mut self.records).context("write")?;

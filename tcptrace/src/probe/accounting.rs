@@ -15,7 +15,7 @@ use tcptrace_ebpf::Counters;
 #[repr(transparent)]
 pub(super) struct PodCounters(Counters);
 
-// SAFETY: three u64 in a repr(C) struct: no padding, every bit pattern is valid.
+// SAFETY: four u64 in a repr(C) struct: no padding, every bit pattern is valid.
 unsafe impl Pod for PodCounters {}
 
 /// Totals over all CPUs since the programs were loaded.
@@ -29,6 +29,8 @@ pub struct Counted {
     pub ring_full: u64,
     /// Runs of the program that the kernel skipped, because it interrupted the program itself. Not in `seen`.
     pub recursion: u64,
+    /// Notes lost because the ring buffer was full. Not in `seen`.
+    pub lost_notes: u64,
 }
 
 /// Reads the kernel side's counters.
@@ -53,6 +55,7 @@ impl Accounting {
             total.seen += counters.seen;
             total.filtered += counters.filtered;
             total.ring_full += counters.lost;
+            total.lost_notes += counters.lost_notes;
         }
         Ok(total)
     }

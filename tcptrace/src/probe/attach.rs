@@ -9,13 +9,15 @@ use aya::{
     programs::{BtfTracePoint, ProgramError, TracePoint},
 };
 use aya_log::EbpfLogger;
-use tcptrace_ebpf::{EventFormat, KernelFilter, PortWord, SockLayout, TaskLayout};
+use tcptrace_ebpf::{EventFormat, Handlers, KernelFilter, PortWord, SockLayout, StandInLayout, TaskLayout};
 
 use super::{
     accounting::Accounting,
+    extras::Extra,
     format,
     layout::{BTF, Layouts},
     ring::Reader,
+    symbols,
 };
 
 /// The kernel side, compiled beforehand by `cargo xtask ebpf`.
@@ -23,6 +25,8 @@ static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR")
 
 /// Names a file to load instead: how a freshly built kernel side is tested.
 const OBJECT_VARIABLE: &str = "TCPTRACE_BPF_OBJECT";
+
+const ATTACH_BTF: &str = "attach tp_btf inet_sock_set_state";
 
 /// Which hook the user wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +96,12 @@ pub struct Attached {
     pub accounting: Accounting,
     /// The kernel side's own messages.
     pub messages: Option<EbpfLogger<&'static dyn log::Log>>,
+    /// What else is seen.
+    pub extras: Vec<Extra>,
+    /// What else could be seen, and why it is not.
+    pub missing: Vec<(Extra, String)>,
+    /// Names of the reasons for a RST: `enum sk_rst_reason` of this kernel.
+    pub reset_reasons: Vec<(u32, String)>,
     ebpf: Ebpf,
 }
 
@@ -136,7 +146,7 @@ pub fn attach(settings: &Settings) -> Result<Attached> {
 fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
     let layouts = match hook {
         Hook::Btf => Layouts::of_running_kernel()
-            .context("attach tp_btf inet_sock_set_state: this kernel shows no BTF (CONFIG_DEBUG_INFO_BTF)")?,
+            .with_context(|| format!("{ATTACH_BTF}: this kernel shows no BTF (CONFIG_DEBUG_INFO_BTF)"))?,
         // Nice to have: cookies and lock owners, read through the socket's address.
         Hook::Tracepoint => Layouts::of_running_kernel().unwrap_or(Layouts::NONE),
     };
@@ -146,7 +156,12 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
             format::of_running_kernel().context("attach tracepoint sock:inet_sock_set_state")?
         }
     };
-    let mut ebpf = load(settings, &layouts, &format)?;
+    let handlers = match hook {
+        Hook::Btf => symbols::handlers(),
+        Hook::Tracepoint => Err(anyhow!("not with the classic tracepoint")),
+    };
+    let known = handlers.as_ref().copied().unwrap_or_default();
+    let mut ebpf = load(settings, &layouts, &format, known)?;
     let messages =
         settings.messages.then(|| EbpfLogger::init(&mut ebpf)).transpose().unwrap_or_else(|error| {
             log::warn!("messages of the kernel side cannot be read: {error}");
@@ -157,20 +172,41 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
         Array::try_from(ebpf.take_map("SLEEPING").context("find map SLEEPING")?)?,
     )?;
     set_ports(&mut ebpf, &settings.ports)?;
+    let (mut extras, mut missing) = (Vec::new(), Vec::new());
     let program = match hook {
-        Hook::Btf => attach_btf(&mut ebpf),
-        Hook::Tracepoint => attach_tracepoint(&mut ebpf),
+        Hook::Btf => {
+            let btf = Btf::from_sys_fs().with_context(|| format!("{ATTACH_BTF}: read {BTF}"))?;
+            // Before the main one: what they note comes before the change that it explains.
+            for extra in Extra::ALL {
+                let outcome = match (extra, &handlers) {
+                    (Extra::StandIns, Err(error)) => Err(anyhow!("{error:#}")),
+                    _ => extra.attach(&mut ebpf, &btf),
+                };
+                match outcome {
+                    Ok(()) => extras.push(extra),
+                    Err(error) => missing.push((extra, format!("{error:#}"))),
+                }
+            }
+            attach_btf(&mut ebpf, &btf)
+        }
+        Hook::Tracepoint => {
+            let why = "needs tp_btf, not the classic tracepoint";
+            missing.extend(Extra::ALL.map(|extra| (extra, why.to_owned())));
+            attach_tracepoint(&mut ebpf)
+        }
     }?;
     let counters = PerCpuArray::try_from(ebpf.take_map("COUNTERS").context("find map COUNTERS")?)?;
     let accounting = Accounting::new(counters, program);
-    Ok(Attached { hook, refused: None, reader, accounting, messages, ebpf })
+    let reset_reasons = layouts.reset_reasons;
+    Ok(Attached { hook, refused: None, reader, accounting, messages, extras, missing, reset_reasons, ebpf })
 }
 
-fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat) -> Result<Ebpf> {
+fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: Handlers) -> Result<Ebpf> {
     let replacement = env::var_os(OBJECT_VARIABLE)
         .map(|path| fs::read(&path).with_context(|| format!("read {} ({OBJECT_VARIABLE})", path.display())))
         .transpose()?;
     let (sock, task) = (Global(layouts.sock), Global(layouts.task));
+    let (stand_in, handlers) = (Global(layouts.stand_in), Global(handlers));
     let (format, filter) = (Global(*format), Global(settings.filter));
     // 1 is aya-log's number for errors; 0 lets the verifier cut the messages out altogether.
     let level: u8 = if settings.messages { 5 } else { 0 };
@@ -178,6 +214,8 @@ fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat) -> Result<
         .verifier_log_level(VerifierLogLevel::STATS)
         .override_global("SOCK", &sock, true)
         .override_global("TASK", &task, true)
+        .override_global("STAND_IN", &stand_in, true)
+        .override_global("HANDLERS", &handlers, true)
         .override_global("FORMAT", &format, true)
         .override_global("FILTER", &filter, true)
         .override_global(aya_log::LEVEL, &level, false)
@@ -195,13 +233,11 @@ fn set_ports(ebpf: &mut Ebpf, ports: &[(u32, PortWord)]) -> Result<()> {
     Ok(())
 }
 
-fn attach_btf(ebpf: &mut Ebpf) -> Result<aya::programs::ProgramFd> {
-    const WHAT: &str = "attach tp_btf inet_sock_set_state";
-    let btf = Btf::from_sys_fs().with_context(|| format!("{WHAT}: read {BTF}"))?;
+fn attach_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<aya::programs::ProgramFd> {
     let program: &mut BtfTracePoint =
         ebpf.program_mut("tcptrace_btf").context("find program tcptrace_btf")?.try_into()?;
-    program.load("inet_sock_set_state", &btf).map_err(|error| explain(WHAT, &error))?;
-    program.attach().map_err(|error| explain(WHAT, &error))?;
+    program.load("inet_sock_set_state", btf).map_err(|error| explain(ATTACH_BTF, &error))?;
+    program.attach().map_err(|error| explain(ATTACH_BTF, &error))?;
     Ok(program.fd()?.try_clone()?)
 }
 
@@ -215,7 +251,7 @@ fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<aya::programs::ProgramFd> {
 }
 
 /// Turns the loader's error into one sentence with the next step. The verifier's words go to the debug log.
-fn explain(what: &str, error: &(dyn std::error::Error + 'static)) -> anyhow::Error {
+pub(super) fn explain(what: &str, error: &(dyn std::error::Error + 'static)) -> anyhow::Error {
     if let Some(ProgramError::LoadError { verifier_log, .. }) = error.downcast_ref() {
         log::debug!("{what}: the verifier said:\n{verifier_log}");
     }
@@ -287,3 +323,7 @@ unsafe impl Pod for Global<EventFormat> {}
 unsafe impl Pod for Global<KernelFilter> {}
 // SAFETY: as above.
 unsafe impl Pod for Global<PortWord> {}
+// SAFETY: as above.
+unsafe impl Pod for Global<StandInLayout> {}
+// SAFETY: as above.
+unsafe impl Pod for Global<Handlers> {}

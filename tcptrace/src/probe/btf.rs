@@ -118,6 +118,20 @@ impl<'a> Btf<'a> {
             .and_then(|at| word(self.types, at + 4))
     }
 
+    /// All enumerators of a named enumeration; none if there is no such enumeration.
+    pub(super) fn enumerators(&self, enumeration: &str) -> Vec<(u32, String)> {
+        let head = self.find(kind::ENUM, enumeration).and_then(|id| self.head(id));
+        let Some(head) = head else { return Vec::new() };
+        (0..head.members as usize)
+            .filter_map(|i| {
+                let at = head.body + i * 8;
+                let name = self.strings.get(word(self.types, at)? as usize..)?;
+                let end = name.iter().position(|byte| *byte == 0)?;
+                Some((word(self.types, at + 4)?, String::from_utf8_lossy(&name[..end]).into_owned()))
+            })
+            .collect()
+    }
+
     fn find(&self, kind: u32, name: &str) -> Option<u32> {
         let position = self.starts.iter().position(|start| {
             self.head_at(*start as usize)
@@ -262,6 +276,7 @@ mod tests {
         assert_eq!(btf.offset(sock, "nothing"), None);
         assert_eq!(btf.enumerator("f", "B"), Some(3));
         assert_eq!(btf.enumerator("f", "C"), None);
+        assert_eq!(btf.enumerators("f"), [(0, "A".to_owned()), (3, "B".to_owned())]);
         assert_eq!(btf.structure("lock_t"), None, "a typedef is no structure");
     }
 

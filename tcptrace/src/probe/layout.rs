@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use tcptrace_ebpf::{MISSING, SockLayout, TaskLayout};
+use tcptrace_ebpf::{MISSING, SockLayout, StandInLayout, TaskLayout};
 
 use super::btf::Btf;
 
@@ -11,15 +11,23 @@ use super::btf::Btf;
 pub(super) const BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// What the kernel side needs to know about this kernel's structures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layouts {
     pub(super) sock: SockLayout,
     pub(super) task: TaskLayout,
+    pub(super) stand_in: StandInLayout,
+    /// `enum sk_rst_reason`: numbers and names, which are not the same on every kernel. Empty before 6.10.
+    pub(super) reset_reasons: Vec<(u32, String)>,
 }
 
 impl Layouts {
     /// Nothing known: what a kernel without BTF gives.
-    pub(super) const NONE: Self = Self { sock: SockLayout::NONE, task: TaskLayout::NONE };
+    pub(super) const NONE: Self = Self {
+        sock: SockLayout::NONE,
+        task: TaskLayout::NONE,
+        stand_in: StandInLayout::NONE,
+        reset_reasons: Vec::new(),
+    };
 
     /// Reads the running kernel's BTF.
     ///
@@ -32,8 +40,12 @@ impl Layouts {
 
     fn parse(bytes: &[u8]) -> Result<Self> {
         let types = Types(Btf::new(bytes).with_context(|| format!("understand {BTF}"))?);
-        let [sock, inet_sock, socket, file, net, task] =
-            ["sock", "inet_sock", "socket", "file", "net", "task_struct"].map(|name| types.0.structure(name));
+        let [sock, inet_sock, tcp_sock, socket, file, net, task] =
+            ["sock", "inet_sock", "tcp_sock", "socket", "file", "net", "task_struct"]
+                .map(|name| types.0.structure(name));
+        let [timer, timewait, request, cgroup, node] =
+            ["timer_list", "inet_timewait_sock", "request_sock", "cgroup", "kernfs_node"]
+                .map(|name| types.0.structure(name));
         Ok(Self {
             sock: SockLayout {
                 family: types.offset(sock, "__sk_common.skc_family"),
@@ -57,6 +69,17 @@ impl Layouts {
                 file: types.offset(socket, "file"),
                 file_count: types.offset(file, "f_count"),
                 file_ref: types.offset(file, "f_ref"),
+                state: types.offset(sock, "__sk_common.skc_state"),
+                number: types.offset(sock, "__sk_common.skc_num"),
+                bound_v4: types.offset(sock, "__sk_common.skc_rcv_saddr"),
+                cgroup: types.offset(sock, "sk_cgrp_data.cgroup"),
+                cgroup_node: types.offset(cgroup, "kn"),
+                node_id: types.offset(node, "id"),
+                srtt: types.offset(tcp_sock, "srtt_us"),
+                retransmits: types.offset(tcp_sock, "total_retrans"),
+                bytes_sent: types.offset(tcp_sock, "bytes_sent"),
+                bytes_acked: types.offset(tcp_sock, "bytes_acked"),
+                bytes_received: types.offset(tcp_sock, "bytes_received"),
             },
             task: TaskLayout {
                 flags: types.offset(task, "flags"),
@@ -64,6 +87,13 @@ impl Layouts {
                 group_leader: types.offset(task, "group_leader"),
                 comm: types.offset(task, "comm"),
             },
+            stand_in: StandInLayout {
+                timer_function: types.offset(timer, "function"),
+                timewait_timer: types.offset(timewait, "tw_timer"),
+                timewait_state: types.offset(timewait, "tw_substate"),
+                request_timer: types.offset(request, "rsk_timer"),
+            },
+            reset_reasons: types.0.enumerators("sk_rst_reason"),
         })
     }
 }
@@ -91,10 +121,11 @@ mod tests {
             eprintln!("this kernel has no BTF: nothing to look at");
             return;
         }
-        let Layouts { sock, task } = Layouts::of_running_kernel().unwrap();
+        let Layouts { sock, task, stand_in, .. } = Layouts::of_running_kernel().unwrap();
         assert!((sock.file_count == MISSING) != (sock.file_ref == MISSING), "{sock:?}");
         let text = format!("{:?}", SockLayout { file_count: 0, file_ref: 0, ..sock });
         assert!(!text.contains(&MISSING.to_string()), "{text}");
+        assert!(!format!("{stand_in:?}").contains(&MISSING.to_string()), "{stand_in:?}");
         assert!(!format!("{task:?}").contains(&MISSING.to_string()), "{task:?}");
         assert_eq!((sock.dead_bit, sock.done_bit), (0, 1));
     }

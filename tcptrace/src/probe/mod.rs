@@ -3,12 +3,15 @@
 mod accounting;
 mod attach;
 mod btf;
+mod extras;
 mod format;
 mod layout;
 mod pacing;
 mod ring;
+mod symbols;
 
 pub use accounting::{Accounting, Counted};
 pub use attach::{Attached, Choice, Hook, Refusal, Settings, attach};
+pub use extras::Extra;
 pub use pacing::{Pacing, TICK};
 pub use ring::Reader;

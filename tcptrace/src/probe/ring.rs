@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use aya::maps::{Array, MapData, RingBuf};
 use tokio::io::{Interest, unix::AsyncFd};
 
-use crate::event::{DecodeError, Event};
+use crate::event::{DecodeError, Observation};
 
 /// Records read in one go before signals and timers get their turn again.
 const BATCH: usize = 4096;
@@ -27,13 +27,13 @@ impl Reader {
     }
 
     /// Hands on what is in the ring buffer, at most one batch of it; says how many records that were.
-    pub fn drain(&mut self, mut each: impl FnMut(Result<Event, DecodeError>)) -> usize {
+    pub fn drain(&mut self, mut each: impl FnMut(Result<Observation, DecodeError>)) -> usize {
         let ring = self.ring.get_mut();
         let mut count = 0;
         while count < BATCH
             && let Some(record) = ring.next()
         {
-            each(Event::decode(&record));
+            each(Observation::decode(&record));
             count += 1;
         }
         count

@@ -1,13 +1,13 @@
-//! One kernel event, decoded and typed. Decoding never panics: a record that makes no sense is an error to count.
+//! A state change, typed.
 
-use std::fmt;
-
-use tcptrace_ebpf::{Flags, RECORD_VERSION, RawTransition};
+use tcptrace_ebpf::{Flags, RawTransition};
 use zerocopy::FromBytes as _;
 
+use super::DecodeError;
 use crate::{
     address::{Endpoint, Netns, Tuple},
     process::Comm,
+    record::Numbers,
     tcp::TcpState,
 };
 
@@ -30,6 +30,10 @@ pub struct Event {
     pub to: TcpState,
     /// What `struct sock` said; `None` where the kernel's layout is not known.
     pub sock: Option<SockFacts>,
+    /// What `struct tcp_sock` counted so far; `None` where the kernel's layout is not known.
+    pub numbers: Option<Numbers>,
+    /// Id of the cgroup that the socket belongs to.
+    pub cgroup: Option<u64>,
     /// The task that was current. Not necessarily one that has to do with the socket.
     pub task: Task,
 }
@@ -62,6 +66,8 @@ pub struct Task {
     pub uid: u32,
     /// Name of the process.
     pub comm: Comm,
+    /// Name of the thread.
+    pub thread: Comm,
     /// What it is doing; `None` where the kernel's layout is not known.
     pub activity: Option<Activity>,
 }
@@ -80,43 +86,9 @@ pub enum Activity {
     Kernel,
 }
 
-/// Why a record could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DecodeError {
-    /// Shorter or longer than the record of this version.
-    Size(usize),
-    /// Made by a kernel side of another version.
-    Version(u8),
-    /// A state that this version does not know.
-    State(u8),
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Size(size) => {
-                write!(f, "record of {size} bytes instead of {}", size_of::<RawTransition>())
-            }
-            Self::Version(version) => {
-                write!(f, "record of version {version} instead of {RECORD_VERSION}")
-            }
-            Self::State(state) => write!(f, "unknown TCP state {state}"),
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {}
-
 impl Event {
-    /// Reads one record from the ring buffer.
-    ///
-    /// # Errors
-    /// When size, version or states are not those of this version.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw = RawTransition::read_from_bytes(bytes).map_err(|_| DecodeError::Size(bytes.len()))?;
-        if raw.version != RECORD_VERSION {
-            return Err(DecodeError::Version(raw.version));
-        }
         let state = |number: u8| TcpState::try_from(number).map_err(|_| DecodeError::State(number));
         let has = |flag| raw.flags & flag != 0;
         Ok(Self {
@@ -138,11 +110,21 @@ impl Event {
                 receive_shutdown: raw.shutdown & 1 != 0,
                 file_released: has(Flags::HAS_FILE).then(|| has(Flags::FILE_RELEASED)),
             }),
+            numbers: has(Flags::HAS_NUMBERS).then_some(Numbers {
+                // The kernel keeps eighths of a microsecond.
+                srtt_us: (raw.srtt != 0).then_some(raw.srtt / 8),
+                retransmits: raw.retransmits,
+                bytes_sent: raw.bytes_sent,
+                bytes_acked: raw.bytes_acked,
+                bytes_received: raw.bytes_received,
+            }),
+            cgroup: (raw.cgroup != 0).then_some(raw.cgroup),
             task: Task {
                 pid: raw.pid,
                 tid: raw.tid,
                 uid: raw.uid,
                 comm: Comm::new(raw.comm),
+                thread: Comm::new(raw.thread),
                 activity: has(Flags::HAS_TASK).then(|| {
                     if has(Flags::KERNEL_THREAD) {
                         Activity::Kernel
@@ -154,63 +136,5 @@ impl Event {
                 }),
             },
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use zerocopy::IntoBytes as _;
-
-    use super::*;
-
-    fn raw() -> RawTransition {
-        let mut raw = RawTransition::read_from_bytes(&[0; size_of::<RawTransition>()]).unwrap();
-        raw.version = RECORD_VERSION;
-        raw.old_state = 7;
-        raw.new_state = 2;
-        raw.family = 2;
-        raw.remote_port = 10050;
-        raw.remote_address = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1];
-        raw
-    }
-
-    #[test]
-    fn what_is_unknown_is_absent() {
-        let event = Event::decode(raw().as_bytes()).unwrap();
-        assert_eq!((event.from, event.to), (TcpState::Close, TcpState::SynSent));
-        assert_eq!(event.tuple.remote.to_string(), "127.0.0.1:10050");
-        assert_eq!((event.cookie, event.netns, event.sock, event.task.activity), (None, None, None, None));
-    }
-
-    #[test]
-    fn an_exit_tells_its_signal() {
-        let mut raw = raw();
-        raw.flags = Flags::HAS_TASK | Flags::EXITING;
-        raw.exit_code = 2 | 0x80;
-        let event = Event::decode(raw.as_bytes()).unwrap();
-        assert_eq!(event.task.activity, Some(Activity::Exiting { signal: 2 }));
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_refused() {
-        let mut old = raw();
-        old.version = 0;
-        assert_eq!(Event::decode(old.as_bytes()), Err(DecodeError::Version(0)));
-        let mut odd = raw();
-        odd.new_state = 13;
-        assert_eq!(Event::decode(odd.as_bytes()), Err(DecodeError::State(13)));
-        assert_eq!(Event::decode(&[1, 2, 3]), Err(DecodeError::Size(3)));
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), fit in any::<bool>()) {
-            if fit {
-                bytes.resize(size_of::<RawTransition>(), 0xff);
-                bytes[0] = RECORD_VERSION;
-            }
-            let _ = Event::decode(&bytes);
-        }
     }
 }

@@ -1,0 +1,60 @@
+//! The timers of the sockets that change their state without an event.
+//!
+//! For a connection that is not there yet the kernel keeps a request socket, for one that is over a time-wait
+//! minisocket. Neither fires `inet_sock_set_state`, but each lives exactly as long as its timer, and timers have
+//! tracepoints. Those of every other timer in the kernel end at the first comparison.
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use tcptrace_ebpf::{Kind, TimerStep};
+
+use super::{
+    globals::{HANDLERS, STAND_IN, global},
+    memory::{Direct, Memory as _, Probed},
+    notes::{Said, note},
+};
+
+/// `TCP_NEW_SYN_RECV` (`include/net/tcp_states.h`).
+const NEW_SYN_RECV: u8 = 12;
+
+/// `trace_timer_start(struct timer_list *timer, ...)`
+#[btf_tracepoint(function = "timer_start")]
+pub fn tcptrace_timer_start(ctx: BtfTracePointContext) -> i32 {
+    report(&ctx, TimerStep::STARTED);
+    0
+}
+
+/// `trace_timer_cancel(struct timer_list *timer)`
+#[btf_tracepoint(function = "timer_cancel")]
+pub fn tcptrace_timer_cancel(ctx: BtfTracePointContext) -> i32 {
+    report(&ctx, TimerStep::STOPPED);
+    0
+}
+
+/// `trace_timer_expire_entry(struct timer_list *timer, ...)`
+#[btf_tracepoint(function = "timer_expire_entry")]
+pub fn tcptrace_timer_expire(ctx: BtfTracePointContext) -> i32 {
+    report(&ctx, TimerStep::EXPIRED);
+    0
+}
+
+#[inline(always)]
+fn report(ctx: &BtfTracePointContext, detail: u8) -> Option<()> {
+    let timer: *const u8 = ctx.arg(0);
+    // SAFETY: the argument is a `struct timer_list`; the handler tells what it is a part of, and the offset leads from
+    // there to the start. That is beyond what the verifier knows of the pointer, so the rest is read by the helper.
+    unsafe {
+        let handler: u64 = Direct::read(timer, global(&STAND_IN.timer_function))?;
+        if handler == 0 {
+            return None;
+        }
+        if handler == global(&HANDLERS.timewait) {
+            let minisocket = timer.wrapping_sub(global(&STAND_IN.timewait_timer) as usize);
+            let state = Probed::read(minisocket, global(&STAND_IN.timewait_state))?;
+            note::<Probed>(minisocket, Said { kind: Kind::TIMEWAIT, state, detail, reason: 0 });
+        } else if handler == global(&HANDLERS.request) {
+            let request = timer.wrapping_sub(global(&STAND_IN.request_timer) as usize);
+            note::<Probed>(request, Said { kind: Kind::REQUEST, state: NEW_SYN_RECV, detail, reason: 0 });
+        }
+    }
+    Some(())
+}

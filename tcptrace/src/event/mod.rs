@@ -1,0 +1,157 @@
+//! What the kernel side reports, decoded and typed. Decoding never panics: a record that makes no sense is an error to
+//! count.
+
+mod change;
+mod note;
+
+use std::fmt;
+
+use tcptrace_ebpf::{Kind, RECORD_VERSION};
+
+pub use change::{Activity, Event, SockFacts, Task};
+pub use note::{Note, Sign, TimerStep};
+
+/// One record of the ring buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// A state change.
+    Event(Event),
+    /// Anything else.
+    Note(Note),
+}
+
+impl Observation {
+    /// Reads one record from the ring buffer.
+    ///
+    /// # Errors
+    /// When size, version, kind or states are not those of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let &[version, kind, ..] = bytes else { return Err(DecodeError::Size(bytes.len())) };
+        if version != RECORD_VERSION {
+            return Err(DecodeError::Version(version));
+        }
+        match kind {
+            Kind::TRANSITION => Event::decode(bytes).map(Self::Event),
+            _ => Note::decode(bytes).map(Self::Note),
+        }
+    }
+
+    /// The state change, if it is one.
+    #[must_use]
+    pub const fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Note(_) => None,
+        }
+    }
+
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    #[must_use]
+    pub const fn mono_ns(&self) -> u64 {
+        match self {
+            Self::Event(event) => event.mono_ns,
+            Self::Note(note) => note.mono_ns,
+        }
+    }
+}
+
+/// Why a record could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// Shorter or longer than the record of this version.
+    Size(usize),
+    /// Made by a kernel side of another version.
+    Version(u8),
+    /// Of a kind that this version does not know.
+    Kind(u8),
+    /// A state that this version does not know.
+    State(u8),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(size) => {
+                write!(f, "record of {size} bytes, which no kind has")
+            }
+            Self::Version(version) => {
+                write!(f, "record of version {version} instead of {RECORD_VERSION}")
+            }
+            Self::Kind(kind) => write!(f, "unknown kind of record {kind}"),
+            Self::State(state) => write!(f, "unknown TCP state {state}"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use zerocopy::IntoBytes as _;
+
+    use tcptrace_ebpf::{Flags, RawNote, RawTransition};
+    use zerocopy::FromBytes as _;
+
+    use super::*;
+    use crate::tcp::TcpState;
+
+    fn raw() -> RawTransition {
+        let mut raw = RawTransition::read_from_bytes(&[0; size_of::<RawTransition>()]).unwrap();
+        raw.version = RECORD_VERSION;
+        raw.kind = Kind::TRANSITION;
+        raw.old_state = 7;
+        raw.new_state = 2;
+        raw.family = 2;
+        raw.remote_port = 10050;
+        raw.remote_address = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1];
+        raw
+    }
+
+    fn change(bytes: &[u8]) -> Event {
+        match Observation::decode(bytes) {
+            Ok(Observation::Event(event)) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_absent() {
+        let event = change(raw().as_bytes());
+        assert_eq!((event.from, event.to), (TcpState::Close, TcpState::SynSent));
+        assert_eq!(event.tuple.remote.to_string(), "127.0.0.1:10050");
+        assert_eq!((event.cookie, event.netns, event.sock, event.task.activity), (None, None, None, None));
+    }
+
+    #[test]
+    fn an_exit_tells_its_signal() {
+        let mut raw = raw();
+        raw.flags = Flags::HAS_TASK | Flags::EXITING;
+        raw.exit_code = 2 | 0x80;
+        let event = change(raw.as_bytes());
+        assert_eq!(event.task.activity, Some(Activity::Exiting { signal: 2 }));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let mut old = raw();
+        old.version = 0;
+        assert_eq!(Observation::decode(old.as_bytes()), Err(DecodeError::Version(0)));
+        let mut odd = raw();
+        odd.new_state = 13;
+        assert_eq!(Observation::decode(odd.as_bytes()), Err(DecodeError::State(13)));
+        assert_eq!(Observation::decode(&[1, 2, 3]), Err(DecodeError::Size(3)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..9) {
+            let fit = [size_of::<RawTransition>(), size_of::<RawNote>()].get(usize::from(kind % 3));
+            if let Some(size) = fit {
+                bytes.resize(*size, 0xff);
+                bytes[..2].copy_from_slice(&[RECORD_VERSION, kind]);
+            }
+            let _ = Observation::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What happened to a socket besides its state changes, typed.
+
+use tcptrace_ebpf::{Kind, RawNote, TimerStep as Raw};
+use zerocopy::FromBytes as _;
+
+use super::DecodeError;
+use crate::{
+    address::{Endpoint, Netns, Tuple},
+    tcp::TcpState,
+};
+
+/// Something about a socket that is no state change, or that the kernel does not report as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub mono_ns: u64,
+    /// Address of the socket, minisocket or request socket.
+    pub pointer: u64,
+    /// The socket cookie, if it has one. A minisocket has that of the socket before it.
+    pub cookie: Option<u64>,
+    /// Its network namespace.
+    pub netns: Option<Netns>,
+    /// Both ends.
+    pub tuple: Tuple,
+    /// State of the socket; of a minisocket the one that it stands for.
+    pub state: TcpState,
+    /// What happened.
+    pub sign: Sign,
+}
+
+/// What a note tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// The timer of a time-wait minisocket, which lives as long as its timer.
+    Timewait(TimerStep),
+    /// The timer of a request socket, the kernel's half-open connection.
+    Request(TimerStep),
+    /// A RST is sent, for this reason: `enum sk_rst_reason`, if the kernel gives one.
+    ResetSent {
+        /// Its number on the running kernel.
+        reason: Option<u32>,
+    },
+    /// A valid RST came in.
+    ResetReceived,
+    /// A segment is sent again.
+    Retransmit,
+    /// A SYN+ACK is sent again.
+    RetransmitSynAck,
+}
+
+/// What happened to a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerStep {
+    /// Started, or started again.
+    Started,
+    /// Stopped; also the first half of running out and of being started again.
+    Stopped,
+    /// Ran out.
+    Expired,
+}
+
+impl Note {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let raw = RawNote::read_from_bytes(bytes).map_err(|_| DecodeError::Size(bytes.len()))?;
+        let step = || match raw.detail {
+            Raw::STARTED => Ok(TimerStep::Started),
+            Raw::STOPPED => Ok(TimerStep::Stopped),
+            Raw::EXPIRED => Ok(TimerStep::Expired),
+            detail => Err(DecodeError::Kind(detail)),
+        };
+        let sign = match raw.kind {
+            Kind::TIMEWAIT => Sign::Timewait(step()?),
+            Kind::REQUEST => Sign::Request(step()?),
+            Kind::RESET_SENT => Sign::ResetSent { reason: raw.reason.checked_sub(1) },
+            Kind::RESET_RECEIVED => Sign::ResetReceived,
+            Kind::RETRANSMIT => Sign::Retransmit,
+            Kind::RETRANSMIT_SYNACK => Sign::RetransmitSynAck,
+            kind => return Err(DecodeError::Kind(kind)),
+        };
+        Ok(Self {
+            mono_ns: raw.time_ns,
+            pointer: raw.socket,
+            cookie: (raw.cookie != 0).then_some(raw.cookie),
+            netns: (raw.netns != 0).then_some(Netns(raw.netns)),
+            tuple: Tuple {
+                local: Endpoint::from_bytes(raw.local_address, raw.local_port),
+                remote: Endpoint::from_bytes(raw.remote_address, raw.remote_port),
+            },
+            state: TcpState::try_from(raw.state).map_err(|_| DecodeError::State(raw.state))?,
+            sign,
+        })
+    }
+}

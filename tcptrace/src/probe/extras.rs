@@ -1,0 +1,75 @@
+//! Hooks besides the main one: a trace works without each of them, and says what it then cannot tell.
+
+use aya::{Btf, Ebpf, programs::BtfTracePoint};
+
+use super::attach::explain;
+
+/// Something that is seen only with hooks of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Extra {
+    /// The life of minisockets and request sockets: `TIME_WAIT`, orphaned `FIN_WAIT2`, half-open connections.
+    StandIns,
+    /// RSTs sent and received.
+    Resets,
+    /// Segments sent again.
+    Retransmits,
+}
+
+impl Extra {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::StandIns, Self::Resets, Self::Retransmits];
+
+    /// The word in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StandIns => "stand_ins",
+            Self::Resets => "resets",
+            Self::Retransmits => "retransmits",
+        }
+    }
+
+    /// The programs and their tracepoints. Of each group the first that loads is used.
+    const fn hooks(self) -> &'static [&'static [(&'static str, &'static str)]] {
+        match self {
+            Self::StandIns => &[
+                &[("tcptrace_timer_start", "timer_start")],
+                &[("tcptrace_timer_cancel", "timer_cancel")],
+                &[("tcptrace_timer_expire", "timer_expire_entry")],
+            ],
+            Self::Resets => &[
+                &[("tcptrace_reset_in", "tcp_receive_reset")],
+                &[("tcptrace_reset_out_why", "tcp_send_reset"), ("tcptrace_reset_out", "tcp_send_reset")],
+            ],
+            Self::Retransmits => &[
+                &[("tcptrace_retransmit", "tcp_retransmit_skb")],
+                &[("tcptrace_retransmit_synack", "tcp_retransmit_synack")],
+            ],
+        }
+    }
+
+    /// Loads and attaches its programs.
+    pub(super) fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
+        for group in self.hooks() {
+            let mut outcome = Ok(());
+            for (program, tracepoint) in *group {
+                outcome = attach(ebpf, btf, program, tracepoint);
+                if outcome.is_ok() {
+                    break;
+                }
+            }
+            outcome?;
+        }
+        Ok(())
+    }
+}
+
+fn attach(ebpf: &mut Ebpf, btf: &Btf, program: &str, tracepoint: &str) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    let what = format!("attach tp_btf {tracepoint}");
+    let program: &mut BtfTracePoint =
+        ebpf.program_mut(program).with_context(|| format!("find program {program}"))?.try_into()?;
+    program.load(tracepoint, btf).map_err(|error| explain(&what, &error))?;
+    program.attach().map_err(|error| explain(&what, &error))?;
+    Ok(())
+}
