@@ -135,7 +135,9 @@ pub struct RawNote {
     /// Remote port.
     pub remote_port: u16,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 2],
+    /// The task that was current.
+    pub tid: u32,
     /// Local address; IPv4 in its v4-mapped form.
     pub local_address: [u8; 16],
     /// Remote address; IPv4 in its v4-mapped form.

@@ -66,6 +66,12 @@ pub enum Inference {
     Orphaned,
     /// The next event of the same socket begins elsewhere than the last one ended.
     Continuity,
+    /// The other end, on this host, was told that its FIN has arrived.
+    PeerClosed,
+    /// The stand-in says so itself, but later.
+    StandIn,
+    /// The kernel's list of sockets (`sock_diag`) shows it, or no longer does.
+    Listed,
 }
 
 impl Inference {
@@ -76,7 +82,16 @@ impl Inference {
             Self::FinReceived => "fin_received",
             Self::Orphaned => "orphaned",
             Self::Continuity => "continuity",
+            Self::PeerClosed => "peer_closed",
+            Self::StandIn => "stand_in",
+            Self::Listed => "sock_diag",
         }
+    }
+
+    /// Whether a conclusion of this kind stands for an event of the kernel.
+    #[must_use]
+    pub const fn is_event(self) -> bool {
+        matches!(self, Self::FinReceived | Self::Orphaned)
     }
 }
 
@@ -119,6 +134,10 @@ pub enum Cause {
         /// Its errno.
         errno: u16,
     },
+    /// The time of a stand-in is over: 60 s in `TIME_WAIT`, `tcp_fin_timeout` in `FIN_WAIT2`.
+    Elapsed,
+    /// Another connection with the same addresses takes the place of one in `TIME_WAIT`.
+    Reused,
 }
 
 impl Cause {
@@ -138,6 +157,8 @@ impl Cause {
             Self::Unreachable { .. } => "unreachable",
             Self::Destroyed => "destroyed",
             Self::Error { .. } => "error",
+            Self::Elapsed => "elapsed",
+            Self::Reused => "reused",
         }
     }
 }
@@ -176,6 +197,8 @@ pub struct Transition {
     pub context: Option<Context>,
     /// Why.
     pub cause: Option<Cause>,
+    /// What the connection has sent and received by then.
+    pub numbers: Option<Numbers>,
 }
 
 /// A socket in `FIN_WAIT2` that lost its process: the kernel keeps a small stand-in, waiting for the peer's FIN.
@@ -187,6 +210,38 @@ pub struct Orphan {
     pub subject: Subject,
     /// The state that it stays in.
     pub state: TcpState,
+    /// Since the connection's first event, nanoseconds.
+    pub since_first_ns: Option<u64>,
+    /// In which context; inferred where the stand-in itself was not seen.
+    pub context: Option<Context>,
+}
+
+/// A segment that was sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retransmit {
+    /// When.
+    pub at: Moment,
+    /// Of which socket.
+    pub subject: Subject,
+    /// The state it is in, which tells what can have been sent: a SYN, a SYN+ACK, data or a FIN.
+    pub state: TcpState,
+    /// How often that has happened in this state.
+    pub count: u64,
+    /// Since the connection's first event, nanoseconds.
+    pub since_first_ns: Option<u64>,
+}
+
+/// A RST that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// When.
+    pub at: Moment,
+    /// On behalf of which socket.
+    pub subject: Subject,
+    /// The state it was in.
+    pub state: TcpState,
+    /// Why, in the kernel's word (`enum sk_rst_reason` without the prefix), where it gives one (Linux 6.10).
+    pub reason: Option<String>,
     /// Since the connection's first event, nanoseconds.
     pub since_first_ns: Option<u64>,
 }
@@ -281,6 +336,8 @@ pub enum Record {
     Existing(Existing),
     Transition(Transition),
     Orphan(Orphan),
+    Retransmit(Retransmit),
+    Reset(Reset),
     Lost(Lost),
     End(End),
 }
@@ -292,7 +349,9 @@ impl Record {
         match self {
             Self::Existing(Existing { subject, .. })
             | Self::Transition(Transition { subject, .. })
-            | Self::Orphan(Orphan { subject, .. }) => Some(subject),
+            | Self::Orphan(Orphan { subject, .. })
+            | Self::Retransmit(Retransmit { subject, .. })
+            | Self::Reset(Reset { subject, .. }) => Some(subject),
             Self::Start(_) | Self::Lost(_) | Self::End(_) => None,
         }
     }
@@ -301,11 +360,17 @@ impl Record {
     #[must_use]
     pub const fn is_event(&self) -> bool {
         match self {
-            Self::Transition(transition) => {
-                !matches!(transition.context, Some(Context::Inferred(Inference::Continuity)))
-            }
+            Self::Transition(transition) => match transition.context {
+                Some(Context::Inferred(inference)) => inference.is_event(),
+                _ => true,
+            },
             Self::Orphan(_) => true,
-            Self::Start(_) | Self::Existing(_) | Self::Lost(_) | Self::End(_) => false,
+            Self::Start(_)
+            | Self::Existing(_)
+            | Self::Retransmit(_)
+            | Self::Reset(_)
+            | Self::Lost(_)
+            | Self::End(_) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Notes: what happened to a socket besides its state changes.
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated::bpf_ktime_get_ns};
 use tcptrace_ebpf::{RECORD_VERSION, RawNote};
 
 use super::{
@@ -42,7 +42,8 @@ pub unsafe fn note<M: Memory>(common: *const u8, said: Said) {
         record.family = ends.family;
         record.local_port = ends.subject.local_port;
         record.remote_port = ends.subject.remote_port;
-        record.reserved = [0; 6];
+        record.reserved = [0; 2];
+        record.tid = bpf_get_current_pid_tgid() as u32;
         record.local_address = ends::bytes(ends.local);
         record.remote_address = ends::bytes(ends.remote);
     });

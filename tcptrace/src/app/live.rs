@@ -7,10 +7,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{clock::Clock, signals::Signals, story::Story};
 use crate::{
-    event::Observation,
+    event::{Observation, Timers},
     filter::Filter,
     found,
-    probe::{Attached, Counted, Pacing, TICK},
+    probe::{Attached, Counted, Extra, Pacing, TICK},
     record::{Loss, Lost, Record, Totals},
     report::Listed,
     snapshot::{self, Options, Scope},
@@ -39,6 +39,7 @@ pub(super) struct Live {
     pub(super) clock: Clock,
     pub(super) story: Story,
     events: Vec<Observation>,
+    timers: Timers,
     records: Vec<Record>,
     undecodable: u64,
     told_lost: Counted,
@@ -54,12 +55,14 @@ pub(super) struct Ended {
 
 impl Live {
     pub(super) fn new(attached: Attached, clock: Clock, story: Story) -> Self {
+        let sees_stand_ins = attached.extras.contains(&Extra::StandIns);
         Self {
             attached,
-            tracker: Tracker::new(),
+            tracker: Tracker::new().seeing_stand_ins(sees_stand_ins),
             clock,
             story,
             events: Vec::new(),
+            timers: Timers::default(),
             records: Vec::new(),
             undecodable: 0,
             told_lost: Counted::default(),
@@ -134,6 +137,8 @@ impl Live {
         while self.gather() > 0 {
             self.tell()?;
         }
+        self.timers.fold(&mut self.events, true);
+        self.follow()?;
         self.tracker.finish(&mut self.records);
         self.tell()?;
         self.tell_lost()?;
@@ -141,10 +146,12 @@ impl Live {
         let counted = self.attached.accounting.read()?;
         let told = self.story.totals();
         let totals = Totals {
-            seen: counted.seen + counted.recursion,
+            // A step that the kernel does not report is one more; one that is reported after it was told is not.
+            seen: (counted.seen + counted.recursion + counted.lost_notes)
+                .saturating_add_signed(self.tracker.extra()),
             shown: told.shown,
             filtered: told.filtered + counted.filtered,
-            lost: counted.ring_full + counted.recursion + self.undecodable,
+            lost: counted.ring_full + counted.lost_notes + counted.recursion + self.undecodable,
         };
         let accounted = totals.shown + totals.filtered + totals.lost;
         if totals.seen != accounted {
@@ -188,12 +195,19 @@ impl Live {
 
     /// Follows what was gathered, and tells it.
     fn tell(&mut self) -> Result<()> {
-        let Self { tracker, clock, events, records, .. } = self;
+        self.timers.fold(&mut self.events, false);
+        self.follow()
+    }
+
+    /// Lets the tracker follow what was gathered, and tells what it makes of it.
+    fn follow(&mut self) -> Result<()> {
+        let Self { attached, tracker, clock, events, records, .. } = self;
+        let reason = |number| attached.reset_reason(number);
         for observation in events.drain(..) {
             let at = clock.at(observation.mono_ns());
             match observation {
                 Observation::Event(event) => tracker.apply(at, &event, records),
-                Observation::Note(note) => log::info!("{note:?}"),
+                Observation::Note(note) => tracker.note(at, &note, reason, records),
             }
         }
         if !self.records.is_empty() {
@@ -214,7 +228,7 @@ impl Live {
         let undecodable = std::mem::replace(&mut self.told_undecodable, self.undecodable);
         let at = self.clock.now();
         for (count, reason) in [
-            (now.ring_full - before.ring_full, Loss::RingFull),
+            (now.ring_full + now.lost_notes - before.ring_full - before.lost_notes, Loss::RingFull),
             (now.recursion - before.recursion, Loss::Recursion),
             (self.undecodable - undecodable, Loss::Undecodable),
         ] {

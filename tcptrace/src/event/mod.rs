@@ -3,6 +3,7 @@
 
 mod change;
 mod note;
+mod timers;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 pub use change::{Activity, Event, SockFacts, Task};
 pub use note::{Note, Sign, TimerStep};
+pub use timers::Timers;
 
 /// One record of the ring buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,6 +24,8 @@ pub struct Note {
     pub tuple: Tuple,
     /// State of the socket; of a minisocket the one that it stands for.
     pub state: TcpState,
+    /// The thread that was current. On the loopback way it is often the one that sent the segment.
+    pub tid: u32,
     /// What happened.
     pub sign: Sign,
 }
@@ -48,15 +50,20 @@ pub enum Sign {
     RetransmitSynAck,
 }
 
-/// What happened to a timer.
+/// What happened to a timer. The kernel reports the first three; [`Timers`](super::Timers) makes one step of those that
+/// belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerStep {
-    /// Started, or started again.
+    /// Started.
     Started,
-    /// Stopped; also the first half of running out and of being started again.
+    /// Stopped; in the kernel's own words also the first half of running out and of being started again.
     Stopped,
     /// Ran out.
     Expired,
+    /// Stopped or run out, and started again.
+    Restarted,
+    /// Stopped because another connection takes over its addresses.
+    Reused,
 }
 
 impl Note {
@@ -87,6 +94,7 @@ impl Note {
                 remote: Endpoint::from_bytes(raw.remote_address, raw.remote_port),
             },
             state: TcpState::try_from(raw.state).map_err(|_| DecodeError::State(raw.state))?,
+            tid: raw.tid,
             sign,
         })
     }

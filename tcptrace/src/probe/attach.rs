@@ -101,11 +101,19 @@ pub struct Attached {
     /// What else could be seen, and why it is not.
     pub missing: Vec<(Extra, String)>,
     /// Names of the reasons for a RST: `enum sk_rst_reason` of this kernel.
-    pub reset_reasons: Vec<(u32, String)>,
+    reset_reasons: Vec<(u32, String)>,
     ebpf: Ebpf,
 }
 
 impl Attached {
+    /// The kernel's word for a reason to send a RST, without its prefix; none for "not specified".
+    #[must_use]
+    pub fn reset_reason(&self, number: u32) -> Option<String> {
+        let (_, name) = self.reset_reasons.iter().find(|(value, _)| *value == number)?;
+        let word = name.strip_prefix("SK_RST_REASON_").unwrap_or(name);
+        (word != "NOT_SPECIFIED").then(|| word.to_owned())
+    }
+
     /// Detaches: no event that begins after this is recorded. What is in the ring buffer stays readable.
     pub fn detach(&mut self) {
         for (name, program) in self.ebpf.programs_mut() {

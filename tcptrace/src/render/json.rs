@@ -18,7 +18,8 @@ use crate::{
     address::Endpoint,
     process::{Evidence, Owner, is_invisible},
     record::{
-        Cause, Context, End, Existing, Inference, Lost, Orphan, Record, Start, Subject, Totals, Transition,
+        Cause, Context, End, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit, Start, Subject,
+        Totals, Transition,
     },
     time::Moment,
 };
@@ -101,6 +102,8 @@ struct TransitionBody {
     signal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errno: Option<u16>,
+    #[serde(flatten)]
+    numbers: Option<NumbersBody>,
 }
 
 #[derive(Serialize)]
@@ -116,6 +119,40 @@ struct StateBody {
     evidence: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessBody>,
+}
+
+/// A segment on the timeline: `retransmit` or `reset`.
+#[derive(Serialize)]
+struct SegmentBody<'a> {
+    #[serde(flatten)]
+    subject: SubjectBody,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_first_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<ProcessBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// What the kernel counted, flat among the fields of a transition.
+#[derive(Serialize)]
+struct NumbersBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    srtt_us: Option<u32>,
+    retransmits: u32,
+    bytes_sent: u64,
+    bytes_acked: u64,
+    bytes_received: u64,
+}
+
+impl From<&Numbers> for NumbersBody {
+    fn from(numbers: &Numbers) -> Self {
+        let Numbers { srtt_us, retransmits, bytes_sent, bytes_acked, bytes_received } = *numbers;
+        Self { srtt_us, retransmits, bytes_sent, bytes_acked, bytes_received }
+    }
 }
 
 #[derive(Serialize)]
@@ -156,18 +193,41 @@ impl Render for Json {
                 };
                 line(out, "socket", *at, body)
             }
-            Record::Orphan(Orphan { at, subject, state, since_first_ns }) => {
+            Record::Orphan(Orphan { at, subject, state, since_first_ns, context }) => {
+                let (context, evidence) = context_words(*context);
                 let body = StateBody {
                     subject: SubjectBody::from(subject),
                     state: state.name(),
                     since_first_ns: *since_first_ns,
-                    context: Some("inferred"),
-                    evidence: Some(Inference::Orphaned.name()),
+                    context,
+                    evidence,
                     process: subject.owner.as_ref().map(ProcessBody::from),
                 };
                 line(out, "orphan", *at, body)
             }
             Record::Transition(step) => line(out, "transition", step.at, TransitionBody::from(step)),
+            Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns }) => {
+                let body = SegmentBody {
+                    subject: SubjectBody::from(subject),
+                    state: state.name(),
+                    since_first_ns: *since_first_ns,
+                    process: subject.owner.as_ref().map(ProcessBody::from),
+                    count: Some(*count),
+                    reason: None,
+                };
+                line(out, "retransmit", *at, body)
+            }
+            Record::Reset(Reset { at, subject, state, reason, since_first_ns }) => {
+                let body = SegmentBody {
+                    subject: SubjectBody::from(subject),
+                    state: state.name(),
+                    since_first_ns: *since_first_ns,
+                    process: subject.owner.as_ref().map(ProcessBody::from),
+                    count: None,
+                    reason: reason.as_deref(),
+                };
+                line(out, "reset", *at, body)
+            }
             Record::Lost(Lost { at, count, reason }) => {
                 line(out, "lost", *at, LostBody { count: *count, reason: reason.name() })
             }
@@ -250,14 +310,19 @@ impl From<&Owner> for ProcessBody {
     }
 }
 
+/// The words for a context, and for what it is concluded from.
+const fn context_words(context: Option<Context>) -> (Option<&'static str>, Option<&'static str>) {
+    match context {
+        None => (None, None),
+        Some(Context::Process) => (Some("process"), None),
+        Some(Context::Softirq) => (Some("softirq"), None),
+        Some(Context::Inferred(from)) => (Some("inferred"), Some(from.name())),
+    }
+}
+
 impl From<&Transition> for TransitionBody {
     fn from(step: &Transition) -> Self {
-        let (context, evidence) = match step.context {
-            None => (None, None),
-            Some(Context::Process) => (Some("process"), None),
-            Some(Context::Softirq) => (Some("softirq"), None),
-            Some(Context::Inferred(from)) => (Some("inferred"), Some(from.name())),
-        };
+        let (context, evidence) = context_words(step.context);
         Self {
             subject: SubjectBody::from(&step.subject),
             from: step.from.name(),
@@ -276,6 +341,7 @@ impl From<&Transition> for TransitionBody {
                 Some(Cause::Unreachable { errno } | Cause::Error { errno }) => Some(errno),
                 _ => None,
             },
+            numbers: step.numbers.as_ref().map(NumbersBody::from),
         }
     }
 }

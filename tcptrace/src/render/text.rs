@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use anstyle::Style;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, short, transition_words};
+use super::{
+    EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, reset_words, sent_again_words, short,
+    transition_words,
+};
 use crate::{
     process::Owner,
     record::{Loss, Record, Start, Subject, Totals},
@@ -158,6 +161,24 @@ impl Render for Text {
                 phase: Phase::of(orphan.state),
                 lasted_ns: None,
                 words: ORPHAN_WORDS.to_owned(),
+            }),
+            Record::Retransmit(sent) => self.line(&Told {
+                at: sent.at,
+                subject: &sent.subject,
+                since_first_ns: sent.since_first_ns,
+                states: format!("{:>11}", sent.state.name()),
+                phase: Phase::of(sent.state),
+                lasted_ns: None,
+                words: sent_again_words(sent.state, sent.count),
+            }),
+            Record::Reset(reset) => self.line(&Told {
+                at: reset.at,
+                subject: &reset.subject,
+                since_first_ns: reset.since_first_ns,
+                states: format!("{:>11}", reset.state.name()),
+                phase: Phase::Broken,
+                lasted_ns: None,
+                words: reset_words(reset.reason.as_deref()),
             }),
             Record::Lost(lost) => Line::new(self.width)
                 .cell(columns::TIME, self.palette.faint(), &self.time(lost.at))

@@ -25,6 +25,10 @@ pub fn transition_words(step: &Transition) -> String {
     let words = match (step.from, step.to) {
         (Close, Listen) => "listening",
         (Close, SynSent) => "SYN sent",
+        // The kernel's own event has it when the child is made, of the handshake's last segment.
+        (Listen, SynRecv) if step.context == Some(Context::Softirq) && step.numbers.is_none() => {
+            "SYN received, SYN+ACK sent"
+        }
         (Listen, SynRecv) => "the listener's new socket",
         (SynSent, SynRecv) => "SYN received, both connect at once",
         (SynSent, Established) => "SYN+ACK received, connected",
@@ -36,7 +40,9 @@ pub fn transition_words(step: &Transition) -> String {
         (FinWait1, Closing) => "FIN received, both closed at once",
         (Closing, TimeWait) => "FIN acknowledged, waits 60 s",
         (_, TimeWait) => "FIN received, waits 60 s",
-        (TimeWait, Close) => "the wait is over",
+        (TimeWait, Close) if cause == Some(Cause::Elapsed) => "60 s are over",
+        (FinWait2, Close) if cause == Some(Cause::Elapsed) => "no FIN came, tcp_fin_timeout is over",
+        (SynRecv, Close) if cause == Some(Cause::TimedOut) => "the ACK never came",
         (Listen, Close) => return because(cause, "stopped listening"),
         (LastAck, Close) if cause.is_none() => "FIN acknowledged, closed in order",
         (_, Close) => return ending(step.from, cause),
@@ -79,7 +85,30 @@ pub fn cause_words(cause: &Cause) -> String {
         Cause::Unreachable { errno } => format!("unreachable ({})", error_name(*errno)),
         Cause::Destroyed => "destroyed from outside (ss -K)".to_owned(),
         Cause::Error { errno } => format!("error ({})", error_name(*errno)),
+        Cause::Elapsed => "its time is over".to_owned(),
+        Cause::Reused => "another connection takes its place".to_owned(),
     }
+}
+
+/// What can have been sent again in this state.
+#[must_use]
+pub fn sent_again_words(state: TcpState, count: u64) -> String {
+    let what = match state {
+        TcpState::SynSent => "SYN",
+        TcpState::SynRecv | TcpState::NewSynRecv => "SYN+ACK",
+        TcpState::FinWait1 | TcpState::LastAck | TcpState::Closing => "FIN or data",
+        _ => "data",
+    };
+    match count {
+        0 | 1 => format!("{what} sent again"),
+        count => format!("{what} sent again, {count} times now"),
+    }
+}
+
+/// A RST, and why it was sent.
+#[must_use]
+pub fn reset_words(reason: Option<&str>) -> String {
+    reason.map_or_else(|| "RST sent".to_owned(), |reason| format!("RST sent ({reason})"))
 }
 
 /// What ended the process.

@@ -63,6 +63,10 @@ pub enum What {
     Changed(TcpState, TcpState, Option<Context>, Option<Cause>),
     /// It lost its process and stays.
     Orphaned(TcpState),
+    /// It sent something again, for so many times in this state.
+    SentAgain(TcpState, u64),
+    /// It sent a RST, for this reason.
+    Reset(TcpState, Option<String>),
 }
 
 /// A connection.
@@ -99,6 +103,8 @@ impl Account {
                 self.sides[side].orphan = true;
                 (orphan.at, What::Orphaned(orphan.state))
             }
+            Record::Retransmit(sent) => (sent.at, What::SentAgain(sent.state, sent.count)),
+            Record::Reset(reset) => (reset.at, What::Reset(reset.state, reset.reason.clone())),
             Record::Start(_) | Record::Lost(_) | Record::End(_) => return,
         };
         // Usually at the end; not if the record was held back until a port was known.
@@ -223,7 +229,7 @@ impl Step {
             What::Existing(CloseWait | LastAck) => {
                 return Some(FirstClose::Peer(side, Some(Cause::FinReceived)));
             }
-            What::Existing(_) => return None,
+            What::Existing(_) | What::SentAgain(..) | What::Reset(..) => return None,
             What::Changed(from, to, context, cause) => (from, to, context, cause),
         };
         match (from, to) {
@@ -254,6 +260,7 @@ impl Step {
             since_first_ns: None,
             context,
             cause,
+            numbers: None,
         })
     }
 }

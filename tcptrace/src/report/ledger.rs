@@ -6,7 +6,10 @@ mod properties;
 use std::collections::{HashMap, VecDeque};
 
 use super::Account;
-use crate::record::{ConnectionId, Record, SocketId};
+use crate::{
+    record::{ConnectionId, Record, SocketId},
+    tcp::TcpState,
+};
 
 /// How many connections the report tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,10 @@ impl Ledger {
         else {
             return;
         };
+        // What comes after the end of a connection that is not kept any more.
+        if !self.accounts.contains_key(&id) && is_afterwards(record) {
+            return;
+        }
         // A socket that was told under another number belongs to this connection after all.
         let before = self.by_socket.insert(subject.socket, id);
         let moved = before.filter(|before| *before != id).and_then(|before| self.accounts.remove(&before));
@@ -109,4 +116,9 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Whether the record is about a stand-in, which outlives the connection.
+fn is_afterwards(record: &Record) -> bool {
+    matches!(record, Record::Transition(step) if step.from == TcpState::TimeWait)
 }

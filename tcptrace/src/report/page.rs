@@ -12,8 +12,8 @@ use super::{Account, FirstClose, Side, Step, What};
 use crate::{
     record::SocketId,
     render::{
-        EXISTING_WORDS, Line, ORPHAN_WORDS, Phase, Text, arrow, cause_words, owner, short, since,
-        transition_words,
+        EXISTING_WORDS, Line, ORPHAN_WORDS, Phase, Text, arrow, cause_words, owner, reset_words,
+        sent_again_words, short, since, transition_words,
     },
     tcp::TcpState,
     time::Moment,
@@ -122,6 +122,12 @@ impl Page<'_> {
             }
             What::Orphaned(state) => {
                 (format!("{:>11} stays", state.name()), Phase::of(state), ORPHAN_WORDS.to_owned())
+            }
+            What::SentAgain(state, count) => {
+                (format!("{:>11}", state.name()), Phase::of(state), sent_again_words(state, count))
+            }
+            What::Reset(state, ref reason) => {
+                (format!("{:>11}", state.name()), Phase::Broken, reset_words(reason.as_deref()))
             }
             What::Changed(from, to, _, cause) => (
                 arrow(from, to),

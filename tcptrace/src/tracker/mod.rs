@@ -7,9 +7,11 @@
 
 mod cause;
 mod merge;
+mod notes;
 mod owner;
 mod socket;
 mod sockets;
+mod stand_ins;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -29,6 +31,7 @@ use sockets::{Key, Sockets};
 #[derive(Debug, Default)]
 pub struct Tracker {
     sockets: Sockets,
+    sees_stand_ins: bool,
 }
 
 impl Tracker {
@@ -36,6 +39,12 @@ impl Tracker {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether notes tell of the lives of minisockets and request sockets.
+    #[must_use]
+    pub fn seeing_stand_ins(self, sees_stand_ins: bool) -> Self {
+        Self { sees_stand_ins, ..self }
     }
 
     /// Takes in a socket that existed before the trace, and tells of it.
@@ -52,7 +61,7 @@ impl Tracker {
         }
         let Some(socket) = self.sockets.get(key) else { return };
         out.push(Record::Existing(Existing { at, subject: socket.subject(), state: found.state }));
-        if found.state == TcpState::TimeWait {
+        if found.state == TcpState::TimeWait && !self.sees_stand_ins {
             // Always a stand-in: no event will come.
             self.sockets.end(key, out);
         }
@@ -60,25 +69,29 @@ impl Tracker {
 
     /// Takes in an event, and tells what it means.
     pub fn apply(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) {
-        let key = if begins(event) { self.begin(at, event, out) } else { self.resume(at, event, out) };
+        let (key, again) =
+            if begins(event) { self.begin(at, event, out) } else { (self.resume(at, event, out), false) };
         let cause = cause::cause(event);
         let holder = owner::holder(event, cause);
         let context = owner::context(event);
-        let step = Step::of(event);
+        let minisocket = self.sockets.get_mut(key).and_then(|socket| socket.minisocket.take());
+        let step = Step::of(event, minisocket.map(|(_, state)| state));
 
         let Some(socket) = self.sockets.get_mut(key) else { return };
         if let Some(holder) = holder {
             socket.owner = Some(holder);
         }
         let in_from_ns = socket.since.map(|since| at.since(since));
+        let seen =
+            |inference| if minisocket.is_some() { context } else { Some(Context::Inferred(inference)) };
         let (to, context) = match step {
             Step::Plain => (event.to, context),
-            Step::TimeWait => (TcpState::TimeWait, Some(Context::Inferred(Inference::FinReceived))),
-            Step::Orphaned => (event.from, Some(Context::Inferred(Inference::Orphaned))),
+            Step::TimeWait => (TcpState::TimeWait, seen(Inference::FinReceived)),
+            Step::Orphaned => (event.from, seen(Inference::Orphaned)),
         };
-        if socket.state != to {
-            socket.state = to;
-            socket.since = Some(at);
+        socket.enter(to, at);
+        if to == TcpState::SynSent {
+            socket.connecting = Some(event.task.tid);
         }
         if to == TcpState::Listen {
             self.sockets.listens(key);
@@ -88,7 +101,9 @@ impl Tracker {
         let subject = socket.subject();
         let since_first_ns = connection.map(|id| self.sockets.since_first(id, at));
         let record = match step {
-            Step::Orphaned => Record::Orphan(Orphan { at, subject, state: event.from, since_first_ns }),
+            Step::Orphaned => {
+                Record::Orphan(Orphan { at, subject, state: event.from, since_first_ns, context })
+            }
             Step::Plain | Step::TimeWait => Record::Transition(Transition {
                 at,
                 subject,
@@ -98,12 +113,28 @@ impl Tracker {
                 since_first_ns,
                 context,
                 cause,
+                numbers: event.numbers.filter(|_| !begins(event)),
             }),
         };
-        self.sockets.tell(key, record, out);
-        if event.to == TcpState::Close {
-            self.sockets.end(key, out);
+        if again {
+            self.sockets.count_extra(-1);
+        } else {
+            self.sockets.tell(key, record, out);
         }
+        if (event.from, event.to, cause) == (TcpState::LastAck, TcpState::Close, None) {
+            self.peer_closed(at, key, out);
+        }
+        match (step, minisocket) {
+            (Step::TimeWait | Step::Orphaned, Some((pointer, _))) => self.sockets.stands_in(key, pointer),
+            _ if event.to == TcpState::Close => self.sockets.end(key, out),
+            _ => {}
+        }
+    }
+
+    /// Steps that were told, and that no event of the kernel reports: to be added to what the kernel side has seen.
+    #[must_use]
+    pub const fn extra(&self) -> i64 {
+        self.sockets.extra()
     }
 
     /// Tells what was held back for want of a port that never became known.
@@ -117,12 +148,12 @@ impl Tracker {
         self.sockets.len()
     }
 
-    /// A new life: `connect()`, `listen()`, or a child of a listening socket.
-    fn begin(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) -> Key {
+    /// A new life: `connect()`, `listen()`, or a child of a listening socket; and whether its request told of it before.
+    fn begin(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) -> (Key, bool) {
         // Before Linux 6.15 a child still has the listener's cookie and addresses here (inet_csk_clone_lock).
         let unfinished = is_unfinished(event);
         let cookie = event.cookie.filter(|_| !unfinished);
-        let place = (event.to == TcpState::SynRecv)
+        let request = (event.to == TcpState::SynRecv)
             .then(|| self.sockets.take_request(cookie, event.netns, &event.tuple))
             .flatten();
         self.end_stale(at, cookie.and_then(|cookie| self.sockets.with_cookie(cookie)), out);
@@ -135,18 +166,22 @@ impl Tracker {
         socket.tuple = event.tuple;
         socket.unfinished = unfinished;
         if event.from == TcpState::Listen {
-            socket.owner = self
-                .sockets
-                .listener_owner(event)
-                .map(|owner| Owner { evidence: Evidence::Listener, ..owner });
+            socket.owner =
+                self.sockets.parent(event).map(|owner| Owner { evidence: Evidence::Listener, ..owner });
         }
         let key = self.sockets.insert(socket);
-        match place {
+        match request.as_ref().and_then(|request| request.place) {
             Some(place) => self.sockets.connect_as(key, place),
             None if event.to == TcpState::Listen || unfinished => {}
             None => self.sockets.connect(key),
         }
-        key
+        let Some((since, held)) = request.and_then(|request| request.noted) else { return (key, false) };
+        if let Some(socket) = self.sockets.get_mut(key) {
+            (socket.state, socket.since) = (event.to, since);
+            let subject = socket.subject();
+            out.extend(held.into_iter().map(|record| self.sockets.renamed(record, subject)));
+        }
+        (key, true)
     }
 
     /// A step in a life that we know, or meet in its middle.
@@ -193,6 +228,7 @@ impl Tracker {
             since_first_ns,
             context: Some(Context::Inferred(Inference::Continuity)),
             cause: None,
+            numbers: None,
         });
         self.sockets.tell(key, record, out);
     }
@@ -223,9 +259,14 @@ enum Step {
 }
 
 impl Step {
-    /// `tcp_time_wait` closes the full socket, and the tracepoint calls that `CLOSE`. The socket's own fields tell what
-    /// it is: with the peer's FIN `TIME_WAIT`; without it a reset if there is an error, else an orphan that waits on.
-    fn of(event: &Event) -> Self {
+    /// `tcp_time_wait` closes the full socket, and the tracepoint calls that `CLOSE`. The minisocket tells what it is;
+    /// if that was not seen, the socket's own fields: with the peer's FIN `TIME_WAIT`; without it a reset if there is an error, else an orphan that waits on.
+    fn of(event: &Event, minisocket: Option<TcpState>) -> Self {
+        match minisocket.filter(|_| event.to == TcpState::Close) {
+            Some(TcpState::FinWait2) => return Self::Orphaned,
+            Some(_) => return Self::TimeWait,
+            None => {}
+        }
         let Some(facts) = event.sock.filter(|_| event.to == TcpState::Close) else {
             return Self::Plain;
         };

@@ -21,6 +21,16 @@ pub(super) struct Socket {
     pub(super) since: Option<Moment>,
     pub(super) owner: Option<Owner>,
     pub(super) connection: Option<ConnectionId>,
+    /// The thread that called `connect()`, until its local port is known.
+    pub(super) connecting: Option<u32>,
+    /// A request socket that the kernel made while we watched.
+    pub(super) request: bool,
+    /// A minisocket has taken over.
+    pub(super) stand_in: bool,
+    /// The minisocket that is about to take over, and the state it stands for.
+    pub(super) minisocket: Option<(u64, TcpState)>,
+    /// Segments sent again in this state.
+    pub(super) retransmits: u64,
     /// A child whose cookie and addresses come with its next event.
     pub(super) unfinished: bool,
     /// Records held back until then.
@@ -40,8 +50,22 @@ impl Socket {
             since: None,
             owner: None,
             connection: None,
+            connecting: None,
+            request: false,
+            stand_in: false,
+            minisocket: None,
+            retransmits: 0,
             unfinished: false,
             held: Vec::new(),
+        }
+    }
+
+    /// Enters a state, unless it is in it.
+    pub(super) fn enter(&mut self, state: TcpState, at: Moment) {
+        if self.state != state {
+            self.state = state;
+            self.since = Some(at);
+            self.retransmits = 0;
         }
     }
 

@@ -9,8 +9,9 @@ use super::socket::Socket;
 use crate::{
     address::{Endpoint, Netns, Tuple},
     event::Event,
-    record::{ConnectionId, Record, SocketId},
+    record::{ConnectionId, Record, SocketId, Subject},
     tcp::TcpState,
+    time::Moment,
 };
 use pairing::Shared;
 
@@ -30,6 +31,17 @@ pub(super) struct Sockets {
     by_tuple: HashMap<Tuple, Vec<Key>>,
     listeners: HashMap<u16, Vec<Key>>,
     connections: HashMap<ConnectionId, Shared>,
+    /// Steps that were told of notes, less the events that reported one of them again.
+    extra: i64,
+}
+
+/// What a request socket leaves to its child.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// Its place in the connection.
+    pub(super) place: Option<ConnectionId>,
+    /// Its own account of its beginning, where that was seen: when, and the record if it is not told yet.
+    pub(super) noted: Option<(Option<Moment>, Vec<Record>)>,
 }
 
 impl Sockets {
@@ -64,6 +76,28 @@ impl Sockets {
 
     pub(super) fn with_pointer(&self, pointer: u64) -> Option<Key> {
         self.by_pointer.get(&pointer).copied()
+    }
+
+    /// Steps that were told besides those that events report.
+    pub(super) const fn extra(&self) -> i64 {
+        self.extra
+    }
+
+    /// Counts a step that was told of a note (1), or an event that reported such a step again (-1).
+    pub(super) const fn count_extra(&mut self, count: i64) {
+        self.extra += count;
+    }
+
+    /// Gives a socket another place in memory: that of the minisocket that takes over.
+    pub(super) fn moves(&mut self, key: Key, pointer: u64) {
+        let Some(socket) = self.table.get_mut(&key) else { return };
+        let before = socket.pointer.replace(pointer);
+        self.by_pointer.insert(pointer, key);
+        if let Some(before) = before.filter(|before| *before != pointer)
+            && self.by_pointer.get(&before) == Some(&key)
+        {
+            self.by_pointer.remove(&before);
+        }
     }
 
     /// The identity to show.
@@ -138,18 +172,23 @@ impl Sockets {
     /// Takes over what an event tells of a socket that is in the table already.
     pub(super) fn learn(&mut self, key: Key, event: &Event, out: &mut Vec<Record>) {
         if self.get(key).is_some_and(|socket| socket.unfinished)
-            && let Some(place) = self.take_request(event.cookie, event.netns, &event.tuple)
+            && let Some(request) = self.take_request(event.cookie, event.netns, &event.tuple)
         {
-            self.connect_as(key, place);
-        }
-        let Some(socket) = self.table.get_mut(&key) else { return };
-        if socket.pointer != Some(event.pointer) {
-            let before = socket.pointer.replace(event.pointer);
-            self.by_pointer.insert(event.pointer, key);
-            if let Some(before) = before.filter(|before| self.by_pointer.get(before) == Some(&key)) {
-                self.by_pointer.remove(&before);
+            if let Some(place) = request.place {
+                self.connect_as(key, place);
+            }
+            if let (Some((since, held)), Some(socket)) = (request.noted, self.table.get_mut(&key)) {
+                self.extra -= i64::try_from(socket.held.len()).unwrap_or(0);
+                socket.since = since;
+                socket.held = held;
             }
         }
+        let Some(socket) = self.table.get_mut(&key) else { return };
+        socket.connecting = None;
+        if socket.pointer != Some(event.pointer) {
+            self.moves(key, event.pointer);
+        }
+        let Some(socket) = self.table.get_mut(&key) else { return };
         if let (None, Some(cookie)) = (socket.cookie, event.cookie) {
             socket.cookie = Some(cookie);
             self.by_cookie.insert(cookie, key);
@@ -206,24 +245,35 @@ impl Sockets {
         self.forget_listener(socket.tuple.local.port, key);
     }
 
-    /// Forgets a request socket that was found at the start: its child has the same cookie and is told from now on, in
-    /// its place in the connection.
+    /// Forgets a request socket: its child is told from now on, in its place in the connection.
     pub(super) fn take_request(
         &mut self,
         cookie: Option<u64>,
         netns: Option<Netns>,
         tuple: &Tuple,
-    ) -> Option<ConnectionId> {
+    ) -> Option<Request> {
         let is_request = |socket: &Socket| {
-            socket.state == TcpState::SynRecv && socket.pointer.is_none() && !socket.unfinished
+            socket.request
+                || socket.state == TcpState::SynRecv && socket.pointer.is_none() && !socket.unfinished
+        };
+        let same_ends = || {
+            let keys = self.by_tuple.get(tuple)?;
+            keys.iter()
+                .rev()
+                .copied()
+                .find(|key| self.get(*key).is_some_and(|socket| socket.request && same(socket.netns, netns)))
         };
         let key = cookie
             .and_then(|cookie| self.with_cookie(cookie))
+            .filter(|key| self.get(*key).is_some_and(is_request))
+            .or_else(same_ends)
             .or_else(|| self.found_at(cookie, netns, tuple).next())
             .filter(|key| self.get(*key).is_some_and(is_request))?;
-        let place = self.table.get_mut(&key)?.connection.take();
+        let socket = self.table.get_mut(&key)?;
+        let place = socket.connection.take();
+        let noted = socket.request.then(|| (socket.since, std::mem::take(&mut socket.held)));
         self.end(key, &mut Vec::new());
-        place
+        Some(Request { place, noted })
     }
 
     /// Hands on everything that is still held back.
@@ -236,16 +286,29 @@ impl Sockets {
         }
     }
 
-    fn release(&mut self, key: Key, out: &mut Vec<Record>) {
+    pub(super) fn release(&mut self, key: Key, out: &mut Vec<Record>) {
         let Some(socket) = self.table.get_mut(&key).filter(|socket| socket.unfinished) else { return };
         socket.unfinished = false;
         let subject = socket.subject();
-        for mut record in std::mem::take(&mut socket.held) {
-            if let Record::Transition(transition) = &mut record {
-                transition.subject = subject;
-                transition.since_first_ns = subject.connection.map(|id| self.since_first(id, transition.at));
-            }
-            out.push(record);
+        for record in std::mem::take(&mut socket.held) {
+            out.push(self.renamed(record, subject));
+        }
+    }
+
+    /// A record that was held back, about the socket as it is known now.
+    pub(super) fn renamed(&mut self, mut record: Record, subject: Subject) -> Record {
+        if let Record::Transition(transition) = &mut record {
+            transition.subject = subject;
+            transition.since_first_ns = subject.connection.map(|id| self.since_first(id, transition.at));
+        }
+        record
+    }
+
+    /// A minisocket takes over: it has the cookie and the ends, but lives elsewhere in memory.
+    pub(super) fn stands_in(&mut self, key: Key, pointer: u64) {
+        self.moves(key, pointer);
+        if let Some(socket) = self.table.get_mut(&key) {
+            socket.stand_in = true;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Key, Sockets, same};
 use crate::{
+    address::{Endpoint, Netns},
     event::Event,
     process::Owner,
     tcp::TcpState,
@@ -20,15 +21,19 @@ impl Sockets {
         }
     }
 
-    /// The owner of the listening socket that a new child comes from. If several fit, as with `SO_REUSEPORT`, they must
-    /// agree: otherwise nobody knows.
-    pub(in crate::tracker) fn listener_owner(&self, child: &Event) -> Option<Owner> {
+    /// The owner of the listening socket that a new child comes from.
+    pub(in crate::tracker) fn parent(&self, child: &Event) -> Option<Owner> {
         if is_unfinished(child)
             && let Some(listener) = child.cookie.and_then(|cookie| self.with_cookie(cookie))
         {
             return self.get(listener)?.owner;
         }
-        let local = child.tuple.local;
+        self.listener_owner(child.netns, child.tuple.local)
+    }
+
+    /// The owner of the socket that listens there. If several fit, as with `SO_REUSEPORT`, they must agree: otherwise
+    /// nobody knows.
+    pub(in crate::tracker) fn listener_owner(&self, netns: Option<Netns>, local: Endpoint) -> Option<Owner> {
         let rank = |socket: &Socket| {
             let address = socket.tuple.local.address;
             if address == local.address {
@@ -45,7 +50,7 @@ impl Sockets {
                 .into_iter()
                 .flatten()
                 .filter_map(|key| self.get(*key))
-                .filter(|socket| socket.state == TcpState::Listen && same(socket.netns, child.netns))
+                .filter(|socket| socket.state == TcpState::Listen && same(socket.netns, netns))
         };
         let best = fitting().filter_map(rank).max()?;
         let mut owners = fitting().filter(|socket| rank(socket) == Some(best)).map(|socket| socket.owner);

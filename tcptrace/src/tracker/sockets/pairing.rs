@@ -1,7 +1,13 @@
 //! Which two sockets are the ends of one connection.
 
 use super::{Key, Sockets, same};
-use crate::{address::Tuple, record::ConnectionId, tcp::TcpState, time::Moment, tracker::socket::Socket};
+use crate::{
+    address::{Endpoint, Netns, Tuple},
+    record::ConnectionId,
+    tcp::TcpState,
+    time::Moment,
+    tracker::socket::Socket,
+};
 
 /// What the two ends of a connection share.
 #[derive(Debug, Default)]
@@ -35,11 +41,32 @@ impl Sockets {
         }
     }
 
+    /// Gives a socket this connection.
+    pub(in crate::tracker) fn connect_to(&mut self, key: Key, id: ConnectionId) {
+        self.join(key, id);
+    }
+
     /// Puts a socket into the place that another one had in a connection.
     pub(in crate::tracker) fn connect_as(&mut self, key: Key, place: ConnectionId) {
         if let Some(socket) = self.table.get_mut(&key) {
             socket.connection = Some(place);
         }
+    }
+
+    /// The connection of the client whose SYN made a request: its local port is not known yet, but its SYN came in on
+    /// the thread that called `connect()`, which is the loopback way.
+    pub(in crate::tracker) fn connecting(
+        &self,
+        netns: Option<Netns>,
+        request: &Tuple,
+        tid: u32,
+    ) -> Option<ConnectionId> {
+        let unbound = Tuple { local: Endpoint { port: 0, ..request.remote }, remote: request.local };
+        let candidates = self.by_tuple.get(&unbound)?.iter().rev().filter_map(|key| self.get(*key));
+        let client = candidates
+            .filter(|client| same(client.netns, netns) && client.state == TcpState::SynSent)
+            .find(|client| client.connecting == Some(tid))?;
+        client.connection.filter(|id| self.has_room(*id))
     }
 
     /// The other end of a connection within this host: the reversed tuple in the same namespace, or, unless the
@@ -97,6 +124,15 @@ impl Sockets {
         }
     }
 
+    /// The other end of a socket's connection, if it is on this host.
+    pub(in crate::tracker) fn other_end(&self, key: Key) -> Option<Key> {
+        let socket = self.get(key)?;
+        let candidates = self.by_tuple.get(&socket.tuple.reversed())?;
+        candidates.iter().copied().find(|other| {
+            *other != key && self.get(*other).is_some_and(|other| other.connection == socket.connection)
+        })
+    }
+
     /// Since the connection's first event; this is the first if there was none.
     pub(in crate::tracker) fn since_first(&mut self, id: ConnectionId, at: Moment) -> u64 {
         let first = self.connections.get_mut(&id).map(|shared| *shared.first.get_or_insert(at));
@@ -104,12 +140,12 @@ impl Sockets {
     }
 }
 
-/// Whether a socket is beyond what the peer of an opening one can be at. Such a one was found at the start and may be
-/// gone by now, as no event tells the end of a stand-in.
+/// Whether a socket is beyond what the peer of an opening one can be at: found at the start and perhaps gone by now,
+/// or a stand-in.
 fn is_past(socket: &Socket) -> bool {
     let can_be = matches!(
         socket.state,
         TcpState::SynSent | TcpState::SynRecv | TcpState::Established | TcpState::FinWait1
     );
-    socket.pointer.is_none() && !can_be
+    !can_be && (socket.pointer.is_none() || socket.stand_in)
 }

@@ -1,0 +1,48 @@
+//! Takes in what is no state change: timers of stand-ins, RSTs, segments sent again.
+
+use super::{Key, Tracker};
+use crate::{
+    event::{Note, Sign},
+    record::{Record, Reset, Retransmit},
+    time::Moment,
+};
+
+impl Tracker {
+    /// Takes in a note, and tells what it means. `reason` names the reasons for a RST.
+    pub fn note(
+        &mut self,
+        at: Moment,
+        note: &Note,
+        reason: impl Fn(u32) -> Option<String>,
+        out: &mut Vec<Record>,
+    ) {
+        match note.sign {
+            Sign::Timewait(step) => self.minisocket(at, note, step, out),
+            Sign::Request(step) => self.request(at, note, step, out),
+            Sign::ResetReceived => {}
+            Sign::ResetSent { reason: number } => {
+                let Some(key) = self.noted(note) else { return };
+                let Some(subject) = self.sockets.get(key).map(|socket| socket.subject()) else { return };
+                let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
+                let reason = number.and_then(&reason);
+                out.push(Record::Reset(Reset { at, subject, state: note.state, reason, since_first_ns }));
+            }
+            Sign::Retransmit | Sign::RetransmitSynAck => {
+                let Some(key) = self.noted(note) else { return };
+                self.sockets.release(key, out);
+                let Some(socket) = self.sockets.get_mut(key) else { return };
+                socket.retransmits += 1;
+                let (count, state, subject) = (socket.retransmits, socket.state, socket.subject());
+                let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
+                out.push(Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns }));
+            }
+        }
+    }
+
+    /// The socket that a note is about.
+    fn noted(&self, note: &Note) -> Option<Key> {
+        note.cookie
+            .and_then(|cookie| self.sockets.with_cookie(cookie))
+            .or_else(|| self.sockets.with_pointer(note.pointer))
+    }
+}

@@ -1,0 +1,138 @@
+//! The sockets without state changes of their own: request sockets before a connection, minisockets after it.
+
+use super::{Key, Tracker, socket::Socket};
+use crate::{
+    event::{Note, TimerStep},
+    process::{Evidence, Owner},
+    record::{Cause, Context, Inference, Record, Transition},
+    tcp::TcpState,
+    time::Moment,
+};
+
+impl Tracker {
+    /// A minisocket's timer: its beginning, the peer's FIN, its end.
+    pub(super) fn minisocket(&mut self, at: Moment, note: &Note, step: TimerStep, out: &mut Vec<Record>) {
+        if step == TimerStep::Started {
+            // tcp_time_wait: the event that closes the full socket comes next.
+            if let Some(socket) = note
+                .cookie
+                .and_then(|cookie| self.sockets.with_cookie(cookie))
+                .and_then(|key| self.sockets.get_mut(key))
+            {
+                socket.minisocket = Some((note.pointer, note.state));
+            }
+            return;
+        }
+        let known = self.sockets.with_pointer(note.pointer).or_else(|| {
+            // One that was found at the start.
+            note.cookie.and_then(|cookie| self.sockets.with_cookie(cookie))
+        });
+        let Some(key) = known else { return };
+        let Some(socket) = self.sockets.get(key) else { return };
+        if socket.state == TcpState::FinWait2 && note.state == TcpState::TimeWait {
+            // mod_timer says nothing if the new end falls into the same slot of the timer wheel, 2 s wide.
+            let seen = step == TimerStep::Restarted;
+            let context = if seen { Context::Softirq } else { Context::Inferred(Inference::StandIn) };
+            self.step(at, key, TcpState::TimeWait, Some(context), Some(Cause::FinReceived), out);
+            if !seen && let Some(socket) = self.sockets.get_mut(key) {
+                socket.since = None;
+            }
+        }
+        let cause = match (step, note.state) {
+            (TimerStep::Started | TimerStep::Restarted, _) => return,
+            (TimerStep::Expired, _) => Some(Cause::Elapsed),
+            (TimerStep::Reused, _) => Some(Cause::Reused),
+            (TimerStep::Stopped, _) => None,
+        };
+        self.step(at, key, TcpState::Close, Some(Context::Softirq), cause, out);
+        self.sockets.end(key, out);
+    }
+
+    /// A request socket's timer: a SYN has come in, and what became of it.
+    pub(super) fn request(&mut self, at: Moment, note: &Note, step: TimerStep, out: &mut Vec<Record>) {
+        let known = self
+            .sockets
+            .with_pointer(note.pointer)
+            .filter(|key| self.sockets.get(*key).is_some_and(|socket| socket.request));
+        match (step, known) {
+            (TimerStep::Started, None) => self.half_open(at, note, out),
+            // Its child has taken over, or it was there before.
+            (_, None) => {}
+            // A SYN+ACK was sent again: the handshake hangs, so it is told of before there is a child to name it by.
+            (TimerStep::Started | TimerStep::Restarted, Some(key)) => self.sockets.release(key, out),
+            (TimerStep::Stopped | TimerStep::Expired | TimerStep::Reused, Some(key)) => {
+                let cause = (step == TimerStep::Expired).then_some(Cause::TimedOut);
+                self.sockets.release(key, out);
+                self.step(at, key, TcpState::Close, Some(Context::Softirq), cause, out);
+                self.sockets.end(key, out);
+            }
+        }
+    }
+
+    /// `tcp_conn_request`: the listener stays as it is, and a request socket stands for the new connection.
+    fn half_open(&mut self, at: Moment, note: &Note, out: &mut Vec<Record>) {
+        let stale = note.cookie.and_then(|cookie| self.sockets.with_cookie(cookie));
+        self.end_stale(at, stale, out);
+        self.end_stale(at, self.sockets.with_pointer(note.pointer), out);
+        let mut socket = Socket::new(self.sockets.name(note.cookie), TcpState::Listen);
+        socket.cookie = note.cookie;
+        socket.pointer = Some(note.pointer);
+        socket.netns = note.netns;
+        socket.tuple = note.tuple;
+        socket.request = true;
+        // Without a cookie its name comes with its child.
+        socket.unfinished = note.cookie.is_none();
+        socket.owner = self
+            .sockets
+            .listener_owner(note.netns, note.tuple.local)
+            .map(|owner| Owner { evidence: Evidence::Listener, ..owner });
+        let key = self.sockets.insert(socket);
+        match self.sockets.connecting(note.netns, &note.tuple, note.tid) {
+            Some(connection) => self.sockets.connect_to(key, connection),
+            None => self.sockets.connect(key),
+        }
+        self.step(at, key, TcpState::SynRecv, Some(Context::Softirq), None, out);
+    }
+
+    /// The peer on this host, in `LAST_ACK`, was told that its FIN has arrived: so it has.
+    pub(super) fn peer_closed(&mut self, at: Moment, closed: Key, out: &mut Vec<Record>) {
+        let Some(key) = self.sockets.other_end(closed) else { return };
+        let waits =
+            self.sockets.get(key).is_some_and(|socket| socket.stand_in && socket.state == TcpState::FinWait2);
+        if waits {
+            let context = Some(Context::Inferred(Inference::PeerClosed));
+            self.step(at, key, TcpState::TimeWait, context, Some(Cause::FinReceived), out);
+        }
+    }
+
+    /// Tells of a step that no event reports.
+    fn step(
+        &mut self,
+        at: Moment,
+        key: Key,
+        to: TcpState,
+        context: Option<Context>,
+        cause: Option<Cause>,
+        out: &mut Vec<Record>,
+    ) {
+        let Some(socket) = self.sockets.get_mut(key) else { return };
+        let from = socket.state;
+        let in_from_ns = socket.since.map(|since| at.since(since));
+        socket.enter(to, at);
+        let subject = socket.subject();
+        let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
+        let record = Record::Transition(Transition {
+            at,
+            subject,
+            from,
+            to,
+            in_from_ns,
+            since_first_ns,
+            context,
+            cause,
+            numbers: None,
+        });
+        self.sockets.count_extra(i64::from(record.is_event()));
+        self.sockets.tell(key, record, out);
+    }
+}
