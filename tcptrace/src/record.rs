@@ -317,6 +317,8 @@ pub struct Start {
     pub kernel: String,
     /// What is traced, in the words of the command line; empty for everything.
     pub filter: String,
+    /// What is seen besides state changes, by name.
+    pub sees: Vec<&'static str>,
 }
 
 /// The end of a trace.

@@ -56,11 +56,14 @@ impl Step<'_> {
             from: self.change.0,
             to: self.change.1,
             sock: Some(self.facts),
+            numbers: None,
+            cgroup: None,
             task: Task {
                 pid: if self.comm == SERVER { 2502 } else { 2503 },
                 tid: 1,
                 uid: 1000,
                 comm: Comm::from_slice(self.comm),
+                thread: Comm::from_slice(self.comm),
                 activity: Some(self.activity),
             },
         }
@@ -119,6 +122,7 @@ fn story() -> Vec<Record> {
         fallback: None,
         kernel: "6.18.0".to_owned(),
         filter: "port 10050".to_owned(),
+        sees: Vec::new(),
     })];
     let owner = Owner { pid: 77, comm: Comm::from_slice(b"sshd"), uid: 0, evidence: Evidence::Procfs };
     for (cookie, tuple, owner) in [(9, far, Some(owner)), (10, tuple("10.0.0.1-22", "10.0.0.2-10050"), None)]

@@ -57,6 +57,9 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
         if let Some(refusal) = &attached.refused {
             log::warn!("{}; using the classic tracepoint instead", refusal.why);
         }
+        for (extra, why) in &attached.missing {
+            log::info!("not seen: {}: {why}", extra.name());
+        }
         let mut clock = Clock::new();
         let start = Record::Start(Start {
             at: clock.now(),
@@ -64,6 +67,7 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
             fallback: attached.refused.as_ref().map(|refusal| refusal.why.clone()),
             kernel: kernel_release(),
             filter: what.clone(),
+            sees: attached.extras.iter().map(|extra| extra.name()).collect(),
         });
         let mut live = Live::new(attached, clock, story);
         live.story.announce(&start).and_then(|()| live.story.flush()).context("write")?;

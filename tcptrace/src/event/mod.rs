@@ -142,7 +142,14 @@ mod tests {
         let mut odd = raw();
         odd.new_state = 13;
         assert_eq!(Observation::decode(odd.as_bytes()), Err(DecodeError::State(13)));
-        assert_eq!(Observation::decode(&[1, 2, 3]), Err(DecodeError::Size(3)));
+        let mut kind = raw();
+        kind.kind = 99;
+        assert!(matches!(
+            Observation::decode(kind.as_bytes()),
+            Err(DecodeError::Size(_) | DecodeError::Kind(99))
+        ));
+        assert_eq!(Observation::decode(&[RECORD_VERSION, Kind::TRANSITION, 3]), Err(DecodeError::Size(3)));
+        assert_eq!(Observation::decode(&[RECORD_VERSION]), Err(DecodeError::Size(1)));
     }
 
     proptest! {

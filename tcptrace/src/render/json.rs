@@ -50,6 +50,7 @@ struct StartBody<'a> {
     probe_fallback: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     filter: &'a str,
+    sees: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -172,13 +173,14 @@ struct TotalsBody {
 impl Render for Json {
     fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
         match record {
-            Record::Start(Start { at, probe, fallback, kernel, filter }) => {
+            Record::Start(Start { at, probe, fallback, kernel, filter, sees }) => {
                 let body = StartBody {
                     version: env!("CARGO_PKG_VERSION"),
                     kernel,
                     probe,
                     probe_fallback: fallback.as_deref(),
                     filter,
+                    sees,
                 };
                 line(out, "start", *at, body)
             }

@@ -4,6 +4,7 @@ mod aborts;
 mod children;
 mod closing;
 mod found;
+mod hidden;
 mod losses;
 pub(crate) mod model;
 mod notation;

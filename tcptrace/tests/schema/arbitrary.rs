@@ -5,14 +5,19 @@ use std::{
     time::Duration,
 };
 
-use proptest::{collection::vec, option::of, prelude::*, sample::select};
+use proptest::{
+    collection::vec,
+    option::of,
+    prelude::*,
+    sample::{select, subsequence},
+};
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
     found::{Found, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner},
     record::{
-        Cause, ConnectionId, Context, End, Existing, Inference, Loss, Lost, Orphan, Record, SocketId, Start,
-        Subject, Totals, Transition,
+        Cause, ConnectionId, Context, End, Existing, Inference, Loss, Lost, Numbers, Orphan, Record, Reset,
+        Retransmit, SocketId, Start, Subject, Totals, Transition,
     },
     tcp::TcpState,
     time::Moment,
@@ -25,9 +30,23 @@ pub fn record() -> impl Strategy<Value = Record> {
         2 => (moment(), subject(), state())
             .prop_map(|(at, subject, state)| Record::Existing(Existing { at, subject, state })),
         6 => transition().prop_map(Record::Transition),
-        1 => (moment(), subject(), of(any::<u64>())).prop_map(|(at, subject, since_first_ns)| {
-            Record::Orphan(Orphan { at, subject, state: TcpState::FinWait2, since_first_ns })
-        }),
+        1 => (moment(), subject(), of(any::<u64>()), any::<bool>()).prop_map(
+            |(at, subject, since_first_ns, seen)| {
+                let inferred = Context::Inferred(Inference::Orphaned);
+                let context = Some(if seen { Context::Softirq } else { inferred });
+                Record::Orphan(Orphan { at, subject, state: TcpState::FinWait2, since_first_ns, context })
+            }
+        ),
+        1 => (moment(), subject(), state(), 1_u64.., of(any::<u64>())).prop_map(
+            |(at, subject, state, count, since_first_ns)| {
+                Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns })
+            }
+        ),
+        1 => (moment(), subject(), state(), of("[A-Z_]{1,20}"), of(any::<u64>())).prop_map(
+            |(at, subject, state, reason, since_first_ns)| {
+                Record::Reset(Reset { at, subject, state, reason, since_first_ns })
+            }
+        ),
         1 => (moment(), 1_u64.., select(&[Loss::RingFull, Loss::Recursion, Loss::Undecodable][..]))
             .prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })),
         1 => (moment(), any::<[u64; 4]>()).prop_map(|(at, [seen, shown, filtered, lost])| {
@@ -59,13 +78,22 @@ fn start() -> impl Strategy<Value = Start> {
         of("\\PC{1,40}"),
         "[0-9.]{1,9}[a-z+-]{0,9}",
         any::<String>(),
+        subsequence(vec!["stand_ins", "resets", "retransmits"], 0..=3),
     )
-        .prop_map(|(at, probe, fallback, kernel, filter)| Start { at, probe, fallback, kernel, filter })
+        .prop_map(|(at, probe, fallback, kernel, filter, sees)| Start {
+            at,
+            probe,
+            fallback,
+            kernel,
+            filter,
+            sees,
+        })
 }
 
 fn transition() -> impl Strategy<Value = Transition> {
-    (moment(), subject(), state(), state(), of(any::<u64>()), of(any::<u64>()), of(context()), of(cause()))
-        .prop_map(|(at, subject, from, to, in_from_ns, since_first_ns, context, cause)| Transition {
+    let times = (of(any::<u64>()), of(any::<u64>()));
+    (moment(), subject(), state(), state(), times, of(context()), of(cause()), of(numbers())).prop_map(
+        |(at, subject, from, to, (in_from_ns, since_first_ns), context, cause, numbers)| Transition {
             at,
             subject,
             from,
@@ -74,19 +102,40 @@ fn transition() -> impl Strategy<Value = Transition> {
             since_first_ns,
             context,
             cause,
-        })
+            numbers,
+        },
+    )
+}
+
+fn numbers() -> impl Strategy<Value = Numbers> {
+    (of(any::<u32>()), any::<u32>(), any::<[u64; 3]>()).prop_map(
+        |(srtt_us, retransmits, [bytes_sent, bytes_acked, bytes_received])| Numbers {
+            srtt_us,
+            retransmits,
+            bytes_sent,
+            bytes_acked,
+            bytes_received,
+        },
+    )
 }
 
 /// `Orphaned` makes an [`Orphan`], never a transition.
 fn context() -> impl Strategy<Value = Context> {
-    let inferred = [Inference::FinReceived, Inference::Continuity].map(Context::Inferred);
+    let inferred = [
+        Inference::FinReceived,
+        Inference::Continuity,
+        Inference::PeerClosed,
+        Inference::StandIn,
+        Inference::Listed,
+    ]
+    .map(Context::Inferred);
     select([&[Context::Process, Context::Softirq], &inferred[..]].concat())
 }
 
 fn cause() -> impl Strategy<Value = Cause> {
     prop_oneof![
         select(&[Cause::Close, Cause::Exit, Cause::FinReceived, Cause::ResetReceived, Cause::Abort][..]),
-        select(&[Cause::Refused, Cause::TimedOut, Cause::Destroyed][..]),
+        select(&[Cause::Refused, Cause::TimedOut, Cause::Destroyed, Cause::Elapsed, Cause::Reused][..]),
         any::<bool>().prop_map(|both| Cause::Shutdown { both }),
         any::<u8>().prop_map(|signal| Cause::Killed { signal }),
         any::<u16>().prop_map(|errno| Cause::Unreachable { errno }),

@@ -35,7 +35,9 @@ fn every_word_of_the_schema_is_in_the_golden() {
     collect_words(&schema, &mut words);
     assert!(words.contains("ring_full") && words.contains("SYN_RECV"), "{words:?}");
     let golden = records::golden();
-    let missing: Vec<_> = words.iter().filter(|word| !golden.contains(&format!(":\"{word}\""))).collect();
+    let shown =
+        |word: &String| [':', '[', ','].iter().any(|before| golden.contains(&format!("{before}\"{word}\"")));
+    let missing: Vec<_> = words.iter().filter(|word| !shown(word)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -131,6 +133,8 @@ proptest! {
             Record::Existing(found) => found.at,
             Record::Transition(step) => step.at,
             Record::Orphan(orphan) => orphan.at,
+            Record::Retransmit(sent) => sent.at,
+            Record::Reset(reset) => reset.at,
             Record::Lost(lost) => lost.at,
             Record::End(end) => end.at,
         };

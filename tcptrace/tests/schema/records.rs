@@ -7,8 +7,8 @@ use tcptrace::{
     found::{Found, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner},
     record::{
-        Cause, ConnectionId, Context, End, Existing, Inference, Loss, Lost, Orphan, Record, SocketId, Start,
-        Subject, Totals, Transition,
+        Cause, ConnectionId, Context, End, Existing, Inference, Loss, Lost, Numbers, Orphan, Record, Reset,
+        Retransmit, SocketId, Start, Subject, Totals, Transition,
     },
     render::{Json, Render as _, write_listed},
     tcp::TcpState,
@@ -61,6 +61,7 @@ fn step(from: TcpState, to: TcpState, context: Context, cause: Option<Cause>) ->
         since_first_ns: Some(100_215_402),
         context: Some(context),
         cause,
+        numbers: None,
     }
 }
 
@@ -80,19 +81,22 @@ fn next(cause: &Cause) -> Option<Cause> {
         Cause::TimedOut => Cause::Unreachable { errno: 113 },
         Cause::Unreachable { .. } => Cause::Destroyed,
         Cause::Destroyed => Cause::Error { errno: 5 },
-        Cause::Error { .. } => return None,
+        Cause::Error { .. } => Cause::Elapsed,
+        Cause::Elapsed => Cause::Reused,
+        Cause::Reused => return None,
     })
 }
 
 /// Where such a cause is seen.
 fn caused(cause: Cause) -> Transition {
-    use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, SynSent};
+    use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, SynSent, TimeWait};
     let (from, to, context) = match cause {
         Cause::Close | Cause::Exit => (CloseWait, LastAck, Context::Process),
         Cause::Shutdown { .. } | Cause::Killed { .. } => (Established, FinWait1, Context::Process),
         Cause::FinReceived => (Established, CloseWait, Context::Softirq),
         Cause::Refused | Cause::TimedOut | Cause::Unreachable { .. } => (SynSent, Close, Context::Softirq),
         Cause::Abort | Cause::Destroyed => (Established, Close, Context::Process),
+        Cause::Elapsed | Cause::Reused => (TimeWait, Close, Context::Softirq),
         Cause::ResetReceived | Cause::Error { .. } => (Established, Close, Context::Softirq),
     };
     step(from, to, context, Some(cause))
@@ -124,12 +128,36 @@ pub fn records() -> Vec<Record> {
         fallback: None,
         kernel: "6.18.0".to_owned(),
         filter: "--port 10050".to_owned(),
+        sees: vec!["stand_ins", "resets", "retransmits"],
     };
     let start_classic = Start {
         probe: "tracepoint",
         fallback: Some("attach tp_btf inet_sock_set_state: no BTF".to_owned()),
         filter: String::new(),
+        sees: Vec::new(),
         ..start.clone()
+    };
+    let numbers = Numbers {
+        srtt_us: Some(120),
+        retransmits: 2,
+        bytes_sent: 1_000,
+        bytes_acked: 1_001,
+        bytes_received: u64::MAX,
+    };
+    let orphan = Orphan {
+        at: AT,
+        subject: subject(),
+        state: FinWait2,
+        since_first_ns: Some(60_000_000_000),
+        context: Some(Context::Inferred(Inference::Orphaned)),
+    };
+    let again = Retransmit { at: AT, subject: nobody, state: SynSent, count: 3, since_first_ns: Some(7) };
+    let reset = Reset {
+        at: AT,
+        subject: subject(),
+        state: Established,
+        reason: Some("TCP_ABORT_ON_LINGER".to_owned()),
+        since_first_ns: None,
     };
     let steps = [
         Transition { subject: listening, ..step(Close, Listen, Context::Process, None) },
@@ -146,6 +174,14 @@ pub fn records() -> Vec<Record> {
         Transition { subject: nobody, ..step(FinWait1, Closing, Context::Softirq, None) },
         step(Closing, TimeWait, time_wait, Some(Cause::FinReceived)),
         Transition { in_from_ns: None, ..step(Established, Close, unseen, None) },
+        step(FinWait2, TimeWait, Context::Inferred(Inference::PeerClosed), Some(Cause::FinReceived)),
+        step(FinWait2, TimeWait, Context::Inferred(Inference::StandIn), Some(Cause::FinReceived)),
+        step(TimeWait, Close, Context::Inferred(Inference::Listed), None),
+        Transition { numbers: Some(numbers), ..step(Established, FinWait1, Context::Process, None) },
+        Transition {
+            numbers: Some(Numbers { srtt_us: None, ..numbers }),
+            ..step(SynSent, Established, Context::Softirq, None)
+        },
     ];
     let causes = iter::successors(Some(Cause::Close), next).map(caused);
     let lost = [Loss::RingFull, Loss::Recursion, Loss::Undecodable];
@@ -154,12 +190,9 @@ pub fn records() -> Vec<Record> {
         .into_iter()
         .chain([Record::Existing(Existing { at: AT, subject: listening, state: Listen })])
         .chain(steps.into_iter().chain(causes).map(Record::Transition))
-        .chain([Record::Orphan(Orphan {
-            at: AT,
-            subject: subject(),
-            state: FinWait2,
-            since_first_ns: Some(60_000_000_000),
-        })])
+        .chain([orphan, Orphan { context: Some(Context::Softirq), ..orphan }].map(Record::Orphan))
+        .chain([Record::Retransmit(again), Record::Reset(reset.clone())])
+        .chain([Record::Reset(Reset { reason: None, ..reset })])
         .chain(lost.map(|reason| Record::Lost(Lost { at: AT, count: 4096, reason })))
         .chain([Record::End(End { at: AT, totals })])
         .collect()

@@ -37,6 +37,7 @@ fn step(time: u64, socket: u64, from: TcpState, to: TcpState, cause: Option<Caus
         since_first_ns: None,
         context: Some(Context::Softirq),
         cause,
+        numbers: None,
     })
 }
 
@@ -120,8 +121,13 @@ fn what_was_held_back_takes_its_place() {
 
 #[test]
 fn over_when_every_side_is() {
-    let orphan =
-        Record::Orphan(Orphan { at: at(3), subject: subject(2), state: FinWait2, since_first_ns: None });
+    let orphan = Record::Orphan(Orphan {
+        at: at(3),
+        subject: subject(2),
+        state: FinWait2,
+        since_first_ns: None,
+        context: None,
+    });
     let mut records = vec![step(1, 1, LastAck, Close, None), step(2, 2, FinWait1, FinWait2, None)];
     assert!(!account(&records).is_over());
     records.push(orphan);

@@ -59,7 +59,10 @@ proptest! {
             for step in &account.steps {
                 let (from, to) = match step.what {
                     What::Changed(from, to, ..) => (from, to),
-                    What::Orphaned(state) | What::Existing(state) => (state, state),
+                    What::Orphaned(state)
+                    | What::Existing(state)
+                    | What::SentAgain(state, _)
+                    | What::Reset(state, _) => (state, state),
                 };
                 let key = (step.at.mono_ns, account.sides[step.side].socket, from, to);
                 *steps.get_mut(&key).expect("a step that was shown") -= 1;

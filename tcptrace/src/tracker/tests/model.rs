@@ -235,6 +235,8 @@ impl World {
             from,
             to,
             sock: Some(facts),
+            numbers: None,
+            cgroup: None,
             task: task(if holds { pid } else { BYSTANDER + u32::from(choice) }),
         };
         if really == TcpState::SynSent && !seed.bound {
@@ -307,7 +309,7 @@ fn facts(seed: &Seed, from: TcpState, to: TcpState, choice: u8, orphan: bool) ->
 
 fn task(pid: u32) -> Task {
     let comm = Comm::from_slice(format!("p{pid}").as_bytes());
-    Task { pid, tid: pid, uid: 0, comm, activity: Some(Activity::Running) }
+    Task { pid, tid: pid, uid: 0, comm, thread: comm, activity: Some(Activity::Running) }
 }
 
 /// Which processes were seen with a socket in hand, by cookie.

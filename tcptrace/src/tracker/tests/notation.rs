@@ -10,13 +10,14 @@
 //! process), `close` (of its last descriptor), `exit` or `kill=9` (of the whole process), `task=9/rustc` (whoever happens
 //! to run), `err=104`, `bound` (the local port is known at `connect()`), `as=listener` (its cookie and addresses, as
 //! before Linux 6.15), `blind` (the classic hook without BTF). `found` with one state is a socket that was there before;
-//! between `attached` and `listed` it is merged with the events. `opened` stands for an ordinary opening by `curl`.
+//! between `attached` and `listed` it is merged with the events. A note has `request`, `minisocket`, `RST` or `again` in
+//! the place of the states, and the timer's step. `opened` stands for an ordinary opening by `curl`.
 
 use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::{Activity, Event, SockFacts, Task},
+    event::{Activity, Event, Note, Sign, SockFacts, Task, TimerStep},
     process::{Comm, Evidence, Owner},
     record::{Context, Record, SocketId, Subject},
     tcp::TcpState,
@@ -90,6 +91,14 @@ impl Ladder {
                     self.line(&rung, &mut Vec::new());
                 }
             }
+            ["sees", "stand-ins"] => {
+                self.tracker = std::mem::take(&mut self.tracker).seeing_stand_ins(true);
+            }
+            [time, name, kind @ ("request" | "minisocket" | "RST" | "again"), more @ ..] => {
+                let note = self.note(time, name, kind, more);
+                let reason = |number| Some(format!("REASON_{number}"));
+                self.tracker.note(at(note.mono_ns), &note, reason, out);
+            }
             ["finish"] => self.tracker.finish(out),
             ["attached"] => self.merging = true,
             ["listed"] => {
@@ -156,6 +165,7 @@ impl Ladder {
             tid: 0,
             uid: 0,
             comm: Comm::from_slice(b"swapper"),
+            thread: Comm::from_slice(b"swapper"),
             activity: Some(Activity::Kernel),
         };
         let mut event = Event {
@@ -167,6 +177,8 @@ impl Ladder {
             from,
             to,
             sock: Some(SockFacts::default()),
+            numbers: None,
+            cgroup: None,
             task: swapper,
         };
         if (from, to) == (TcpState::Close, TcpState::SynSent) && !more.contains(&"bound") {
@@ -178,12 +190,51 @@ impl Ladder {
         event
     }
 
+    fn note(&self, time: &str, name: &str, kind: &str, more: &[&str]) -> Note {
+        let Named { cookie, pointer, netns, tuple } = self.sockets[name];
+        let mut note = Note {
+            mono_ns: nanoseconds(time),
+            pointer,
+            cookie,
+            netns,
+            tuple,
+            state: TcpState::Established,
+            tid: 0,
+            sign: Sign::Retransmit,
+        };
+        let mut step = TimerStep::Started;
+        let mut reason = None;
+        for word in more {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("started", _) => step = TimerStep::Started,
+                ("stopped", _) => step = TimerStep::Stopped,
+                ("expired", _) => step = TimerStep::Expired,
+                ("restarted", _) => step = TimerStep::Restarted,
+                ("reused", _) => step = TimerStep::Reused,
+                ("in", state) => note.state = state.parse().unwrap(),
+                ("tid", tid) => note.tid = tid.parse().unwrap(),
+                ("nameless", _) => note.cookie = None,
+                ("reason", number) => reason = Some(number.parse().unwrap()),
+                _ => panic!("no word about a note: {word}"),
+            }
+        }
+        // Stand-ins live elsewhere in memory than the full socket.
+        (note.pointer, note.sign) = match kind {
+            "request" => (pointer | 1, Sign::Request(step)),
+            "minisocket" => (pointer | 2, Sign::Timewait(step)),
+            "RST" => (pointer, Sign::ResetSent { reason }),
+            _ => (pointer, Sign::Retransmit),
+        };
+        note
+    }
+
     fn word(&self, event: &mut Event, word: &str) {
         let facts = event.sock.get_or_insert_default();
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         match key {
             "pid" | "task" => {
                 (event.task.pid, event.task.comm) = process(value);
+                event.task.tid = event.task.pid;
                 event.task.activity = Some(Activity::Running);
                 facts.owned = key == "pid";
                 facts.file_released = facts.owned.then_some(false);
@@ -233,7 +284,15 @@ impl Ladder {
                 words
             }
             Record::Orphan(orphan) => {
-                format!("{}  {} orphaned{}", self.who(&orphan.subject), orphan.state, whose(&orphan.subject))
+                let seen = if matches!(orphan.context, Some(Context::Inferred(_))) { "" } else { "  seen" };
+                let (who, whose) = (self.who(&orphan.subject), whose(&orphan.subject));
+                format!("{who}  {} orphaned{whose}{seen}", orphan.state)
+            }
+            Record::Retransmit(sent) => {
+                format!("{}  again in {}, {}", self.who(&sent.subject), sent.state, sent.count)
+            }
+            Record::Reset(reset) => {
+                format!("{}  RST {}", self.who(&reset.subject), reset.reason.as_deref().unwrap_or("-"))
             }
             record => panic!("not the tracker's: {record:?}"),
         }

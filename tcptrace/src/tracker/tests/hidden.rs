@@ -1,0 +1,179 @@
+//! What the state changes hide: half-open connections, orphans, `TIME_WAIT` and its end; and single segments.
+
+use super::notation::ladder;
+
+#[test]
+fn a_whole_life_from_the_first_syn_to_the_end_of_time_wait() {
+    ladder(
+        "sees stand-ins
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        +0     client CLOSE → SYN_SENT pid=7/curl
+            = client#1  CLOSE → SYN_SENT  curl:7(syscall)  call
+        +10us  server request started tid=7
+            = server#1  LISTEN → SYN_RECV
+        +60us  client SYN_SENT → ESTABLISHED
+            = client#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 60µs
+        +70us  server LISTEN → SYN_RECV
+        +71us  server SYN_RECV → ESTABLISHED
+            = server#1  SYN_RECV → ESTABLISHED  after 61µs
+        +72us  server request stopped
+        +1s    client ESTABLISHED → FIN_WAIT1 pid=7/curl close
+            = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 999.94ms
+        +1s    server ESTABLISHED → CLOSE_WAIT
+            = server#1  ESTABLISHED → CLOSE_WAIT  FinReceived  after 999.929ms
+        +2s    client FIN_WAIT1 → FIN_WAIT2 orphan
+            = client#1  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  after 1s
+        +2s    client minisocket started in=FIN_WAIT2
+        +2s    client FIN_WAIT2 → CLOSE orphan
+            = client#1  FIN_WAIT2 orphaned  curl:7(syscall)  seen
+        +9s    server CLOSE_WAIT → LAST_ACK pid=8/nginx close
+            = server#1  CLOSE_WAIT → LAST_ACK  nginx:8(syscall)  call  Close  after 8s
+        +9s    client minisocket restarted in=TIME_WAIT
+            = client#1  FIN_WAIT2 → TIME_WAIT  curl:7(syscall)  FinReceived  after 7s
+        +9s    server LAST_ACK → CLOSE
+            = server#1  LAST_ACK → CLOSE  nginx:8(syscall)  after 0ns
+        +69s   client minisocket expired in=TIME_WAIT
+            = client#1  TIME_WAIT → CLOSE  curl:7(syscall)  Elapsed  after 60s",
+    );
+}
+
+#[test]
+fn an_orphan_whose_peer_never_closes() {
+    ladder(
+        "sees stand-ins
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        opened client server
+        +1s    client ESTABLISHED → FIN_WAIT1 pid=7/curl kill=2
+            = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Killed { signal: 2 }  after 999.94ms
+        +1s    client FIN_WAIT1 → FIN_WAIT2 orphan
+            = client#1  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  after 0ns
+        +1s    client minisocket started in=FIN_WAIT2
+        +1s    client FIN_WAIT2 → CLOSE orphan
+            = client#1  FIN_WAIT2 orphaned  curl:7(syscall)  seen
+        +61s   client minisocket expired in=FIN_WAIT2
+            = client#1  FIN_WAIT2 → CLOSE  curl:7(syscall)  Elapsed  after 60s",
+    );
+}
+
+/// `mod_timer` is silent if the new end falls into the same slot: then the peer tells, or the stand-in at its end.
+#[test]
+fn a_fin_that_the_timer_does_not_show() {
+    ladder(
+        "sees stand-ins
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        opened client server
+        +1s    client ESTABLISHED → FIN_WAIT1 pid=7/curl close
+            = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 999.94ms
+        +1s    server ESTABLISHED → CLOSE_WAIT
+            = server#1  ESTABLISHED → CLOSE_WAIT  FinReceived  after 999.929ms
+        +1s    client FIN_WAIT1 → FIN_WAIT2 orphan
+            = client#1  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  after 0ns
+        +1s    client minisocket started in=FIN_WAIT2
+        +1s    client FIN_WAIT2 → CLOSE orphan
+            = client#1  FIN_WAIT2 orphaned  curl:7(syscall)  seen
+        +2s    server CLOSE_WAIT → LAST_ACK pid=8/nginx close
+            = server#1  CLOSE_WAIT → LAST_ACK  nginx:8(syscall)  call  Close  after 1s
+        +2s    server LAST_ACK → CLOSE
+            = server#1  LAST_ACK → CLOSE  nginx:8(syscall)  after 0ns
+            = client#1  FIN_WAIT2 → TIME_WAIT  curl:7(syscall)  inferred:peer_closed  FinReceived  after 1s
+        +62s   client minisocket expired in=TIME_WAIT
+            = client#1  TIME_WAIT → CLOSE  curl:7(syscall)  Elapsed  after 60s",
+    );
+    ladder(
+        "sees stand-ins
+        far = 10.0.0.1:4000 > 10.0.0.2:80
+        +0     far CLOSE → SYN_SENT pid=7/curl bound
+            = far#1  CLOSE → SYN_SENT  curl:7(syscall)  call
+        +0     far SYN_SENT → ESTABLISHED
+            = far#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 0ns
+        +1s    far ESTABLISHED → FIN_WAIT1 pid=7/curl close
+            = far#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 1s
+        +1s    far FIN_WAIT1 → FIN_WAIT2 orphan
+            = far#1  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  after 0ns
+        +1s    far minisocket started in=FIN_WAIT2
+        +1s    far FIN_WAIT2 → CLOSE orphan
+            = far#1  FIN_WAIT2 orphaned  curl:7(syscall)  seen
+        +62s   far minisocket expired in=TIME_WAIT
+            = far#1  FIN_WAIT2 → TIME_WAIT  curl:7(syscall)  inferred:stand_in  FinReceived  after 61s
+            = far#1  TIME_WAIT → CLOSE  curl:7(syscall)  Elapsed",
+    );
+}
+
+#[test]
+fn a_new_connection_takes_the_place_of_one_in_time_wait() {
+    ladder(
+        "sees stand-ins
+        old = 127.0.0.1:80 > 127.0.0.1:4000
+        new = 127.0.0.1:80 > 127.0.0.1:4000
+        found old TIME_WAIT
+            = old#1  TIME_WAIT
+        +1s    old minisocket reused in=TIME_WAIT
+            = old#1  TIME_WAIT → CLOSE  Reused
+        +1s    new request started
+            = new#2  LISTEN → SYN_RECV",
+    );
+}
+
+/// A request socket has no cookie: its line waits for the child that names it, or for a sign that there may be none.
+#[test]
+fn a_half_open_connection_waits_for_its_name() {
+    ladder(
+        "sees stand-ins
+        server = 10.0.0.1:80 > 10.0.0.2:4000
+        +0     server request started nameless
+        +20ms  server LISTEN → SYN_RECV
+            = server#1  LISTEN → SYN_RECV
+        +20ms  server SYN_RECV → ESTABLISHED
+            = server#1  SYN_RECV → ESTABLISHED  after 20ms",
+    );
+    ladder(
+        "sees stand-ins
+        server = 10.0.0.1:80 > 10.0.0.2:4000
+        +0     server request started nameless
+        +1s    server request restarted
+            = ~1[10.0.0.2:4000]#1  LISTEN → SYN_RECV
+        +63s   server request expired
+            = ~1[10.0.0.2:4000]#1  SYN_RECV → CLOSE  TimedOut  after 63s",
+    );
+}
+
+/// Before Linux 6.15 the child has its own name and ends only with its second event.
+#[test]
+fn a_half_open_connection_on_an_older_kernel() {
+    ladder(
+        "sees stand-ins
+        listener = 10.0.0.1:80 > 0.0.0.0:0
+        server = 10.0.0.1:80 > 10.0.0.2:4000
+        +0     listener CLOSE → LISTEN pid=8/nginx
+            = listener  CLOSE → LISTEN  nginx:8(syscall)  call
+        +1s    server request started
+            = server#1  LISTEN → SYN_RECV  nginx:8(listener)
+        +2s    server LISTEN → SYN_RECV as=listener
+        +2s    server SYN_RECV → ESTABLISHED
+            = server#1  SYN_RECV → ESTABLISHED  nginx:8(listener)  after 1s",
+    );
+}
+
+#[test]
+fn segments_sent_again_and_resets() {
+    ladder(
+        "client = 10.0.0.1:4000 > 10.0.0.2:80
+        +0     client CLOSE → SYN_SENT pid=7/curl bound
+            = client#1  CLOSE → SYN_SENT  curl:7(syscall)  call
+        +1s    client again
+            = client#1  again in SYN_SENT, 1
+        +3s    client again
+            = client#1  again in SYN_SENT, 2
+        +4s    client SYN_SENT → ESTABLISHED
+            = client#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 4s
+        +5s    client again
+            = client#1  again in ESTABLISHED, 1
+        +6s    client RST reason=12
+            = client#1  RST REASON_12
+        +6s    client ESTABLISHED → CLOSE pid=7/curl close
+            = client#1  ESTABLISHED → CLOSE  curl:7(syscall)  call  Abort  after 2s",
+    );
+}
