@@ -78,13 +78,14 @@ fn name_requests(batch: &mut [Observation]) {
     }
 }
 
-/// For each note of a timer, the next one of the same timer.
+/// For each note of a timer, the next one of the same timer: in the same place, and of the same connection, because the
+/// place is used again within microseconds.
 fn followers(all: &[Observation]) -> Vec<Option<usize>> {
     let mut next = HashMap::new();
     let mut followers = vec![None; all.len()];
     for (i, seen) in all.iter().enumerate().rev() {
         if let Some((_, note)) = timer(seen) {
-            followers[i] = next.insert(note.pointer, i);
+            followers[i] = next.insert((note.pointer, note.tuple), i);
         }
     }
     followers
@@ -178,6 +179,16 @@ mod tests {
             Timers::default().fold(&mut batch, true);
             assert_eq!(steps(&batch), told);
         }
+    }
+
+    #[test]
+    fn the_next_one_in_the_same_place_is_another() {
+        let mut batch = vec![note(0, 1, Sign::Request(Stopped)), note(3, 1, Sign::Request(Started))];
+        if let Observation::Note(note) = &mut batch[1] {
+            note.tuple.remote.port += 1;
+        }
+        Timers::default().fold(&mut batch, true);
+        assert_eq!(steps(&batch), [Stopped, Started]);
     }
 
     #[test]

@@ -53,8 +53,8 @@ impl Sockets {
         }
     }
 
-    /// The connection of the client whose SYN made a request: its local port is not known yet, but its SYN came in on
-    /// the thread that called `connect()`, which is the loopback way.
+    /// The connection of the client on this host whose SYN made a request. Its local port is not known yet; but either
+    /// its SYN came in on the thread that called `connect()`, which is the loopback way, or nobody else is calling there.
     pub(in crate::tracker) fn connecting(
         &self,
         netns: Option<Netns>,
@@ -62,11 +62,20 @@ impl Sockets {
         tid: u32,
     ) -> Option<ConnectionId> {
         let unbound = Tuple { local: Endpoint { port: 0, ..request.remote }, remote: request.local };
-        let candidates = self.by_tuple.get(&unbound)?.iter().rev().filter_map(|key| self.get(*key));
-        let client = candidates
-            .filter(|client| same(client.netns, netns) && client.state == TcpState::SynSent)
-            .find(|client| client.connecting == Some(tid))?;
-        client.connection.filter(|id| self.has_room(*id))
+        let anywhere = crosses_namespaces(request);
+        let calls = |client: &&Socket| {
+            let here = anywhere || same(client.netns, netns);
+            let free = client.connection.is_some_and(|id| self.has_room(id));
+            here && free && client.state == TcpState::SynSent && client.connecting.is_some()
+        };
+        let clients =
+            self.by_tuple.get(&unbound)?.iter().rev().filter_map(|key| self.get(*key)).filter(calls);
+        let clients: Vec<_> = clients.collect();
+        let client = match clients.iter().find(|client| client.connecting == Some(tid)) {
+            Some(client) => client,
+            None => clients.first().filter(|_| clients.len() == 1)?,
+        };
+        client.connection
     }
 
     /// The other end of a connection within this host: the reversed tuple in the same namespace, or, unless the
@@ -75,9 +84,7 @@ impl Sockets {
         if !socket.tuple.is_complete() || socket.tuple.local == socket.tuple.remote {
             return None;
         }
-        // Packets to an address of one's own never leave the namespace.
-        let Tuple { local, remote } = socket.tuple;
-        let anywhere = !local.address.is_loopback() && local.address != remote.address;
+        let anywhere = crosses_namespaces(&socket.tuple);
         let opens = matches!(
             socket.state,
             TcpState::Close | TcpState::Listen | TcpState::SynSent | TcpState::SynRecv
@@ -138,6 +145,11 @@ impl Sockets {
         let first = self.connections.get_mut(&id).map(|shared| *shared.first.get_or_insert(at));
         first.map_or(0, |first| at.since(first))
     }
+}
+
+/// Whether the other end may be in another namespace: packets to an address of one's own never leave theirs.
+fn crosses_namespaces(Tuple { local, remote }: &Tuple) -> bool {
+    !local.address.is_loopback() && local.address != remote.address
 }
 
 /// Whether a socket is beyond what the peer of an opening one can be at: found at the start and perhaps gone by now,
