@@ -95,7 +95,7 @@ impl Inference {
     }
 }
 
-/// Why a connection, or one direction of it, came to its end. Only with evidence.
+/// Why a step was taken, most of all one towards the end. Only with evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The last reference to the socket was closed.
@@ -112,6 +112,8 @@ pub enum Cause {
         /// Number of the signal.
         signal: u8,
     },
+    /// The peer's SYN arrived: the step into `SYN_RECV` was seen when it happened, not when the handshake was over.
+    SynReceived,
     /// The peer's FIN arrived.
     FinReceived,
     /// The peer's RST arrived.
@@ -149,6 +151,7 @@ impl Cause {
             Self::Shutdown { .. } => "shutdown",
             Self::Exit => "exit",
             Self::Killed { .. } => "killed",
+            Self::SynReceived => "syn_received",
             Self::FinReceived => "fin_received",
             Self::ResetReceived => "reset_received",
             Self::Abort => "abort",

@@ -142,6 +142,7 @@ mod tests {
             since_first_ns: None,
             context: None,
             cause: None,
+            numbers: None,
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Segment, Tick};
 use crate::{
     record::{Cause, Context, Inference},
-    render::{EXISTING_WORDS, Phase, cause_words, transition_words},
+    render::{EXISTING_WORDS, Phase, cause_words, reset_words, sent_again_words, transition_words},
     report::{Account, Side, Step, What},
     tcp::TcpState::{
         self, Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, NewSynRecv,
@@ -118,7 +118,10 @@ const fn sends_reset(from: TcpState, cause: Cause) -> bool {
 /// its own event says so (`inet_csk_clone_lock`). One that was concluded for the time of the SYN is marked as inferred;
 /// and if the client was not connected yet (Fast Open), it was the SYN.
 fn is_at_the_ack(account: &Account, step: &Step) -> bool {
-    let What::Changed(_, _, context, _) = step.what else { return false };
+    let What::Changed(_, _, context, cause) = step.what else { return false };
+    if cause == Some(Cause::SynReceived) {
+        return false;
+    }
     let connected = account.steps.iter().find(|other| {
         other.side != step.side && matches!(other.what, What::Changed(SynSent, Established, ..))
     });
@@ -150,6 +153,8 @@ fn tick(account: &Account, step: &Step, since_ns: Option<u64>) -> Tick {
     let (state, phase, words) = match step.what {
         What::Existing(state) => (state, Phase::of(state), EXISTING_WORDS.to_owned()),
         What::Orphaned(state) => (state, Phase::of(state), "no process left, stays".to_owned()),
+        What::SentAgain(state, count) => (state, Phase::of(state), sent_again_words(state, count)),
+        What::Reset(state, ref reason) => (state, Phase::Broken, reset_words(reason.as_deref())),
         What::Changed(_, to, Some(Context::Inferred(Inference::Continuity)), _) => {
             (to, Phase::of(to), "(the step was not seen)".to_owned())
         }

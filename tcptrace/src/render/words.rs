@@ -25,10 +25,7 @@ pub fn transition_words(step: &Transition) -> String {
     let words = match (step.from, step.to) {
         (Close, Listen) => "listening",
         (Close, SynSent) => "SYN sent",
-        // The kernel's own event has it when the child is made, of the handshake's last segment.
-        (Listen, SynRecv) if step.context == Some(Context::Softirq) && step.numbers.is_none() => {
-            "SYN received, SYN+ACK sent"
-        }
+        (Listen, SynRecv) if cause == Some(Cause::SynReceived) => "SYN received, SYN+ACK sent",
         (Listen, SynRecv) => "the listener's new socket",
         (SynSent, SynRecv) => "SYN received, both connect at once",
         (SynSent, Established) => "SYN+ACK received, connected",
@@ -77,6 +74,7 @@ pub fn cause_words(cause: &Cause) -> String {
         Cause::Shutdown { both: true } => "shutdown(RDWR)".to_owned(),
         Cause::Exit => "process exited".to_owned(),
         Cause::Killed { signal } => exit_words(*signal),
+        Cause::SynReceived => "SYN received".to_owned(),
         Cause::FinReceived => "FIN received".to_owned(),
         Cause::ResetReceived => "RST received".to_owned(),
         Cause::Abort => "aborted".to_owned(),

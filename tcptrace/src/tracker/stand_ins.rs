@@ -91,7 +91,7 @@ impl Tracker {
             Some(connection) => self.sockets.connect_to(key, connection),
             None => self.sockets.connect(key),
         }
-        self.step(at, key, TcpState::SynRecv, Some(Context::Softirq), None, out);
+        self.step(at, key, TcpState::SynRecv, Some(Context::Softirq), Some(Cause::SynReceived), out);
     }
 
     /// The peer on this host, in `LAST_ACK`, was told that its FIN has arrived: so it has.

@@ -58,6 +58,7 @@ impl End {
             since_first_ns: None,
             context: Some(context),
             cause,
+            numbers: None,
         })
     }
 
@@ -82,7 +83,13 @@ impl End {
 
     pub fn stays(&self, us: u64) -> Record {
         let subject = self.subject();
-        Record::Orphan(Orphan { at: moment(us), subject, state: FinWait2, since_first_ns: None })
+        Record::Orphan(Orphan {
+            at: moment(us),
+            subject,
+            state: FinWait2,
+            since_first_ns: None,
+            context: None,
+        })
     }
 }
 

@@ -134,7 +134,16 @@ fn context() -> impl Strategy<Value = Context> {
 
 fn cause() -> impl Strategy<Value = Cause> {
     prop_oneof![
-        select(&[Cause::Close, Cause::Exit, Cause::FinReceived, Cause::ResetReceived, Cause::Abort][..]),
+        select(
+            &[
+                Cause::Close,
+                Cause::Exit,
+                Cause::SynReceived,
+                Cause::FinReceived,
+                Cause::ResetReceived,
+                Cause::Abort
+            ][..]
+        ),
         select(&[Cause::Refused, Cause::TimedOut, Cause::Destroyed, Cause::Elapsed, Cause::Reused][..]),
         any::<bool>().prop_map(|both| Cause::Shutdown { both }),
         any::<u8>().prop_map(|signal| Cause::Killed { signal }),

@@ -73,7 +73,8 @@ fn next(cause: &Cause) -> Option<Cause> {
         Cause::Shutdown { both: true } => Cause::Exit,
         Cause::Exit => Cause::Killed { signal: 2 },
         Cause::Killed { signal: 2 } => Cause::Killed { signal: 40 },
-        Cause::Killed { .. } => Cause::FinReceived,
+        Cause::Killed { .. } => Cause::SynReceived,
+        Cause::SynReceived => Cause::FinReceived,
         Cause::FinReceived => Cause::ResetReceived,
         Cause::ResetReceived => Cause::Abort,
         Cause::Abort => Cause::Refused,
@@ -89,10 +90,11 @@ fn next(cause: &Cause) -> Option<Cause> {
 
 /// Where such a cause is seen.
 fn caused(cause: Cause) -> Transition {
-    use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, SynSent, TimeWait};
+    use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, Listen, SynRecv, SynSent, TimeWait};
     let (from, to, context) = match cause {
         Cause::Close | Cause::Exit => (CloseWait, LastAck, Context::Process),
         Cause::Shutdown { .. } | Cause::Killed { .. } => (Established, FinWait1, Context::Process),
+        Cause::SynReceived => (Listen, SynRecv, Context::Softirq),
         Cause::FinReceived => (Established, CloseWait, Context::Softirq),
         Cause::Refused | Cause::TimedOut | Cause::Unreachable { .. } => (SynSent, Close, Context::Softirq),
         Cause::Abort | Cause::Destroyed => (Established, Close, Context::Process),

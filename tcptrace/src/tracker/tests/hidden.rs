@@ -11,7 +11,7 @@ fn a_whole_life_from_the_first_syn_to_the_end_of_time_wait() {
         +0     client CLOSE → SYN_SENT pid=7/curl
             = client#1  CLOSE → SYN_SENT  curl:7(syscall)  call
         +10us  server request started tid=7
-            = server#1  LISTEN → SYN_RECV
+            = server#1  LISTEN → SYN_RECV  SynReceived
         +60us  client SYN_SENT → ESTABLISHED
             = client#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 60µs
         +70us  server LISTEN → SYN_RECV
@@ -113,7 +113,7 @@ fn a_new_connection_takes_the_place_of_one_in_time_wait() {
         +1s    old minisocket reused in=TIME_WAIT
             = old#1  TIME_WAIT → CLOSE  Reused
         +1s    new request started
-            = new#2  LISTEN → SYN_RECV",
+            = new#2  LISTEN → SYN_RECV  SynReceived",
     );
 }
 
@@ -125,7 +125,7 @@ fn a_half_open_connection_waits_for_its_name() {
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started nameless
         +20ms  server LISTEN → SYN_RECV
-            = server#1  LISTEN → SYN_RECV
+            = server#1  LISTEN → SYN_RECV  SynReceived
         +20ms  server SYN_RECV → ESTABLISHED
             = server#1  SYN_RECV → ESTABLISHED  after 20ms",
     );
@@ -134,7 +134,7 @@ fn a_half_open_connection_waits_for_its_name() {
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started nameless
         +1s    server request restarted
-            = ~1[10.0.0.2:4000]#1  LISTEN → SYN_RECV
+            = ~1[10.0.0.2:4000]#1  LISTEN → SYN_RECV  SynReceived
         +63s   server request expired
             = ~1[10.0.0.2:4000]#1  SYN_RECV → CLOSE  TimedOut  after 63s",
     );
@@ -150,7 +150,7 @@ fn a_half_open_connection_on_an_older_kernel() {
         +0     listener CLOSE → LISTEN pid=8/nginx
             = listener  CLOSE → LISTEN  nginx:8(syscall)  call
         +1s    server request started
-            = server#1  LISTEN → SYN_RECV  nginx:8(listener)
+            = server#1  LISTEN → SYN_RECV  nginx:8(listener)  SynReceived
         +2s    server LISTEN → SYN_RECV as=listener
         +2s    server SYN_RECV → ESTABLISHED
             = server#1  SYN_RECV → ESTABLISHED  nginx:8(listener)  after 1s",
