@@ -149,8 +149,10 @@ impl Watched {
             "CLOSE>SYN_SENT process client/syscall -",
             "SYN_SENT>ESTABLISHED process|softirq client/syscall -",
         ];
-        let is_opened =
-            ["LISTEN>SYN_RECV softirq server/listener -", "SYN_RECV>ESTABLISHED softirq server/listener -"];
+        let is_opened = [
+            "LISTEN>SYN_RECV softirq server/listener syn_received",
+            "SYN_RECV>ESTABLISHED softirq server/listener -",
+        ];
         let listens = ["CLOSE>LISTEN process server/syscall -"];
         self.json.assert_life(&self.opened, &[&opens, opened].concat());
         self.json.assert_life(&self.accepted, &[&is_opened, accepted].concat());
@@ -174,7 +176,7 @@ fn ctrl_c_on_the_server() {
             &[
                 "ESTABLISHED>FIN_WAIT1 process server/syscall killed:SIGINT",
                 "FIN_WAIT1>FIN_WAIT2 process|softirq server/syscall -",
-                "orphan:FIN_WAIT2 inferred:orphaned server/syscall -",
+                "orphan:FIN_WAIT2 process|softirq server/syscall -",
             ],
             &["LISTEN>CLOSE process server/syscall killed:SIGINT"],
         );
@@ -200,7 +202,7 @@ fn ctrl_c_on_the_client() {
             &[
                 "ESTABLISHED>FIN_WAIT1 process client/syscall killed:SIGINT",
                 "FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -",
-                "orphan:FIN_WAIT2 inferred:orphaned client/syscall -",
+                "orphan:FIN_WAIT2 process|softirq client/syscall -",
             ],
             &["ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received"],
             &[],
@@ -228,7 +230,7 @@ fn nobody_is_killed() {
                 "ESTABLISHED>FIN_WAIT1 process client/syscall close",
                 "FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -",
                 // The latter if the server takes longer than a delayed ACK.
-                "FIN_WAIT2>TIME_WAIT|orphan:FIN_WAIT2 inferred:fin_received|inferred:orphaned client/syscall fin_received|-",
+                "FIN_WAIT2>TIME_WAIT|orphan:FIN_WAIT2 process|softirq client/syscall fin_received|-",
             ],
             &[
                 "ESTABLISHED>CLOSE_WAIT softirq|process server/listener|server/syscall fin_received",

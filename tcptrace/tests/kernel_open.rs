@@ -31,13 +31,13 @@ fn ipv6() {
                 "SYN_SENT>ESTABLISHED process|softirq client/syscall -",
                 "ESTABLISHED>FIN_WAIT1 process client/syscall close",
                 "FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -",
-                "orphan:FIN_WAIT2 inferred:orphaned client/syscall -",
+                "orphan:FIN_WAIT2 process|softirq client/syscall -",
             ],
         );
         trace.assert_life(
             &accepted,
             &[
-                "LISTEN>SYN_RECV softirq server/listener -",
+                "LISTEN>SYN_RECV softirq server/listener syn_received",
                 "SYN_RECV>ESTABLISHED softirq server/listener -",
                 "ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received",
             ],
@@ -64,8 +64,10 @@ fn ipv4_in_ipv6_sockets_is_ipv4() {
         tracer.wait_for_step(&both.cookie, "ESTABLISHED");
         let trace = tracer.finish();
         trace.assert_as_ss_says();
-        let is_opened =
-            ["LISTEN>SYN_RECV softirq server/listener -", "SYN_RECV>ESTABLISHED softirq server/listener -"];
+        let is_opened = [
+            "LISTEN>SYN_RECV softirq server/listener syn_received",
+            "SYN_RECV>ESTABLISHED softirq server/listener -",
+        ];
         trace.assert_life(&accepted, &is_opened);
         for sock in [&opened, &both] {
             let opens = [
@@ -161,7 +163,7 @@ fn the_listener_closes_on_a_connection_that_waits() {
         trace.assert_life(
             &waiting,
             &[
-                "LISTEN>SYN_RECV softirq server/listener -",
+                "LISTEN>SYN_RECV softirq server/listener syn_received",
                 "SYN_RECV>ESTABLISHED softirq server/listener -",
                 "ESTABLISHED>CLOSE softirq server/listener -",
             ],

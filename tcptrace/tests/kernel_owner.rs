@@ -38,11 +38,11 @@ fn the_worker_owns_what_it_acts_on() {
         trace.assert_life(
             &accepted,
             &[
-                "LISTEN>SYN_RECV softirq master/listener -",
+                "LISTEN>SYN_RECV softirq master/listener syn_received",
                 "SYN_RECV>ESTABLISHED softirq master/listener -",
                 "ESTABLISHED>FIN_WAIT1 process worker/syscall shutdown",
                 "FIN_WAIT1>FIN_WAIT2 process|softirq worker/syscall -",
-                "FIN_WAIT2>TIME_WAIT inferred:fin_received worker/syscall fin_received",
+                "FIN_WAIT2>TIME_WAIT process|softirq worker/syscall fin_received",
             ],
         );
         trace.assert_life(
@@ -69,11 +69,11 @@ fn the_last_one_who_has_it_closes_it() {
         trace.assert_life(
             &accepted,
             &[
-                "LISTEN>SYN_RECV softirq server/listener -",
+                "LISTEN>SYN_RECV softirq server/listener syn_received",
                 "SYN_RECV>ESTABLISHED softirq server/listener -",
                 "ESTABLISHED>FIN_WAIT1 process heir/syscall close",
                 "FIN_WAIT1>FIN_WAIT2 process|softirq heir/syscall -",
-                "orphan:FIN_WAIT2 inferred:orphaned heir/syscall -",
+                "orphan:FIN_WAIT2 process|softirq heir/syscall -",
             ],
         );
     });

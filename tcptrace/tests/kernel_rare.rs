@@ -42,7 +42,7 @@ fn a_socket_that_is_its_own_peer() {
                 "ESTABLISHED>FIN_WAIT1 process narcissus/syscall close",
                 "FIN_WAIT1>CLOSING process|softirq narcissus/syscall fin_received",
                 // The ACK of its FIN; that the peer had sent one was known before.
-                "CLOSING>TIME_WAIT inferred:fin_received narcissus/syscall -",
+                "CLOSING>TIME_WAIT process|softirq narcissus/syscall -",
             ],
         );
     });

@@ -207,7 +207,10 @@ impl Live {
             let at = clock.at(observation.mono_ns());
             match observation {
                 Observation::Event(event) => tracker.apply(at, &event, records),
-                Observation::Note(note) => tracker.note(at, &note, reason, records),
+                Observation::Note(note) => {
+                    log::trace!("{note:?}");
+                    tracker.note(at, &note, reason, records);
+                }
             }
         }
         if !self.records.is_empty() {

@@ -1,8 +1,8 @@
 //! Makes one step of the timer notes that belong together.
 //!
 //! A timer that runs out is first stopped (`expire_timers` in `kernel/time/timer.c` detaches it), and one that is started
-//! again is stopped before. Only what follows within microseconds, on the same CPU, tells which it was; so the last note
-//! of a timer in a batch waits for the next batch, if it is one that something may follow.
+//! again is stopped before. Only what follows within microseconds, on the same CPU, tells which it was; so the end of a
+//! batch waits for the next batch, if a note is in it that something may follow.
 
 use std::collections::HashMap;
 
@@ -10,54 +10,71 @@ use super::{Note, Observation, Sign, TimerStep};
 use crate::{address::Tuple, tcp::TcpState};
 
 /// What follows a note that belongs to it comes within this time, in nanoseconds: the kernel does both in one go.
-const TOGETHER: u64 = 2_000_000;
+const TOGETHER: u64 = 1_000_000;
 
 /// Folds batch after batch.
 #[derive(Debug, Default)]
 pub struct Timers {
-    waiting: Vec<Note>,
+    waiting: Vec<Observation>,
 }
 
 impl Timers {
-    /// Folds the timer notes of a batch that is in the order of time. With `last`, nothing waits any longer.
+    /// Folds the timer notes of a batch. An empty batch means that nothing more comes for what waits, and so does `last`.
     pub fn fold(&mut self, batch: &mut Vec<Observation>, last: bool) {
-        name_requests(batch);
-        let carried = self.waiting.len();
-        if carried == 0 && !batch.iter().any(|seen| timer(seen).is_some()) {
+        let over = last || batch.is_empty();
+        if !self.waiting.is_empty() {
+            self.waiting.append(batch);
+            std::mem::swap(&mut self.waiting, batch);
+            batch.sort_by_key(Observation::mono_ns);
+        }
+        if !batch.iter().any(|seen| timer(seen).is_some()) {
             return;
         }
-        let mut all: Vec<_> = self.waiting.drain(..).map(Observation::Note).collect();
-        all.append(batch);
-        let followers = followers(&all);
-        let mut gone = vec![false; all.len()];
-        for i in 0..all.len() {
-            let Some((step, note)) = timer(&all[i]).filter(|_| !gone[i]) else { continue };
-            let follower = followers[i].filter(|j| all[*j].mono_ns() - note.mono_ns < TOGETHER);
-            let follows = follower.and_then(|j| timer(&all[j])).map(|(step, _)| step);
-            let folded = match (step, follows) {
-                (TimerStep::Stopped | TimerStep::Expired, Some(TimerStep::Started)) => {
-                    Some(TimerStep::Restarted)
+        name_requests(batch);
+        let followers = followers(batch);
+        if !over {
+            self.waiting = batch.split_off(settled(batch, &followers));
+        }
+        let mut gone = vec![false; batch.len()];
+        for i in 0..batch.len() {
+            let Some((step, note)) = timer(&batch[i]) else { continue };
+            let is_request = matches!(note.sign, Sign::Request(_));
+            let follower = followers[i].and_then(|j| Some((j, timer(&batch[j])?.0)));
+            let folded = match (step, follower) {
+                (TimerStep::Stopped, Some((j, TimerStep::Started))) => Some((j, TimerStep::Restarted)),
+                // A minisocket that ran out is gone.
+                (TimerStep::Expired, Some((j, TimerStep::Started))) if is_request => {
+                    Some((j, TimerStep::Restarted))
                 }
-                (TimerStep::Stopped, Some(TimerStep::Expired)) => Some(TimerStep::Expired),
+                (TimerStep::Stopped, Some((j, TimerStep::Expired))) => Some((j, TimerStep::Expired)),
                 _ => None,
             };
-            if let (Some(folded), Some(j)) = (folded, follower) {
+            if let Some((j, step)) = folded {
                 // Into the later one, which may go on with the one after it.
                 gone[i] = true;
-                set(&mut all[j], folded);
-                continue;
-            }
-            if follower.is_none() && i >= carried && !last && may_go_on(&all[i]) {
-                gone[i] = true;
-                self.waiting.extend(note_of(&all[i]).cloned());
-            } else if step == TimerStep::Stopped && is_taken_over(&all[i + 1..], note_of(&all[i])) {
-                set(&mut all[i], TimerStep::Reused);
+                set(&mut batch[j], step);
+            } else if step == TimerStep::Stopped && is_taken_over(&batch[i..]) {
+                set(&mut batch[i], TimerStep::Reused);
             }
         }
         let mut gone = gone.into_iter();
-        all.retain(|_| !gone.next().unwrap_or(false));
-        *batch = all;
+        batch.retain(|_| !gone.next().unwrap_or(false));
     }
+}
+
+/// How much of a batch can be told: up to the first note that something may still follow. What comes after it waits
+/// too, so that everything stays in order.
+fn settled(batch: &[Observation], followers: &[Option<usize>]) -> usize {
+    let end = batch.last().map_or(0, Observation::mono_ns);
+    let fresh = |seen: &Observation| end - seen.mono_ns() < TOGETHER;
+    let open = |(i, seen): (usize, &Observation)| fresh(seen) && may_go_on(seen) && followers[i].is_none();
+    let mut cut = batch.iter().enumerate().position(open).unwrap_or(batch.len());
+    for i in (0..cut).rev() {
+        if followers[i].is_some_and(|j| j >= cut) {
+            cut = i;
+        }
+    }
+    cut
 }
 
 /// A request socket has no cookie yet; its child does, and that is the one to know it by.
@@ -78,14 +95,18 @@ fn name_requests(batch: &mut [Observation]) {
     }
 }
 
-/// For each note of a timer, the next one of the same timer: in the same place, and of the same connection, because the
-/// place is used again within microseconds.
-fn followers(all: &[Observation]) -> Vec<Option<usize>> {
+/// For each note of a timer, the one that follows at once: of the same timer, in the same place, and of the same
+/// connection, because the place is used again within microseconds.
+fn followers(batch: &[Observation]) -> Vec<Option<usize>> {
     let mut next = HashMap::new();
-    let mut followers = vec![None; all.len()];
-    for (i, seen) in all.iter().enumerate().rev() {
+    let mut followers = vec![None; batch.len()];
+    for (i, seen) in batch.iter().enumerate().rev() {
         if let Some((_, note)) = timer(seen) {
-            followers[i] = next.insert((note.pointer, note.tuple), i);
+            // A minisocket has a cookie to tell it by. A request that is completed may have got its child's.
+            let cookie = note.cookie.filter(|_| matches!(note.sign, Sign::Timewait(_)));
+            followers[i] = next
+                .insert((note.pointer, note.tuple, cookie), i)
+                .filter(|j: &usize| batch[*j].mono_ns() - note.mono_ns < TOGETHER);
         }
     }
     followers
@@ -101,16 +122,21 @@ fn may_go_on(seen: &Observation) -> bool {
     }
 }
 
-/// Whether another socket has the same ends at once.
-fn is_taken_over(later: &[Observation], stopped: Option<&Note>) -> bool {
-    let Some(stopped) = stopped.filter(|note| matches!(note.sign, Sign::Timewait(_))) else { return false };
-    later.iter().take_while(|seen| seen.mono_ns() - stopped.mono_ns < TOGETHER).any(|seen| {
-        let (pointer, tuple): (u64, &Tuple) = match seen {
-            Observation::Event(event) => (event.pointer, &event.tuple),
-            Observation::Note(note) => (note.pointer, &note.tuple),
-        };
-        pointer != stopped.pointer && *tuple == stopped.tuple
-    })
+/// Whether another socket has the ends of the first at once: a request, or a client that calls from the same port.
+fn is_taken_over(batch: &[Observation]) -> bool {
+    let Some((stopped, later)) =
+        batch.split_first().and_then(|(first, later)| Some((note_of(first)?, later)))
+    else {
+        return false;
+    };
+    let at_once = later.iter().take_while(|seen| seen.mono_ns() - stopped.mono_ns < TOGETHER);
+    matches!(stopped.sign, Sign::Timewait(_))
+        && at_once.into_iter().any(|seen| match seen {
+            Observation::Event(event) => event.from == TcpState::SynSent && event.tuple == stopped.tuple,
+            Observation::Note(note) => {
+                note.sign == Sign::Request(TimerStep::Started) && note.tuple == stopped.tuple
+            }
+        })
 }
 
 fn note_of(seen: &Observation) -> Option<&Note> {
@@ -139,6 +165,7 @@ fn set(seen: &mut Observation, to: TimerStep) {
 #[cfg(test)]
 mod tests {
     use TimerStep::{Expired, Restarted, Reused, Started, Stopped};
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
     use crate::address::Endpoint;
@@ -170,7 +197,7 @@ mod tests {
         for (batch, told) in [
             (vec![(0, Stopped), (3, Expired)], vec![Expired]),
             (vec![(0, Stopped), (3, Started)], vec![Restarted]),
-            (vec![(0, Stopped), (3, Expired), (9, Started)], vec![Restarted]),
+            (vec![(0, Stopped), (3, Expired), (9, Started)], vec![Expired, Started]),
             (vec![(0, Started), (9_000, Stopped), (9_001, Expired)], vec![Started, Expired]),
             // Another minisocket in the same place.
             (vec![(0, Stopped), (9_000, Started)], vec![Stopped, Started]),
@@ -179,6 +206,15 @@ mod tests {
             Timers::default().fold(&mut batch, true);
             assert_eq!(steps(&batch), told);
         }
+    }
+
+    #[test]
+    fn a_request_that_ran_out_may_go_on() {
+        let steps_of = [(0, Stopped), (3, Expired), (9, Started)];
+        let mut batch: Vec<_> =
+            steps_of.into_iter().map(|(us, step)| note(us, 1, Sign::Request(step))).collect();
+        Timers::default().fold(&mut batch, true);
+        assert_eq!(steps(&batch), [Restarted]);
     }
 
     #[test]
@@ -194,17 +230,57 @@ mod tests {
     #[test]
     fn a_stop_at_the_end_of_a_batch_waits_for_the_next_one() {
         let mut timers = Timers::default();
-        let mut batch = vec![timewait(0, Stopped)];
+        let mut batch =
+            vec![timewait(0, Started), timewait(9_000, Stopped), note(9_001, 2, Sign::Retransmit)];
         timers.fold(&mut batch, false);
-        assert!(batch.is_empty());
-        batch.push(timewait(4, Expired));
+        assert_eq!(steps(&batch), [Started]);
+        batch = vec![timewait(9_004, Expired)];
         timers.fold(&mut batch, false);
+        assert_eq!(batch.iter().map(Observation::mono_ns).collect::<Vec<_>>(), [9_001_000, 9_004_000]);
         assert_eq!(steps(&batch), [Expired]);
-        batch = vec![timewait(9_000, Stopped)];
+        batch = vec![timewait(99_000, Stopped)];
         timers.fold(&mut batch, false);
         assert!(batch.is_empty());
         timers.fold(&mut batch, false);
         assert_eq!(steps(&batch), [Stopped]);
+    }
+
+    proptest! {
+        /// However a stream is cut into batches, the same is told, in the same order.
+        #[test]
+        fn batches_make_no_difference(
+            seen in vec((0..1_500_u64, 1..4_u64, 0..5_u8), 0..40),
+            cuts in vec(any::<bool>(), 40),
+        ) {
+            let mut us = 0;
+            let stream: Vec<_> = seen
+                .iter()
+                .map(|(later, pointer, what)| {
+                    us += later;
+                    let sign = match what {
+                        0 => Sign::Timewait(Started),
+                        1 => Sign::Timewait(Stopped),
+                        2 => Sign::Timewait(Expired),
+                        3 => Sign::Request(Stopped),
+                        _ => Sign::Retransmit,
+                    };
+                    note(us, *pointer, sign)
+                })
+                .collect();
+            let mut whole = stream.clone();
+            Timers::default().fold(&mut whole, true);
+            let (mut timers, mut parts, mut batch) = (Timers::default(), Vec::new(), Vec::new());
+            for (i, seen) in stream.into_iter().enumerate() {
+                batch.push(seen);
+                if cuts[i] {
+                    timers.fold(&mut batch, false);
+                    parts.append(&mut batch);
+                }
+            }
+            timers.fold(&mut batch, true);
+            parts.append(&mut batch);
+            prop_assert_eq!(parts, whole);
+        }
     }
 
     #[test]
