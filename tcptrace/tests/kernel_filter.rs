@@ -22,11 +22,16 @@ fn port(end: &Value) -> u64 {
     end["port"].as_u64().unwrap_or(0)
 }
 
-/// The records about sockets that are wanted, as lines.
+/// The records about sockets that are wanted, as lines; but not those that a tracer concludes from the other end, which
+/// another one may not be allowed to see.
 fn told(trace: &Trace, wanted: Wanted) -> Vec<String> {
-    let sockets = trace.records.iter().filter(|record| record["socket"].is_string());
+    let own = |record: &&Value| record["socket"].is_string() && record["evidence"] != "peer_closed";
+    let sockets = trace.records.iter().filter(own);
     let wanted = sockets.filter(|record| wanted(&with_both_states(record)));
-    wanted.map(|record| format!("{} {}", record["socket"], line(record))).collect()
+    let mut told: Vec<_> = wanted.map(|record| (record["socket"].to_string(), line(record))).collect();
+    // A record that waits for a port is told after those of the other end.
+    told.sort_by(|one, other| one.0.cmp(&other.0));
+    told.into_iter().map(|(socket, line)| format!("{socket} {line}")).collect()
 }
 
 /// An orphan has one state, which it neither leaves nor enters: both fields say it.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::{Note, Observation, Sign, TimerStep};
-use crate::{address::Tuple, tcp::TcpState};
+use crate::tcp::TcpState;
 
 /// What follows a note that belongs to it comes within this time, in nanoseconds: the kernel does both in one go.
 const TOGETHER: u64 = 1_000_000;
@@ -168,7 +168,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::address::Endpoint;
+    use crate::address::{Endpoint, Tuple};
 
     fn note(us: u64, pointer: u64, sign: Sign) -> Observation {
         let end = |port| Endpoint { address: [127, 0, 0, 1].into(), port };

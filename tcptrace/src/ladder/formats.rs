@@ -4,10 +4,9 @@ use std::io::{self, Write};
 
 use super::{INFERRED_WORDS, Ladder, Picture, mermaid};
 use crate::{
-    record::{Context, Record},
+    record::Record,
     render::{Line, Render, Text, lost_words, totals_words},
-    report::{Account, Keep, Ledger, What},
-    tcp::TcpState::{FinWait2, TimeWait},
+    report::{Account, Keep, Ledger},
 };
 
 /// How ladders are written.
@@ -35,7 +34,7 @@ impl Ladders {
     }
 
     fn draw(&self, out: &mut dyn Write, account: &Account) -> io::Result<()> {
-        let Some(ladder) = Ladder::of(account).filter(|_| !is_afterthought(account)) else { return Ok(()) };
+        let Some(ladder) = Ladder::of(account) else { return Ok(()) };
         // At one go, so that no buffer on the way hands on half a ladder.
         let text = match self.style {
             Style::Picture => format!("\n{}", Picture::new(&self.look, &ladder).draw()),
@@ -64,12 +63,4 @@ impl Render for Ladders {
             }
         }
     }
-}
-
-/// Whether an account tells of nothing but how the stand-in of a connection went that was told before.
-fn is_afterthought(account: &Account) -> bool {
-    account
-        .steps
-        .iter()
-        .all(|step| matches!(step.what, What::Changed(TimeWait | FinWait2, _, Some(Context::Inferred(_)), _)))
 }

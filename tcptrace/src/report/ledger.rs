@@ -30,13 +30,21 @@ pub struct Ledger {
     by_socket: HashMap<SocketId, ConnectionId>,
     over: VecDeque<ConnectionId>,
     told: u64,
+    highest: ConnectionId,
 }
 
 impl Ledger {
     /// An empty ledger.
     #[must_use]
     pub fn new(keep: Keep) -> Self {
-        Self { keep, accounts: HashMap::new(), by_socket: HashMap::new(), over: VecDeque::new(), told: 0 }
+        Self {
+            keep,
+            accounts: HashMap::new(),
+            by_socket: HashMap::new(),
+            over: VecDeque::new(),
+            told: 0,
+            highest: ConnectionId(0),
+        }
     }
 
     /// Takes in a record that was told.
@@ -48,10 +56,11 @@ impl Ledger {
         else {
             return;
         };
-        // What comes after the end of a connection that is not kept any more.
-        if !self.accounts.contains_key(&id) && is_afterwards(record) {
+        // What comes after the end of a connection that is not kept any more: one that is met only now has a new number.
+        if id <= self.highest && !self.accounts.contains_key(&id) && is_afterwards(record) {
             return;
         }
+        self.highest = self.highest.max(id);
         // A socket that was told under another number belongs to this connection after all.
         let before = self.by_socket.insert(subject.socket, id);
         let moved = before.filter(|before| *before != id).and_then(|before| self.accounts.remove(&before));
@@ -120,5 +129,6 @@ impl Ledger {
 
 /// Whether the record is about a stand-in, which outlives the connection.
 fn is_afterwards(record: &Record) -> bool {
-    matches!(record, Record::Transition(step) if step.from == TcpState::TimeWait)
+    use TcpState::{FinWait2, TimeWait};
+    matches!(record, Record::Transition(step) if matches!(step.from, FinWait2 | TimeWait))
 }

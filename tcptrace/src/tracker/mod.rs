@@ -116,13 +116,13 @@ impl Tracker {
                 numbers: event.numbers.filter(|_| !begins(event)),
             }),
         };
+        if (event.from, event.to, cause) == (TcpState::LastAck, TcpState::Close, None) {
+            self.peer_closed(at, key, out);
+        }
         if again {
             self.sockets.count_extra(-1);
         } else {
             self.sockets.tell(key, record, out);
-        }
-        if (event.from, event.to, cause) == (TcpState::LastAck, TcpState::Close, None) {
-            self.peer_closed(at, key, out);
         }
         match (step, minisocket) {
             (Step::TimeWait | Step::Orphaned, Some((pointer, _))) => self.sockets.stands_in(key, pointer),

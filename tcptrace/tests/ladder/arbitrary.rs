@@ -93,7 +93,11 @@ fn check(account: &Account) {
         let steps = account.steps.iter().filter(|step| step.side == index);
         let states: Vec<_> = steps
             .map(|step| match step.what {
-                What::Existing(state) | What::Orphaned(state) | What::Changed(_, state, ..) => state,
+                What::Existing(state)
+                | What::Orphaned(state)
+                | What::Changed(_, state, ..)
+                | What::SentAgain(state, _)
+                | What::Reset(state, _) => state,
             })
             .collect();
         let place = ladder.ends.iter().position(|end| end.address == side.tuple.local).unwrap();

@@ -77,8 +77,8 @@ fn a_fin_that_the_timer_does_not_show() {
         +2s    server CLOSE_WAIT → LAST_ACK pid=8/nginx close
             = server#1  CLOSE_WAIT → LAST_ACK  nginx:8(syscall)  call  Close  after 1s
         +2s    server LAST_ACK → CLOSE
-            = server#1  LAST_ACK → CLOSE  nginx:8(syscall)  after 0ns
             = client#1  FIN_WAIT2 → TIME_WAIT  curl:7(syscall)  inferred:peer_closed  FinReceived  after 1s
+            = server#1  LAST_ACK → CLOSE  nginx:8(syscall)  after 0ns
         +62s   client minisocket expired in=TIME_WAIT
             = client#1  TIME_WAIT → CLOSE  curl:7(syscall)  Elapsed  after 60s",
     );
