@@ -3,7 +3,7 @@
 mod listeners;
 mod pairing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::socket::Socket;
 use crate::{
@@ -31,6 +31,8 @@ pub(super) struct Sockets {
     by_tuple: HashMap<Tuple, Vec<Key>>,
     listeners: HashMap<u16, Vec<Key>>,
     connections: HashMap<ConnectionId, Shared>,
+    /// Children whose ends are not known yet.
+    unfinished: HashSet<Key>,
     /// Steps that were told of notes, less the events that reported one of them again.
     extra: i64,
 }
@@ -121,6 +123,9 @@ impl Sockets {
             self.by_pointer.insert(pointer, key);
         }
         self.by_tuple.entry(socket.tuple).or_default().push(key);
+        if socket.unfinished && !socket.request {
+            self.unfinished.insert(key);
+        }
         let listens = socket.state == TcpState::Listen && socket.tuple.local.is_set() && !socket.unfinished;
         self.table.insert(key, socket);
         if listens {
@@ -276,6 +281,12 @@ impl Sockets {
         Some(Request { place, noted })
     }
 
+    /// Whether a child of the listener at this end is about to be finished: then a request there is completed.
+    pub(super) fn awaits_child(&self, netns: Option<Netns>, local: Endpoint) -> bool {
+        let mut children = self.unfinished.iter().filter_map(|key| self.get(*key));
+        children.any(|child| child.tuple.local.port == local.port && same(child.netns, netns))
+    }
+
     /// Hands on everything that is still held back.
     pub(super) fn release_all(&mut self, out: &mut Vec<Record>) {
         let mut keys: Vec<_> =
@@ -289,6 +300,7 @@ impl Sockets {
     pub(super) fn release(&mut self, key: Key, out: &mut Vec<Record>) {
         let Some(socket) = self.table.get_mut(&key).filter(|socket| socket.unfinished) else { return };
         socket.unfinished = false;
+        self.unfinished.remove(&key);
         let subject = socket.subject();
         for record in std::mem::take(&mut socket.held) {
             out.push(self.renamed(record, subject));

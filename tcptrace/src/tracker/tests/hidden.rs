@@ -152,6 +152,7 @@ fn a_half_open_connection_on_an_older_kernel() {
         +1s    server request started
             = server#1  LISTEN → SYN_RECV  nginx:8(listener)  SynReceived
         +2s    server LISTEN → SYN_RECV as=listener
+        +2s    server request stopped
         +2s    server SYN_RECV → ESTABLISHED
             = server#1  SYN_RECV → ESTABLISHED  nginx:8(listener)  after 1s",
     );
@@ -175,5 +176,17 @@ fn segments_sent_again_and_resets() {
             = client#1  RST REASON_12
         +6s    client ESTABLISHED → CLOSE pid=7/curl close
             = client#1  ESTABLISHED → CLOSE  curl:7(syscall)  call  Abort  after 2s",
+    );
+}
+
+#[test]
+fn a_half_open_connection_that_comes_to_nothing() {
+    ladder(
+        "sees stand-ins
+        server = 10.0.0.1:80 > 10.0.0.2:4000
+        +0     server request started
+            = server#1  LISTEN → SYN_RECV  SynReceived
+        +1s    server request stopped
+            = server#1  SYN_RECV → CLOSE  after 1s",
     );
 }
