@@ -279,6 +279,22 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
             sockopt::set_socket_linger(&mine[name], Some(Duration::ZERO))?;
             return done;
         }
+        // Nothing to accept before there is data.
+        ["defer", name] => {
+            let seconds = 10_i32;
+            // SAFETY: the option takes an int, which lives as long as the call.
+            let outcome = unsafe {
+                libc::setsockopt(
+                    mine[name].as_raw_fd(),
+                    libc::IPPROTO_TCP,
+                    libc::TCP_DEFER_ACCEPT,
+                    (&raw const seconds).cast(),
+                    size_of_val(&seconds) as u32,
+                )
+            };
+            assert_eq!(outcome, 0);
+            return done;
+        }
         ["shutdown", name] => {
             rustix::net::shutdown(&mine[name], Shutdown::Write)?;
             return done;
