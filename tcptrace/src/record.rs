@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     address::{Netns, Tuple},
     process::Owner,
-    tcp::TcpState,
+    tcp::{self, TcpState},
     time::Moment,
 };
 
@@ -204,6 +204,14 @@ pub struct Transition {
     pub numbers: Option<Numbers>,
 }
 
+impl Transition {
+    /// Whether no path in the kernel leads this way: then something in between was not seen.
+    #[must_use]
+    pub const fn is_illegal(&self) -> bool {
+        matches!(tcp::step(self.from, self.to), tcp::Step::Impossible)
+    }
+}
+
 /// A socket in `FIN_WAIT2` that lost its process: the kernel keeps a small stand-in, waiting for the peer's FIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Orphan {
@@ -331,6 +339,8 @@ pub struct End {
     pub at: Moment,
     /// What became of the events.
     pub totals: Totals,
+    /// Steps among those shown that the state machine does not have: something in between was not seen.
+    pub illegal: u64,
 }
 
 /// Everything that is told.

@@ -147,7 +147,7 @@ fn page(width: Option<usize>, coloured: bool) -> String {
         look.write(&mut out, &record).unwrap();
     }
     let totals = Totals { seen: 16, shown: 13, filtered: 0, lost: 3 };
-    look.write(&mut out, &Record::End(End { at: moment(1_541_502), totals })).unwrap();
+    look.write(&mut out, &Record::End(End { at: moment(1_541_502), totals, illegal: 0 })).unwrap();
     let listed = HashMap::from([
         (2, Listed { state: CloseWait, expires: None }),
         (3, Listed { state: FinWait2, expires: Some(Duration::from_secs(59)) }),

@@ -16,6 +16,8 @@ pub(super) struct Story {
     format: Box<dyn Render>,
     pub(super) ledger: Ledger,
     pub(super) out: Output,
+    /// Impossible steps that were told.
+    illegal: u64,
 }
 
 impl Story {
@@ -26,14 +28,15 @@ impl Story {
         out: Output,
         most: Option<u64>,
     ) -> Self {
-        Self { gate: Gate::new(filter, most), format, ledger, out }
+        Self { gate: Gate::new(filter, most), format, ledger, out, illegal: 0 }
     }
 
     /// Tells records, as far as they are wanted.
     pub(super) fn tell(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
-        let Self { gate, format, ledger, out } = self;
+        let Self { gate, format, ledger, out, illegal } = self;
         for record in records.drain(..) {
             gate.pass(record, |record| {
+                *illegal += u64::from(matches!(record, Record::Transition(step) if step.is_illegal()));
                 ledger.add(record);
                 format.write(out, record)
             })?;
@@ -58,6 +61,11 @@ impl Story {
     /// Ends it: what is still undecided counts as filtered.
     pub(super) fn finish(&mut self) {
         self.gate.finish();
+    }
+
+    /// Impossible steps that were told so far.
+    pub(super) const fn illegal(&self) -> u64 {
+        self.illegal
     }
 
     /// Told and turned away so far.

@@ -80,7 +80,8 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
         let ended = live.finish(stop)?;
         let Live { mut story, mut clock, .. } = live;
         let at = clock.now();
-        story.announce(&Record::End(End { at, totals: ended.totals })).context("write")?;
+        let illegal = story.illegal();
+        story.announce(&Record::End(End { at, totals: ended.totals, illegal })).context("write")?;
         if args.format == Format::Text {
             let page = Page { look: &look, now: Now { at, listed: ended.listed } };
             report(&mut story, &page).context("write the report")?;

@@ -158,10 +158,10 @@ fn tick(account: &Account, step: &Step, since_ns: Option<u64>) -> Tick {
         What::Changed(_, to, Some(Context::Inferred(Inference::Continuity)), _) => {
             (to, Phase::of(to), "(the step was not seen)".to_owned())
         }
-        What::Changed(_, to, _, cause) => {
+        What::Changed(from, to, _, cause) => {
             let subject = account.sides.get(step.side).map(Side::subject);
             let told = subject.and_then(|subject| step.transition(subject));
-            (to, Phase::after(to, cause), told.map_or_else(String::new, |told| transition_words(&told)))
+            (to, Phase::after(from, to, cause), told.map_or_else(String::new, |told| transition_words(&told)))
         }
     };
     Tick { since_ns, state, phase, words }

@@ -103,6 +103,8 @@ struct TransitionBody {
     signal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errno: Option<u16>,
+    #[serde(skip_serializing_if = "is_false")]
+    illegal: bool,
     #[serde(flatten)]
     numbers: Option<NumbersBody>,
 }
@@ -168,6 +170,8 @@ struct TotalsBody {
     shown: u64,
     filtered: u64,
     lost: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    illegal: Option<u64>,
 }
 
 impl Render for Json {
@@ -233,12 +237,19 @@ impl Render for Json {
             Record::Lost(Lost { at, count, reason }) => {
                 line(out, "lost", *at, LostBody { count: *count, reason: reason.name() })
             }
-            Record::End(End { at, totals: Totals { seen, shown, filtered, lost } }) => {
-                let body = TotalsBody { seen: *seen, shown: *shown, filtered: *filtered, lost: *lost };
+            Record::End(End { at, totals: Totals { seen, shown, filtered, lost }, illegal }) => {
+                let illegal = Some(*illegal).filter(|count| *count > 0);
+                let body =
+                    TotalsBody { seen: *seen, shown: *shown, filtered: *filtered, lost: *lost, illegal };
                 line(out, "end", *at, body)
             }
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 pub(super) fn line(
@@ -343,6 +354,7 @@ impl From<&Transition> for TransitionBody {
                 Some(Cause::Unreachable { errno } | Cause::Error { errno }) => Some(errno),
                 _ => None,
             },
+            illegal: step.is_illegal(),
             numbers: step.numbers.as_ref().map(NumbersBody::from),
         }
     }

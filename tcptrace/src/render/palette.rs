@@ -2,7 +2,10 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::{record::Cause, tcp::TcpState};
+use crate::{
+    record::Cause,
+    tcp::{self, TcpState},
+};
 
 /// Where in its life a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,9 @@ impl Phase {
 
     /// The phase that a step leads into.
     #[must_use]
-    pub const fn after(to: TcpState, cause: Option<Cause>) -> Self {
+    pub const fn after(from: TcpState, to: TcpState, cause: Option<Cause>) -> Self {
         match (to, cause) {
+            _ if matches!(tcp::step(from, to), tcp::Step::Impossible) => Self::Broken,
             (
                 TcpState::Close,
                 Some(

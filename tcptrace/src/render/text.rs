@@ -149,7 +149,7 @@ impl Render for Text {
                 subject: &step.subject,
                 since_first_ns: step.since_first_ns,
                 states: arrow(step.from, step.to),
-                phase: Phase::after(step.to, step.cause),
+                phase: Phase::after(step.from, step.to, step.cause),
                 lasted_ns: step.in_from_ns,
                 words: transition_words(step),
             }),

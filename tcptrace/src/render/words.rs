@@ -18,6 +18,9 @@ pub fn transition_words(step: &Transition) -> String {
         Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
         TimeWait,
     };
+    if step.is_illegal() {
+        return "not a step of TCP: events in between were missed".to_owned();
+    }
     if step.context == Some(Context::Inferred(Inference::Continuity)) {
         return "(not seen; the next step begins here)".to_owned();
     }

@@ -131,7 +131,7 @@ impl Page<'_> {
             }
             What::Changed(from, to, _, cause) => (
                 arrow(from, to),
-                Phase::after(to, cause),
+                Phase::after(from, to, cause),
                 step.transition(side.subject()).map_or_else(String::new, |step| transition_words(&step)),
             ),
         };

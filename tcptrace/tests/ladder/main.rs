@@ -22,7 +22,7 @@ fn drawn(life: &[Record], style: Style, width: Option<usize>, coloured: bool) ->
     for record in life {
         ladders.write(&mut out, record).unwrap();
     }
-    let end = End { at: moment(1), totals: Totals::default() };
+    let end = End { at: moment(1), totals: Totals::default(), illegal: 0 };
     ladders.write(&mut out, &Record::End(end)).unwrap();
     let text = String::from_utf8(out).unwrap();
     let (ladders, totals) = text.trim_end().rsplit_once('\n').unwrap();
@@ -146,6 +146,8 @@ fn a_connection_is_told_once_and_when_it_is_over() {
     out.clear();
     // The end of TIME_WAIT is no connection of its own.
     ladders.write(&mut out, &lives::a_wait_ends()).unwrap();
-    ladders.write(&mut out, &Record::End(End { at: moment(1), totals: Totals::default() })).unwrap();
+    ladders
+        .write(&mut out, &Record::End(End { at: moment(1), totals: Totals::default(), illegal: 0 }))
+        .unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "\n0 events seen = 0 shown + 0 filtered + 0 lost\n");
 }

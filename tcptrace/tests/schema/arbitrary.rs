@@ -49,8 +49,8 @@ pub fn record() -> impl Strategy<Value = Record> {
         ),
         1 => (moment(), 1_u64.., select(&[Loss::RingFull, Loss::Recursion, Loss::Undecodable][..]))
             .prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })),
-        1 => (moment(), any::<[u64; 4]>()).prop_map(|(at, [seen, shown, filtered, lost])| {
-            Record::End(End { at, totals: Totals { seen, shown, filtered, lost } })
+        1 => (moment(), any::<[u64; 5]>()).prop_map(|(at, [seen, shown, filtered, lost, illegal])| {
+            Record::End(End { at, totals: Totals { seen, shown, filtered, lost }, illegal })
         }),
     ]
 }

@@ -35,6 +35,7 @@ fn of_object(object: &Map<String, Value>) -> Vec<Map<String, Value>> {
                 vec![json!(format!("{text}x")), json!(format!("x{text}")), json!(""), json!(1)]
             }
             Value::Number(number) => vec![json!(-1), json!(0.5), json!(number.to_string())],
+            Value::Bool(_) => vec![json!(false), json!(1)],
             Value::Array(_) => vec![json!(["x"]), json!("stand_ins")],
             other => panic!("{key}: {other}"),
         };
@@ -54,7 +55,7 @@ fn may_be_missing(object: &Map<String, Value>, key: &str) -> bool {
     let has = |key| object.contains_key(key);
     match key {
         "connection" | "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter"
-        | "other_holders" | "timer" | "srtt_us" | "reason" => true,
+        | "other_holders" | "timer" | "illegal" | "srtt_us" | "reason" => true,
         "netns" => !has("recv_queue"),
         "process" => !has("other_holders"),
         "context" => !has("evidence"),

@@ -179,6 +179,7 @@ pub fn records() -> Vec<Record> {
         step(FinWait2, TimeWait, Context::Inferred(Inference::PeerClosed), Some(Cause::FinReceived)),
         step(FinWait2, TimeWait, Context::Inferred(Inference::StandIn), Some(Cause::FinReceived)),
         step(TimeWait, Close, Context::Inferred(Inference::Listed), None),
+        step(Established, TimeWait, Context::Softirq, None),
         Transition { numbers: Some(numbers), ..step(Established, FinWait1, Context::Process, None) },
         Transition {
             numbers: Some(Numbers { srtt_us: None, ..numbers }),
@@ -196,7 +197,7 @@ pub fn records() -> Vec<Record> {
         .chain([Record::Retransmit(again), Record::Reset(reset.clone())])
         .chain([Record::Reset(Reset { reason: None, ..reset })])
         .chain(lost.map(|reason| Record::Lost(Lost { at: AT, count: 4096, reason })))
-        .chain([Record::End(End { at: AT, totals })])
+        .chain([0, 1].map(|illegal| Record::End(End { at: AT, totals, illegal })))
         .collect()
 }
 
