@@ -31,13 +31,13 @@ use rustix::{
 use tcptrace::{
     address::Netns,
     found::{Found, Holder, TimerKind},
-    snapshot::{Options, Scope, Snapshot, take},
+    snapshot::{Options, Scope, Snapshot, States, take},
     tcp::TcpState,
 };
 
-const HERE: Options = Options { scope: Scope::Here, owners: false };
-const HERE_OWNED: Options = Options { scope: Scope::Here, owners: true };
-const EVERYWHERE_OWNED: Options = Options { scope: Scope::Everywhere, owners: true };
+const HERE: Options = Options { scope: Scope::Here, states: States::All, owners: false };
+const HERE_OWNED: Options = Options { scope: Scope::Here, states: States::All, owners: true };
+const EVERYWHERE_OWNED: Options = Options { scope: Scope::Everywhere, states: States::All, owners: true };
 
 /// A client and its accepted end.
 fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {

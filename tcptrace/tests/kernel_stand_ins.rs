@@ -161,6 +161,33 @@ fn an_orphan_whose_peer_never_closes() {
     });
 }
 
+/// Where stand-ins cannot be seen, the kernel's list tells of them, and it is said so.
+#[test]
+fn an_orphan_that_only_a_list_shows() {
+    in_a_namespace(|| {
+        set("tcp_fin_timeout", "3");
+        let tracer = Tracer::start(&["--probe", "tracepoint"]);
+        let Pair { client, server, .. } = connect();
+        client.order("close c");
+        let orphan = tracer.wait_for("the orphan", |record| record["type"] == "orphan");
+        let cookie = orphan["socket"].as_str().unwrap();
+        let end = tracer.wait_for_step(cookie, "CLOSE");
+        assert_eq!(line(&end), "FIN_WAIT2>CLOSE inferred:sock_diag client/syscall -");
+        assert!((2_900..10_000).contains(&lasted_ms(&end)), "{end}");
+        assert!(ss::all().iter().all(|line| line.state != "FIN_WAIT2"));
+        // And one that gets its FIN.
+        client.tell(&format!("connect d {}", server.tell("listen m 127.0.0.1:0").local));
+        server.tell("accept m t");
+        client.order("close d");
+        let is_second = |record: &Value| record["type"] == "orphan" && record["socket"] != cookie;
+        let second = tracer.wait_for("the second orphan", is_second);
+        server.order("close t");
+        let closed = tracer.wait_for_step(second["socket"].as_str().unwrap(), "TIME_WAIT");
+        assert_eq!(line(&closed), "FIN_WAIT2>TIME_WAIT inferred:peer_closed client/syscall fin_received");
+        assert!(tracer.finish().of_type("start")[0]["sees"].as_array().unwrap().is_empty());
+    });
+}
+
 #[test]
 fn a_new_connection_takes_the_place_of_one_in_time_wait() {
     in_a_namespace(|| {

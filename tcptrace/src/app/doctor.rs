@@ -10,7 +10,7 @@ use crate::{
     output::Output,
     probe::{self, Choice, Settings},
     render::Palette,
-    snapshot::{self, Options, Scope},
+    snapshot::{self, Options, Scope, States},
 };
 
 /// How one check came out.
@@ -165,7 +165,7 @@ fn hook(name: &'static str, choice: Choice) -> Check {
 }
 
 fn sockets() -> Vec<Check> {
-    match snapshot::take(Options { scope: Scope::Everywhere, owners: true }) {
+    match snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true }) {
         Err(error) => vec![Check {
             name: "sockets now",
             outcome: Outcome::Worse(format!(

@@ -9,13 +9,13 @@ use crate::{
     cli::{ListArgs, ListFormat, Selection},
     output::Output,
     render::{Palette, Table, write_listed},
-    snapshot::{self, Options, Scope},
+    snapshot::{self, Options, Scope, States},
     tcp::TcpState,
 };
 
 pub(super) fn run(args: ListArgs) -> Result<(), Failure> {
     let filter = resolve(Selection::from(args.select))?;
-    let snapshot = snapshot::take(Options { scope: Scope::Everywhere, owners: true })?;
+    let snapshot = snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true })?;
     for warning in &snapshot.warnings {
         log::warn!("{warning}");
     }

@@ -13,13 +13,16 @@ use crate::{
     probe::{Attached, Counted, Extra, Pacing, TICK},
     record::{Loss, Lost, Record, Totals},
     report::Listed,
-    snapshot::{self, Options, Scope},
+    snapshot::{self, Options, Scope, States},
     tcp::TcpState,
     tracker::{Found, Tracker, merge},
 };
 
 /// How often a busy trace looks whether events were lost.
 const LOSS_CHECK: Duration = Duration::from_millis(100);
+
+/// How often to ask what became of stand-ins that no hook tells of.
+const STAND_IN_CHECK: Duration = Duration::from_secs(1);
 
 /// Why a trace ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,7 @@ pub(super) struct Live {
     told_lost: Counted,
     told_undecodable: u64,
     next_loss_check: Instant,
+    next_look: Option<Instant>,
 }
 
 /// What is left to say at the end.
@@ -58,7 +62,7 @@ impl Live {
         let sees_stand_ins = attached.extras.contains(&Extra::StandIns);
         Self {
             attached,
-            tracker: Tracker::new().seeing_stand_ins(sees_stand_ins),
+            tracker: Tracker::new().seeing_stand_ins(sees_stand_ins).getting_lists(true),
             clock,
             story,
             events: Vec::new(),
@@ -68,6 +72,7 @@ impl Live {
             told_lost: Counted::default(),
             told_undecodable: 0,
             next_loss_check: Instant::now(),
+            next_look: None,
         }
     }
 
@@ -75,7 +80,7 @@ impl Live {
     pub(super) fn tell_existing(&mut self, filter: &Filter) -> Result<()> {
         // Told as of now: what changes while the list is made comes as events.
         let at = self.clock.now();
-        let taken = snapshot::take(Options { scope: Scope::Everywhere, owners: true });
+        let taken = snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true });
         while self.gather() > 0 {}
         let found = match taken {
             Ok(snapshot) => {
@@ -103,12 +108,7 @@ impl Live {
     /// Traces until something ends it.
     pub(super) async fn run(&mut self, signals: &mut Signals, duration: Option<Duration>) -> Result<Stop> {
         let end = duration.map(|duration| Instant::now() + duration);
-        let time_is_over = async {
-            match end {
-                Some(end) => sleep_until(end).await,
-                None => std::future::pending().await,
-            }
-        };
+        let time_is_over = until(end);
         tokio::pin!(time_is_over);
         let reader_is_gone = self.story.out.reader_is_gone();
         tokio::pin!(reader_is_gone);
@@ -117,17 +117,47 @@ impl Live {
             if self.story.is_enough() {
                 return Ok(Stop::Count);
             }
+            let next_look = self.next_look();
             let woken = tokio::select! {
                 biased;
                 _ = signals.received() => return Ok(Stop::Signal),
                 () = &mut time_is_over => return Ok(Stop::Time),
                 () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
                 woken = self.wait(pacing) => woken?,
+                () = until(next_look) => {
+                    self.look_at_stand_ins();
+                    false
+                }
             };
             let records = self.gather();
             self.tell()?;
             pacing = pacing.after(records, woken);
         }
+    }
+
+    /// When to ask for a list of stand-ins: not at all if every one of them tells of itself.
+    fn next_look(&mut self) -> Option<Instant> {
+        if !self.tracker.has_unwatched() {
+            self.next_look = None;
+            return None;
+        }
+        Some(*self.next_look.get_or_insert_with(|| Instant::now() + STAND_IN_CHECK))
+    }
+
+    /// Asks the kernel what became of stand-ins that no hook tells of.
+    fn look_at_stand_ins(&mut self) {
+        let (asked, began) = (self.clock.now(), Instant::now());
+        let options = Options { scope: Scope::Everywhere, states: States::StandIns, owners: false };
+        match snapshot::take(options) {
+            Ok(snapshot) => {
+                let listed: Vec<_> = snapshot.sockets.into_iter().map(Found::from).collect();
+                let at = self.clock.now();
+                self.tracker.listed(asked, at, &listed, &mut self.records);
+            }
+            Err(error) => log::warn!("what became of stand-ins is not known: {error:#}"),
+        }
+        // A list that takes long is not asked for more often than it is worth.
+        self.next_look = Some(Instant::now() + STAND_IN_CHECK.max(began.elapsed() * 20));
     }
 
     /// Ends the trace: detach, drain, account, and ask the kernel what is left of the sockets.
@@ -247,14 +277,23 @@ impl Live {
         if self.story.ledger.told() == 0 {
             return None;
         }
-        let snapshot = snapshot::take(Options { scope: Scope::Everywhere, owners: false })
-            .inspect_err(|error| log::warn!("what became of the sockets is not known: {error:#}"))
-            .ok()?;
+        let snapshot =
+            snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: false })
+                .inspect_err(|error| log::warn!("what became of the sockets is not known: {error:#}"))
+                .ok()?;
         let listed = snapshot.sockets.iter().map(|found| {
             let expires = found.timer.map(|timer| timer.expires);
             (found.cookie, Listed { state: found.state, expires })
         });
         Some(listed.collect())
+    }
+}
+
+/// Waits for a moment, or for ever.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,7 +12,7 @@ use netlink_packet_sock_diag::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::{io::Errno, net::sockopt};
 
-use super::{Snapshot, answer::Answer};
+use super::{Snapshot, States, answer::Answer};
 use crate::address::Netns;
 use crate::found::Found;
 
@@ -26,14 +26,14 @@ const ATTEMPTS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Adds the sockets of the calling thread's namespace, which is `netns`.
-pub(super) fn namespace(netns: Netns, snapshot: &mut Snapshot) -> Result<()> {
+pub(super) fn namespace(netns: Netns, states: States, snapshot: &mut Snapshot) -> Result<()> {
     let socket = open().map_err(explain).context("open a sock_diag socket")?;
     let mut found = Vec::new();
     let mut sequence = 0;
     for (family, name) in [(AF_INET, "IPv4"), (AF_INET6, "IPv6")] {
         let mut attempt = || {
             sequence += 1;
-            ask(&socket, family, sequence, netns)
+            ask(&socket, family, states, sequence, netns)
         };
         let mut answer = attempt();
         for _ in 1..ATTEMPTS {
@@ -77,8 +77,8 @@ fn open() -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn ask(socket: &Socket, family: u8, sequence: u32, netns: Netns) -> io::Result<Answer> {
-    uninterrupted(|| socket.send(&request(family, sequence), 0))?;
+fn ask(socket: &Socket, family: u8, states: States, sequence: u32, netns: Netns) -> io::Result<Answer> {
+    uninterrupted(|| socket.send(&request(family, states, sequence), 0))?;
     let mut answer = Answer::default();
     let mut buffer = Vec::with_capacity(BUFFER);
     loop {
@@ -93,8 +93,8 @@ fn ask(socket: &Socket, family: u8, sequence: u32, netns: Netns) -> io::Result<A
     }
 }
 
-/// Every state of one family. No extensions: the fixed part of the answer has all that is needed.
-fn request(family: u8, sequence: u32) -> Vec<u8> {
+/// The sockets of one family. No extensions: the fixed part of the answer has all that is needed.
+fn request(family: u8, states: States, sequence: u32) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     header.sequence_number = sequence;
@@ -102,8 +102,11 @@ fn request(family: u8, sequence: u32) -> Vec<u8> {
         family,
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::empty(),
-        // `StateFlags::all()` ends at CLOSING: it lacks NEW_SYN_RECV and BOUND_INACTIVE. Kernels ignore unknown bits.
-        states: StateFlags::from_bits_retain(u32::MAX),
+        states: match states {
+            // `StateFlags::all()` ends at CLOSING: it lacks NEW_SYN_RECV and BOUND_INACTIVE. Kernels ignore unknown bits.
+            States::All => StateFlags::from_bits_retain(u32::MAX),
+            States::StandIns => StateFlags::FIN_WAIT2 | StateFlags::TIME_WAIT,
+        },
         socket_id: SocketId::new_v4(),
     });
     let mut message = NetlinkMessage::new(header, body.into());
@@ -165,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_request_asks_for_every_state() {
-        let bytes = request(AF_INET6, 5);
+        let bytes = request(AF_INET6, States::All, 5);
         assert_eq!(bytes.len(), 16 + 56, "struct nlmsghdr and struct inet_diag_req_v2");
         let word = |at: usize| u32::from_ne_bytes(*bytes[at..].first_chunk().unwrap());
         assert_eq!((word(0), word(8)), (72, 5));

@@ -24,11 +24,22 @@ pub enum Scope {
     Everywhere,
 }
 
+/// Which sockets to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum States {
+    /// Those in any state.
+    All,
+    /// Those in `FIN_WAIT2` and `TIME_WAIT`: the states of minisockets.
+    StandIns,
+}
+
 /// What [`take`] should do.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Where to look.
     pub scope: Scope,
+    /// What to look for.
+    pub states: States,
     /// Also find the owners. Costs one look at every file descriptor on the host.
     pub owners: bool,
 }
@@ -49,9 +60,9 @@ pub struct Snapshot {
 pub fn take(options: Options) -> Result<Snapshot> {
     let mut snapshot = Snapshot::default();
     let here = namespaces::here()?;
-    dump::namespace(here, &mut snapshot)?;
+    dump::namespace(here, options.states, &mut snapshot)?;
     if options.scope == Scope::Everywhere {
-        namespaces::visit_others(here, &mut snapshot);
+        namespaces::visit_others(here, options.states, &mut snapshot);
     }
     if options.owners {
         owners::assign(&mut snapshot);

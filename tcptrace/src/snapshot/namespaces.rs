@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::{Snapshot, dump, processes};
+use super::{Snapshot, States, dump, processes};
 use crate::address::Netns;
 
 /// The namespace of the calling thread.
@@ -28,13 +28,13 @@ pub(super) fn here() -> Result<Netns> {
 }
 
 /// Adds the sockets of every namespace but `here`.
-pub(super) fn visit_others(here: Netns, snapshot: &mut Snapshot) {
+pub(super) fn visit_others(here: Netns, states: States, snapshot: &mut Snapshot) {
     let mut visited = HashSet::from([here]);
     let mut withheld = 0;
     for process in processes::all(&mut snapshot.warnings) {
         match process.open_relative("ns/net") {
             Ok(file) => match number(&file) {
-                Ok(netns) if visited.insert(netns) => visit(netns, &file, snapshot),
+                Ok(netns) if visited.insert(netns) => visit(netns, states, &file, snapshot),
                 _ => {}
             },
             Err(error) => withheld += u32::from(processes::is_withheld(&process, &error)),
@@ -52,19 +52,21 @@ pub(super) fn visit_others(here: Netns, snapshot: &mut Snapshot) {
             continue;
         }
         match File::open(&path) {
-            Ok(file) if number(&file).is_ok_and(|found| found == netns) => visit(netns, &file, snapshot),
+            Ok(file) if number(&file).is_ok_and(|found| found == netns) => {
+                visit(netns, states, &file, snapshot)
+            }
             Ok(_) => warn(netns, &anyhow!("another mount hides {path:?}"), snapshot),
             Err(error) => warn(netns, &anyhow!("open {path:?}: {error}"), snapshot),
         }
     }
 }
 
-fn visit(netns: Netns, namespace: &File, snapshot: &mut Snapshot) {
+fn visit(netns: Netns, states: States, namespace: &File, snapshot: &mut Snapshot) {
     // A thread of its own, because one that has moved may lack the privilege to come back.
     let inside = || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
             .context("enter it (needs CAP_SYS_ADMIN)")?;
-        dump::namespace(netns, snapshot)
+        dump::namespace(netns, states, snapshot)
     };
     let result = thread::scope(|scope| {
         let visitor = thread::Builder::new().spawn_scoped(scope, inside).context("start a thread")?;

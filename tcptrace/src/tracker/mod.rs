@@ -32,6 +32,7 @@ use sockets::{Key, Sockets};
 pub struct Tracker {
     sockets: Sockets,
     sees_stand_ins: bool,
+    gets_lists: bool,
 }
 
 impl Tracker {
@@ -45,6 +46,12 @@ impl Tracker {
     #[must_use]
     pub fn seeing_stand_ins(self, sees_stand_ins: bool) -> Self {
         Self { sees_stand_ins, ..self }
+    }
+
+    /// Whether somebody asks for lists of stand-ins while there are [`unwatched`](Self::unwatched) ones.
+    #[must_use]
+    pub fn getting_lists(self, gets_lists: bool) -> Self {
+        Self { gets_lists, ..self }
     }
 
     /// Takes in a socket that existed before the trace, and tells of it.
@@ -61,9 +68,11 @@ impl Tracker {
         }
         let Some(socket) = self.sockets.get(key) else { return };
         out.push(Record::Existing(Existing { at, subject: socket.subject(), state: found.state }));
-        if found.state == TcpState::TimeWait && !self.sees_stand_ins {
-            // Always a stand-in: no event will come.
-            self.sockets.end(key, out);
+        // Always a stand-in: no event will come.
+        match (found.state, self.sees_stand_ins, self.gets_lists) {
+            (TcpState::TimeWait, false, true) => self.sockets.stands_in_unseen(key),
+            (TcpState::TimeWait, false, false) => self.sockets.end(key, out),
+            _ => {}
         }
     }
 
@@ -126,6 +135,7 @@ impl Tracker {
         }
         match (step, minisocket) {
             (Step::TimeWait | Step::Orphaned, Some((pointer, _))) => self.sockets.stands_in(key, pointer),
+            (Step::TimeWait | Step::Orphaned, None) if self.gets_lists => self.sockets.stands_in_unseen(key),
             _ if event.to == TcpState::Close => self.sockets.end(key, out),
             _ => {}
         }

@@ -33,6 +33,8 @@ pub(super) struct Sockets {
     connections: HashMap<ConnectionId, Shared>,
     /// Children whose ends are not known yet.
     unfinished: HashSet<Key>,
+    /// Minisockets of which nothing tells when they end.
+    unwatched: HashSet<Key>,
     /// Steps that were told of notes, less the events that reported one of them again.
     extra: i64,
 }
@@ -236,6 +238,7 @@ impl Sockets {
         self.release(key, out);
         self.leave(key);
         let Some(socket) = self.table.remove(&key) else { return };
+        self.unwatched.remove(&key);
         if let Some(cookie) = socket.cookie
             && self.by_cookie.get(&cookie) == Some(&key)
         {
@@ -314,6 +317,22 @@ impl Sockets {
             transition.since_first_ns = subject.connection.map(|id| self.since_first(id, transition.at));
         }
         record
+    }
+
+    /// A minisocket takes over that was not seen: only a list can tell of it.
+    pub(super) fn stands_in_unseen(&mut self, key: Key) {
+        if let Some(socket) = self.table.get_mut(&key) {
+            socket.stand_in = true;
+            if let Some(pointer) = socket.pointer.take() {
+                self.by_pointer.remove(&pointer);
+            }
+            self.unwatched.insert(key);
+        }
+    }
+
+    /// The minisockets of which only a list can tell.
+    pub(super) const fn unwatched(&self) -> &HashSet<Key> {
+        &self.unwatched
     }
 
     /// A minisocket takes over: it has the cookie and the ends, but lives elsewhere in memory.

@@ -1,6 +1,8 @@
 //! The sockets without state changes of their own: request sockets before a connection, minisockets after it.
 
-use super::{Key, Tracker, socket::Socket};
+use std::collections::HashMap;
+
+use super::{Found, Key, Tracker, socket::Socket};
 use crate::{
     event::{Note, TimerStep},
     process::{Evidence, Owner},
@@ -104,6 +106,42 @@ impl Tracker {
         if waits {
             let context = Some(Context::Inferred(Inference::PeerClosed));
             self.step(at, key, TcpState::TimeWait, context, Some(Cause::FinReceived), out);
+        }
+    }
+
+    /// Whether there are stand-ins of which only a list can tell when they end.
+    #[must_use]
+    pub fn has_unwatched(&self) -> bool {
+        !self.sockets.unwatched().is_empty()
+    }
+
+    /// Takes in a list of stand-ins that was asked for at `asked`: state by cookie, and by ends for those without one.
+    pub fn listed(&mut self, asked: Moment, at: Moment, listed: &[Found], out: &mut Vec<Record>) {
+        let by_cookie: HashMap<_, _> = listed.iter().map(|found| (found.cookie, found.state)).collect();
+        let by_ends: HashMap<_, _> = listed.iter().map(|found| (found.tuple, found.state)).collect();
+        let mut keys: Vec<_> = self.sockets.unwatched().iter().copied().collect();
+        keys.sort_unstable();
+        for key in keys {
+            let Some(socket) = self.sockets.get(key) else { continue };
+            // One that took over since then may be missing from the list.
+            if socket.since.is_some_and(|since| since >= asked) {
+                continue;
+            }
+            let state = match socket.cookie {
+                Some(_) => by_cookie.get(&socket.cookie),
+                None => by_ends.get(&socket.tuple),
+            };
+            let context = Some(Context::Inferred(Inference::Listed));
+            match (socket.state, state) {
+                (TcpState::FinWait2, Some(TcpState::TimeWait)) => {
+                    self.step(at, key, TcpState::TimeWait, context, Some(Cause::FinReceived), out);
+                }
+                (_, Some(_)) => {}
+                (_, None) => {
+                    self.step(at, key, TcpState::Close, context, None, out);
+                    self.sockets.end(key, out);
+                }
+            }
         }
     }
 
