@@ -33,12 +33,13 @@ pub(super) fn run() -> Result<(), Failure> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     let (btf_hook, classic) = runtime
         .block_on(async { (hook("tp_btf hook", Choice::Btf), hook("classic hook", Choice::Tracepoint)) });
-    let best = match (&btf_hook.outcome, &classic.outcome) {
-        (Outcome::Good(_), _) => Some("tp_btf"),
-        (_, Outcome::Good(_)) => Some("the classic tracepoint (no socket cookies)"),
-        _ => None,
+    let works = |checks: &[Check]| matches!(checks.first(), Some(Check { outcome: Outcome::Good(_), .. }));
+    let best = match (works(&btf_hook), works(&classic)) {
+        (true, _) => Some("tp_btf"),
+        (false, true) => Some("the classic tracepoint (no socket cookies)"),
+        (false, false) => None,
     };
-    checks.extend([btf_hook, classic]);
+    checks.extend(btf_hook.into_iter().chain(classic));
     checks.extend(sockets());
 
     let mut out = Output::stdout();
@@ -89,6 +90,7 @@ fn privileges() -> Check {
     let wanted = [
         ("CAP_BPF", CapabilitySet::BPF),
         ("CAP_PERFMON", CapabilitySet::PERFMON),
+        ("CAP_SYSLOG", CapabilitySet::SYSLOG),
         ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
         ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
         ("CAP_SYS_ADMIN", CapabilitySet::SYS_ADMIN),
@@ -108,7 +110,7 @@ fn privileges() -> Check {
                 Outcome::Bad(format!("missing {}: try sudo", Words(&missing)))
             } else {
                 Outcome::Worse(format!(
-                    "missing {} (classic hook: CAP_DAC_READ_SEARCH; owners of sockets that were there before: \
+                    "missing {} (TIME_WAIT as it happens: CAP_SYSLOG; classic hook: CAP_DAC_READ_SEARCH; owners of sockets that were there before: \
                      CAP_SYS_PTRACE; other network namespaces: CAP_SYS_ADMIN)",
                     Words(&missing)
                 ))
@@ -153,15 +155,20 @@ fn tracefs() -> Check {
     Check { name: "tracefs", outcome }
 }
 
-/// Really attaches, and detaches again.
-fn hook(name: &'static str, choice: Choice) -> Check {
+/// Really attaches, and detaches again. With the better hook come those that see what it does not.
+fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
     let settings =
         Settings { choice, buffer: 1 << 16, filter: Default::default(), ports: Vec::new(), messages: false };
-    let outcome = match probe::attach(&settings) {
-        Ok(_) => Outcome::Good("attaches".to_owned()),
-        Err(error) => Outcome::Bad(format!("{error:#}")),
+    let (outcome, attached) = match probe::attach(&settings) {
+        Ok(attached) => (Outcome::Good("attaches".to_owned()), Some(attached)),
+        Err(error) => (Outcome::Bad(format!("{error:#}")), None),
     };
-    Check { name, outcome }
+    let extras = attached.filter(|_| choice == Choice::Btf).map_or_else(Vec::new, |attached| {
+        let seen = attached.extras.iter().map(|extra| (*extra, Outcome::Good("seen".to_owned())));
+        let unseen = attached.missing.iter().map(|(extra, why)| (*extra, Outcome::Worse(why.clone())));
+        seen.chain(unseen).map(|(extra, outcome)| Check { name: extra.title(), outcome }).collect()
+    });
+    std::iter::once(Check { name, outcome }).chain(extras).collect()
 }
 
 fn sockets() -> Vec<Check> {

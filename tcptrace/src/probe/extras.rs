@@ -29,6 +29,16 @@ impl Extra {
         }
     }
 
+    /// In a few words.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::StandIns => "TIME_WAIT",
+            Self::Resets => "RSTs sent",
+            Self::Retransmits => "retransmits",
+        }
+    }
+
     /// The programs and their tracepoints. Of each group the first that loads is used.
     const fn hooks(self) -> &'static [&'static [(&'static str, &'static str)]] {
         match self {
