@@ -128,6 +128,8 @@ layout! {
         group_leader,
         /// `comm`
         comm,
+        /// `tgid`
+        tgid,
     }
 }
 

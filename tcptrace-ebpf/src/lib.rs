@@ -12,4 +12,4 @@ mod record;
 pub use counters::Counters;
 pub use filter::{KernelFilter, PORT_WORDS, PortWord};
 pub use layout::{EventFormat, Handlers, MISSING, SockLayout, StandInLayout, TaskLayout};
-pub use record::{Flags, Kind, RECORD_VERSION, RawNote, RawTransition, TimerStep};
+pub use record::{Flags, Kind, RECORD_VERSION, RawFork, RawNote, RawTransition, TimerStep};

@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// First byte of every record. A reader that knows another version must refuse the record, not guess.
 pub const RECORD_VERSION: u8 = 2;
 
-/// Second byte of every record: what it tells of. All but the first are a [`RawNote`].
+/// Second byte of every record: what it tells of. A [`RawNote`] where nothing else is said.
 pub struct Kind;
 
 impl Kind {
@@ -23,6 +23,8 @@ impl Kind {
     pub const RETRANSMIT: u8 = 6;
     /// A SYN+ACK is sent again.
     pub const RETRANSMIT_SYNACK: u8 = 7;
+    /// A process has made another one: [`RawFork`].
+    pub const FORK: u8 = 8;
 }
 
 /// What happened to a timer ([`RawNote::detail`]).
@@ -145,6 +147,26 @@ pub struct RawNote {
 }
 
 const _: () = assert!(size_of::<RawNote>() == 80);
+
+/// A process that was made by another one. Threads do not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RawFork {
+    /// Always [`RECORD_VERSION`].
+    pub version: u8,
+    /// Always [`Kind::FORK`].
+    pub kind: u8,
+    /// Zero.
+    pub reserved: [u8; 6],
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub time_ns: u64,
+    /// The process that called `fork`, `vfork` or `clone`.
+    pub parent: u32,
+    /// The new one.
+    pub child: u32,
+}
+
+const _: () = assert!(size_of::<RawFork>() == 24);
 
 /// Bits of [`RawTransition::flags`].
 pub struct Flags;

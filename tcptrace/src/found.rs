@@ -38,11 +38,8 @@ impl Found {
     /// Its owner, as far as `/proc` shows.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
-        self.holder.as_ref().map(|holder| Owner {
-            pid: holder.pid,
-            comm: Comm::from_slice(&holder.comm),
-            uid: holder.uid,
-            evidence: Evidence::Procfs,
+        self.holder.as_ref().map(|holder| {
+            Owner::new(holder.pid, Comm::from_slice(&holder.comm), holder.uid, Evidence::Procfs)
         })
     }
 }

@@ -8,7 +8,7 @@ use tcptrace::{app, cli::Cli};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match app::run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             if !failure.is_closed_pipe() {
                 // Not eprintln!, which panics when standard error is closed.

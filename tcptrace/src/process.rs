@@ -107,6 +107,16 @@ pub struct Owner {
     pub uid: u32,
     /// How we know.
     pub evidence: Evidence,
+    /// Whether it is one of those that were asked for together with their descendants, or such a descendant.
+    pub family: bool,
+}
+
+impl Owner {
+    /// An owner who is nobody's relative, as far as is known.
+    #[must_use]
+    pub const fn new(pid: u32, comm: Comm, uid: u32, evidence: Evidence) -> Self {
+        Self { pid, comm, uid, evidence, family: false }
+    }
 }
 
 #[cfg(test)]

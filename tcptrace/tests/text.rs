@@ -124,7 +124,7 @@ fn story() -> Vec<Record> {
         filter: "port 10050".to_owned(),
         sees: Vec::new(),
     })];
-    let owner = Owner { pid: 77, comm: Comm::from_slice(b"sshd"), uid: 0, evidence: Evidence::Procfs };
+    let owner = Owner::new(77, Comm::from_slice(b"sshd"), 0, Evidence::Procfs);
     for (cookie, tuple, owner) in [(9, far, Some(owner)), (10, tuple("10.0.0.1-22", "10.0.0.2-10050"), None)]
     {
         let found = Found { cookie: Some(cookie), netns: None, tuple, state: Established, owner };

@@ -6,6 +6,7 @@
 mod btf;
 mod classic;
 mod ends;
+mod forks;
 mod globals;
 mod memory;
 mod notes;

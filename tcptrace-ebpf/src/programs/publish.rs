@@ -5,7 +5,7 @@ use aya_ebpf::{
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
 };
 use aya_log_ebpf::warn;
-use tcptrace_ebpf::{Counters, RawNote, RawTransition};
+use tcptrace_ebpf::{Counters, RawFork, RawNote, RawTransition};
 
 use super::{
     globals::{COUNTERS, EVENTS, SLEEPING},
@@ -42,10 +42,21 @@ pub fn publish<C: EbpfContext>(ctx: &C, subject: &Subject, fill: impl FnOnce(&mu
 /// Publishes a note if the filters want it. `fill` writes the whole record.
 #[inline(always)]
 pub fn publish_note(subject: &Subject, fill: impl FnOnce(&mut RawNote)) {
-    if !wanted(subject) {
-        return;
+    if wanted(subject) {
+        submit_note(fill);
     }
-    let Some(mut record) = EVENTS.reserve::<RawNote>(0) else {
+}
+
+/// Publishes what process made which. `fill` writes the whole record.
+#[inline(always)]
+pub fn publish_fork(fill: impl FnOnce(&mut RawFork)) {
+    submit_note(fill);
+}
+
+/// Either kind of record is plain bytes.
+#[inline(always)]
+fn submit_note<T: 'static>(fill: impl FnOnce(&mut T)) {
+    let Some(mut record) = EVENTS.reserve::<T>(0) else {
         if let Some(counters) = COUNTERS.get_ptr_mut(0) {
             // SAFETY: entry 0 exists for every CPU. A softirq's program may count between load and store of another
             // program's: one of the two is lost then, of a number that is not 0 all the same.
@@ -53,7 +64,7 @@ pub fn publish_note(subject: &Subject, fill: impl FnOnce(&mut RawNote)) {
         }
         return;
     };
-    // SAFETY: `RawNote` is plain bytes, and `fill` writes all of them before anyone reads.
+    // SAFETY: the records are plain bytes, and `fill` writes all of them before anyone reads.
     fill(unsafe { record.assume_init_mut() });
     record.submit(wakeup());
 }

@@ -8,7 +8,7 @@ use rustix::thread::CapabilitySet;
 use super::{Failure, names::kernel_release};
 use crate::{
     output::Output,
-    probe::{self, Choice, Settings},
+    probe::{self, Choice, Extra, Settings},
     render::Palette,
     snapshot::{self, Options, Scope, States},
 };
@@ -157,8 +157,14 @@ fn tracefs() -> Check {
 
 /// Really attaches, and detaches again. With the better hook come those that see what it does not.
 fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
-    let settings =
-        Settings { choice, buffer: 1 << 16, filter: Default::default(), ports: Vec::new(), messages: false };
+    let settings = Settings {
+        choice,
+        buffer: 1 << 16,
+        filter: Default::default(),
+        ports: Vec::new(),
+        extras: Extra::USUAL.into_iter().chain([Extra::Forks]).collect(),
+        messages: false,
+    };
     let (outcome, attached) = match probe::attach(&settings) {
         Ok(attached) => (Outcome::Good("attaches".to_owned()), Some(attached)),
         Err(error) => (Outcome::Bad(format!("{error:#}")), None),

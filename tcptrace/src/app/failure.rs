@@ -11,6 +11,8 @@ pub enum Kind {
     Usage,
     /// This kernel or these privileges do not allow it.
     CannotTrace,
+    /// The command to trace cannot be run: with the exit code that shells have for it.
+    Command(u8),
 }
 
 /// A failure: one sentence with the next step, and its kind.
@@ -49,6 +51,7 @@ impl Failure {
             Kind::Run => ExitCode::from(1),
             Kind::Usage => ExitCode::from(2),
             Kind::CannotTrace => ExitCode::from(3),
+            Kind::Command(code) => ExitCode::from(code),
         }
     }
 }

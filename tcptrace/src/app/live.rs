@@ -5,7 +5,12 @@ use std::{collections::HashMap, io, time::Duration};
 use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{clock::Clock, signals::Signals, story::Story};
+use super::{
+    clock::Clock,
+    command::{Command, Outcome},
+    signals::Signals,
+    story::Story,
+};
 use crate::{
     event::{Observation, Timers},
     filter::Filter,
@@ -25,7 +30,7 @@ const LOSS_CHECK: Duration = Duration::from_millis(100);
 const STAND_IN_CHECK: Duration = Duration::from_secs(1);
 
 /// Why a trace ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Stop {
     /// SIGINT or SIGTERM.
     Signal,
@@ -33,6 +38,8 @@ pub(super) enum Stop {
     Time,
     /// As much was shown as was asked for.
     Count,
+    /// The command that was traced is over.
+    Command(Outcome),
 }
 
 /// A trace that runs.
@@ -76,12 +83,26 @@ impl Live {
         }
     }
 
+    /// Takes in the processes that were asked for, and with `descendants` theirs.
+    pub(super) fn ask_for(&mut self, pids: &[u32], descendants: bool) {
+        let family = self.tracker.family();
+        pids.iter().for_each(|pid| family.adopt(*pid));
+        if descendants {
+            family.adopt_descendants(&snapshot::parents());
+        }
+    }
+
     /// Tells of the sockets that were there before, and of what happened while they were listed.
     pub(super) fn tell_existing(&mut self, filter: &Filter) -> Result<()> {
         // Told as of now: what changes while the list is made comes as events.
         let at = self.clock.now();
         let taken = snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true });
         while self.gather() > 0 {}
+        for observation in &self.events {
+            if let Observation::Fork(fork) = observation {
+                self.tracker.family().fork(fork);
+            }
+        }
         let found = match taken {
             Ok(snapshot) => {
                 for warning in &snapshot.warnings {
@@ -106,10 +127,22 @@ impl Live {
     }
 
     /// Traces until something ends it.
-    pub(super) async fn run(&mut self, signals: &mut Signals, duration: Option<Duration>) -> Result<Stop> {
+    pub(super) async fn run(
+        &mut self,
+        signals: &mut Signals,
+        duration: Option<Duration>,
+        command: Option<&mut Command>,
+    ) -> Result<Stop> {
         let end = duration.map(|duration| Instant::now() + duration);
         let time_is_over = until(end);
         tokio::pin!(time_is_over);
+        let command_is_over = async {
+            match command {
+                Some(command) => command.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(command_is_over);
         let reader_is_gone = self.story.out.reader_is_gone();
         tokio::pin!(reader_is_gone);
         let mut pacing = Pacing::default();
@@ -121,6 +154,7 @@ impl Live {
             let woken = tokio::select! {
                 biased;
                 _ = signals.received() => return Ok(Stop::Signal),
+                outcome = &mut command_is_over => return Ok(Stop::Command(outcome)),
                 () = &mut time_is_over => return Ok(Stop::Time),
                 () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
                 woken = self.wait(pacing) => woken?,
@@ -161,7 +195,7 @@ impl Live {
     }
 
     /// Ends the trace: detach, drain, account, and ask the kernel what is left of the sockets.
-    pub(super) fn finish(&mut self, stop: Stop) -> Result<Ended> {
+    pub(super) fn finish(&mut self, stop: &Stop) -> Result<Ended> {
         log::info!("ending: {stop:?}; {} sockets open", self.tracker.open());
         self.attached.detach();
         while self.gather() > 0 {
@@ -237,6 +271,7 @@ impl Live {
             let at = clock.at(observation.mono_ns());
             match observation {
                 Observation::Event(event) => tracker.apply(at, &event, records),
+                Observation::Fork(fork) => tracker.family().fork(&fork),
                 Observation::Note(note) => {
                     log::trace!("{note:?}");
                     tracker.note(at, &note, reason, records);

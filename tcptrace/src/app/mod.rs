@@ -1,6 +1,7 @@
 //! What the commands do: the rim, where the pure rooms meet the kernel, the clock, files and signals.
 
 mod clock;
+mod command;
 mod diagram;
 mod doctor;
 mod explain;
@@ -12,7 +13,7 @@ mod signals;
 mod story;
 mod trace;
 
-use std::io::Write as _;
+use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
@@ -24,14 +25,14 @@ use crate::{
     output::Output,
 };
 
-/// Runs one command line.
+/// Runs one command line; the exit code of one that went well is that of the command traced, if there was one.
 ///
 /// # Errors
 /// What went wrong and of which kind it is; the kind decides the exit code.
-pub fn run(cli: Cli) -> Result<(), Failure> {
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     say_as_much_as(cli.trace.verbose);
-    match cli.command {
-        None => trace::run(cli.trace),
+    let done = match cli.command {
+        None => return trace::run(cli.trace),
         Some(Command::List(args)) => list::run(*args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Diagram(args)) => diagram::run(&args),
@@ -43,7 +44,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             out.write_all(&script).and_then(|()| out.flush()).context("write the completions")?;
             Ok(())
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Diagnostics go to standard error: warnings always, the rest as asked.

@@ -1,6 +1,6 @@
 //! `tcptrace`: the trace itself, from the command line to the closing report.
 
-use std::io::Write as _;
+use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use super::{
     Failure,
     clock::Clock,
-    live::Live,
+    command::Command,
+    live::{Live, Stop},
     names::{kernel_release, resolve},
     signals::Signals,
     story::Story,
@@ -17,15 +18,21 @@ use crate::{
     cli::{Format, Selection, TraceArgs},
     ladder::{self, Ladders},
     output::Output,
-    probe::{self, Settings},
+    probe::{self, Extra, Settings},
     record::{End, Record, Start},
     render::{Json, Palette, Render, Text, totals_words},
     report::{Keep, Ledger, Now, Page},
 };
 
-/// Runs a trace until a signal, the time or the count ends it.
-pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
-    let filter = resolve(Selection::from(args.select))?;
+/// Runs a trace until a signal, the time, the count or its command ends it.
+pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
+    let mut filter = resolve(Selection::from(args.select))?;
+    // Before there is a file or a thread: it may come to nothing, and the new process should have little of ours.
+    let mut command = (!args.command.is_empty()).then(|| Command::hold(&args.command)).transpose()?;
+    if let Some(command) = &command {
+        filter.pids = vec![command.pid];
+    }
+    filter.children = args.children || command.is_some();
     let out = match &args.output {
         Some(path) => Output::file(path, args.color)?,
         None => Output::stdout_with(args.color),
@@ -44,6 +51,7 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
         buffer: args.buffer,
         filter: kernel_filter,
         ports,
+        extras: Extra::USUAL.into_iter().chain(filter.children.then_some(Extra::Forks)).collect(),
         messages: args.verbose > 0,
     };
     let what = filter.describe();
@@ -52,13 +60,17 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(async {
-        let mut signals = Signals::listen()?;
+        let handle = command.as_ref().map(|command| command.handle.try_clone()).transpose();
+        let mut signals = Signals::listen(handle.context("watch the command")?)?;
         let attached = probe::attach(&settings).map_err(Failure::cannot_trace)?;
         if let Some(refusal) = &attached.refused {
             log::warn!("{}; using the classic tracepoint instead", refusal.why);
         }
         for (extra, why) in &attached.missing {
-            log::info!("not seen: {}: {why}", extra.name());
+            match extra {
+                Extra::Forks => log::warn!("descendants made from now on are not traced: {why}"),
+                _ => log::info!("not seen: {}: {why}", extra.name()),
+            }
         }
         let mut clock = Clock::new();
         let start = Record::Start(Start {
@@ -71,13 +83,19 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
         });
         let mut live = Live::new(attached, clock, story);
         live.story.announce(&start).and_then(|()| live.story.flush()).context("write")?;
-        if args.format != Format::Json && live.story.out.is_terminal() {
+        if args.format != Format::Json && command.is_none() && live.story.out.is_terminal() {
             let what = if what.is_empty() { "every TCP socket" } else { &what };
             log_line(&format!("tracing {what}; Ctrl+C ends it"));
         }
+        if filter.children {
+            live.ask_for(&filter.pids, command.is_none());
+        }
         live.tell_existing(&filter)?;
-        let stop = live.run(&mut signals, args.duration).await?;
-        let ended = live.finish(stop)?;
+        if let Some(command) = &mut command {
+            command.release();
+        }
+        let stop = live.run(&mut signals, args.duration, command.as_mut()).await?;
+        let ended = live.finish(&stop)?;
         let Live { mut story, mut clock, .. } = live;
         let at = clock.now();
         let illegal = story.illegal();
@@ -88,7 +106,14 @@ pub(super) fn run(args: TraceArgs) -> Result<(), Failure> {
             writeln!(story.out, "{}", totals_words(&ended.totals)).context("write")?;
         }
         story.flush().context("write")?;
-        Ok(())
+        drop(story);
+        let Some(mut command) = command else { return Ok(ExitCode::SUCCESS) };
+        let outcome = match stop {
+            Stop::Command(outcome) => outcome,
+            // The trace is over; the command need not be.
+            Stop::Signal | Stop::Time | Stop::Count => command.ended().await,
+        };
+        command.code(outcome).map(ExitCode::from)
     })
 }
 

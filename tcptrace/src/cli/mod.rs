@@ -13,7 +13,7 @@ use clap_complete::Shell;
 pub use diagram::DiagramArgs;
 pub use explain::ExplainArgs;
 pub use list::{ListArgs, ListFormat};
-pub use select::{NetnsName, SelectArgs, Selection};
+pub use select::{NetnsName, SelectArgs, Selection, UserName};
 pub use trace::{Format, Probe, Report, TraceArgs};
 
 /// Every TCP state change on this host: who caused it, when and why, as an exact timeline.
@@ -24,7 +24,8 @@ pub use trace::{Format, Probe, Report, TraceArgs};
     args_conflicts_with_subcommands = true,
     after_help = "Example: sudo tcptrace --port 10050\n\
                   Ctrl+C ends the trace and prints the exact sequence of every connection.\n\n\
-                  Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 cannot trace here (try `tcptrace doctor`)."
+                  Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 cannot trace here (try `tcptrace doctor`); \
+                  with a command its own, 128+N if signal N ended it, 126 and 127 if it cannot be run or found."
 )]
 pub struct Cli {
     /// What to do; without it, trace.

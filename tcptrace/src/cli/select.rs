@@ -29,7 +29,10 @@ pub struct SelectArgs {
     /// Process id of the owner
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub pid: Vec<u32>,
-    /// Process name of the owner, exactly
+    /// User of the owner: a number, or a name in /etc/passwd
+    #[arg(long, value_name = "USER", value_delimiter = ',')]
+    pub uid: Vec<UserName>,
+    /// Process name of the owner; * and ? stand for anything and for one character
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub comm: Vec<String>,
     /// State, in any spelling; a change matches if it leaves or enters it
@@ -44,6 +47,23 @@ pub struct SelectArgs {
     /// Only IPv6
     #[arg(short = '6', long)]
     pub ipv6: bool,
+}
+
+/// A user as it was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserName {
+    /// By number.
+    Id(u32),
+    /// By name.
+    Name(String),
+}
+
+impl std::str::FromStr for UserName {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Id))
+    }
 }
 
 /// A network namespace as it was named.
@@ -68,18 +88,21 @@ impl std::str::FromStr for NetnsName {
     }
 }
 
-/// A filter whose namespace has yet to be looked up.
+/// A filter whose names have yet to be looked up.
 #[derive(Debug)]
 pub struct Selection {
-    /// Everything but the namespace.
+    /// Everything but the names.
     pub filter: Filter,
+    /// The users.
+    pub users: Vec<UserName>,
     /// The namespace.
     pub netns: Option<NetnsName>,
 }
 
 impl From<SelectArgs> for Selection {
     fn from(args: SelectArgs) -> Self {
-        let SelectArgs { port, local_port, remote_port, addr, pid, comm, state, netns, ipv4, ipv6 } = args;
+        let SelectArgs { port, local_port, remote_port, addr, pid, uid, comm, state, netns, ipv4, ipv6 } =
+            args;
         let union = |sets: Vec<Ports>| {
             sets.into_iter().fold(Ports::default(), |mut all, set| {
                 all.extend(set);
@@ -98,10 +121,12 @@ impl From<SelectArgs> for Selection {
             },
             netns: None,
             pids: pid,
+            children: false,
+            uids: Vec::new(),
             comms: comm,
             states: state,
         };
-        Self { filter, netns }
+        Self { filter, users: uid, netns }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Options of the trace itself.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, ColorChoice, ValueEnum};
 
@@ -40,6 +40,12 @@ pub struct TraceArgs {
     /// Say more on standard error; twice for the details
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+    /// With --pid: their descendants too, also those that are made later
+    #[arg(long, requires = "pid")]
+    pub children: bool,
+    /// Trace this command and its descendants, until it ends, and exit as it does
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "pid")]
+    pub command: Vec<OsString>,
     // Last, because its heading would go on over what follows.
     /// Which sockets.
     #[command(flatten)]

@@ -2,6 +2,7 @@
 //! count.
 
 mod change;
+mod fork;
 mod note;
 mod timers;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 pub use change::{Activity, Event, SockFacts, Task};
+pub use fork::Fork;
 pub use note::{Note, Sign, TimerStep};
 pub use timers::Timers;
 
@@ -18,6 +20,8 @@ pub use timers::Timers;
 pub enum Observation {
     /// A state change.
     Event(Event),
+    /// A process has made another one.
+    Fork(Fork),
     /// Anything else.
     Note(Note),
 }
@@ -34,6 +38,7 @@ impl Observation {
         }
         match kind {
             Kind::TRANSITION => Event::decode(bytes).map(Self::Event),
+            Kind::FORK => Fork::decode(bytes).map(Self::Fork),
             _ => Note::decode(bytes).map(Self::Note),
         }
     }
@@ -43,7 +48,7 @@ impl Observation {
     pub const fn event(&self) -> Option<&Event> {
         match self {
             Self::Event(event) => Some(event),
-            Self::Note(_) => None,
+            Self::Fork(_) | Self::Note(_) => None,
         }
     }
 
@@ -52,6 +57,7 @@ impl Observation {
     pub const fn mono_ns(&self) -> u64 {
         match self {
             Self::Event(event) => event.mono_ns,
+            Self::Fork(fork) => fork.mono_ns,
             Self::Note(note) => note.mono_ns,
         }
     }
@@ -92,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
     use zerocopy::IntoBytes as _;
 
-    use tcptrace_ebpf::{Flags, RawNote, RawTransition};
+    use tcptrace_ebpf::{Flags, RawFork, RawNote, RawTransition};
     use zerocopy::FromBytes as _;
 
     use super::*;
@@ -154,8 +160,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..9) {
-            let fit = [size_of::<RawTransition>(), size_of::<RawNote>()].get(usize::from(kind % 3));
+        fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..10) {
+            let fit = [size_of::<RawTransition>(), size_of::<RawNote>(), size_of::<RawFork>()].get(usize::from(kind % 4));
             if let Some(size) = fit {
                 bytes.resize(*size, 0xff);
                 bytes[..2].copy_from_slice(&[RECORD_VERSION, kind]);

@@ -1,6 +1,7 @@
 //! Which sockets and which records the user asked for. Pure: names and namespaces are resolved before.
 
 mod gate;
+mod pattern;
 mod ports;
 #[cfg(test)]
 mod properties;
@@ -11,6 +12,7 @@ use ipnet::IpNet;
 use tcptrace_ebpf::{KernelFilter, PortWord};
 
 pub use gate::Gate;
+use pattern::fits;
 pub use ports::{ParsePortsError, Ports};
 
 use crate::{
@@ -47,7 +49,11 @@ pub struct Filter {
     pub netns: Option<Netns>,
     /// Process ids of the owner.
     pub pids: Vec<u32>,
-    /// Names of the owner, exactly.
+    /// The descendants of these too.
+    pub children: bool,
+    /// User ids of the owner.
+    pub uids: Vec<u32>,
+    /// Names of the owner, with `*` and `?` for what may be anything.
     pub comms: Vec<String>,
     /// States that are left or entered.
     pub states: Vec<TcpState>,
@@ -142,10 +148,13 @@ impl Filter {
     }
 
     fn has_owner(&self, owner: Option<&Owner>) -> bool {
-        (self.pids.is_empty() || owner.is_some_and(|owner| self.pids.contains(&owner.pid)))
+        let of_pids =
+            |owner: &Owner| if self.children { owner.family } else { self.pids.contains(&owner.pid) };
+        (self.pids.is_empty() || owner.is_some_and(of_pids))
+            && (self.uids.is_empty() || owner.is_some_and(|owner| self.uids.contains(&owner.uid)))
             && (self.comms.is_empty()
                 || owner.is_some_and(|owner| {
-                    self.comms.iter().any(|comm| comm.as_bytes() == owner.comm.as_bytes())
+                    self.comms.iter().any(|comm| fits(comm.as_bytes(), owner.comm.as_bytes()))
                 }))
     }
 
@@ -193,7 +202,9 @@ impl Filter {
         };
         list("address", self.networks.iter().map(ToString::to_string).collect());
         list("state", self.states.iter().map(ToString::to_string).collect());
-        list("pid", self.pids.iter().map(ToString::to_string).collect());
+        let pid = if self.children { "pid with children" } else { "pid" };
+        list(pid, self.pids.iter().map(ToString::to_string).collect());
+        list("uid", self.uids.iter().map(ToString::to_string).collect());
         list("comm", self.comms.clone());
         list("netns", self.netns.iter().map(|netns| netns.0.to_string()).collect());
         match self.ip_version {

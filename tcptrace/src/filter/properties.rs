@@ -99,6 +99,8 @@ fn filter() -> impl Strategy<Value = Filter> {
             ip_version,
             netns,
             pids,
+            children: false,
+            uids: Vec::new(),
             comms: Vec::new(),
             states,
         },

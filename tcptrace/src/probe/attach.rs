@@ -71,6 +71,8 @@ pub struct Settings {
     pub filter: KernelFilter,
     /// The ports that the filter speaks of: index and content of the words that are not empty.
     pub ports: Vec<(u32, PortWord)>,
+    /// What else should be seen.
+    pub extras: Vec<Extra>,
     /// Whether messages of the kernel side are wanted.
     pub messages: bool,
 }
@@ -185,7 +187,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
         Hook::Btf => {
             let btf = Btf::from_sys_fs().with_context(|| format!("{ATTACH_BTF}: read {BTF}"))?;
             // Before the main one: what they note comes before the change that it explains.
-            for extra in Extra::ALL {
+            for &extra in &settings.extras {
                 let outcome = match (extra, &handlers) {
                     (Extra::StandIns, Err(error)) => Err(anyhow!("{error:#}")),
                     _ => extra.attach(&mut ebpf, &btf),
@@ -199,7 +201,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
         }
         Hook::Tracepoint => {
             let why = "needs tp_btf, not the classic tracepoint";
-            missing.extend(Extra::ALL.map(|extra| (extra, why.to_owned())));
+            missing.extend(settings.extras.iter().map(|extra| (*extra, why.to_owned())));
             attach_tracepoint(&mut ebpf)
         }
     }?;

@@ -13,11 +13,13 @@ pub enum Extra {
     Resets,
     /// Segments sent again.
     Retransmits,
+    /// Who made whom. Only where descendants are asked for.
+    Forks,
 }
 
 impl Extra {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::StandIns, Self::Resets, Self::Retransmits];
+    /// Those that every trace wants.
+    pub const USUAL: [Self; 3] = [Self::StandIns, Self::Resets, Self::Retransmits];
 
     /// The word in records.
     #[must_use]
@@ -26,6 +28,7 @@ impl Extra {
             Self::StandIns => "stand_ins",
             Self::Resets => "resets",
             Self::Retransmits => "retransmits",
+            Self::Forks => "forks",
         }
     }
 
@@ -36,6 +39,7 @@ impl Extra {
             Self::StandIns => "TIME_WAIT",
             Self::Resets => "RSTs sent",
             Self::Retransmits => "retransmits",
+            Self::Forks => "new processes",
         }
     }
 
@@ -55,6 +59,7 @@ impl Extra {
                 &[("tcptrace_retransmit", "tcp_retransmit_skb")],
                 &[("tcptrace_retransmit_synack", "tcp_retransmit_synack")],
             ],
+            Self::Forks => &[&[("tcptrace_fork", "sched_process_fork")]],
         }
     }
 

@@ -86,6 +86,7 @@ impl Layouts {
                 exit_code: types.offset(task, "exit_code"),
                 group_leader: types.offset(task, "group_leader"),
                 comm: types.offset(task, "comm"),
+                tgid: types.offset(task, "tgid"),
             },
             stand_in: StandInLayout {
                 timer_function: types.offset(timer, "function"),

@@ -318,7 +318,7 @@ impl From<Endpoint> for EndpointBody {
 
 impl From<&Owner> for ProcessBody {
     fn from(owner: &Owner) -> Self {
-        let Owner { pid, comm, uid, evidence } = owner;
+        let Owner { pid, comm, uid, evidence, family: _ } = owner;
         Self { pid: *pid, comm: comm.to_text(), uid: *uid, evidence: Evidence::name(*evidence) }
     }
 }

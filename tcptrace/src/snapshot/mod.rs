@@ -11,6 +11,8 @@ mod processes;
 
 use anyhow::Result;
 
+pub use processes::parents;
+
 use crate::found::Found;
 
 /// Where to look for sockets.

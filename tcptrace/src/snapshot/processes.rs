@@ -23,3 +23,11 @@ pub(super) fn is_withheld(process: &Process, error: &ProcError) -> bool {
 pub(super) fn count(processes: u32) -> String {
     format!("{processes} {}", if processes == 1 { "process" } else { "processes" })
 }
+
+/// Every process that there is, and its parent; those that cannot be looked at are left out.
+#[must_use]
+pub fn parents() -> Vec<(u32, u32)> {
+    let number = |pid: i32| pid.unsigned_abs();
+    let with_parent = |process: Process| Some((number(process.pid()), number(process.stat().ok()?.ppid)));
+    all(&mut Vec::new()).filter_map(with_parent).collect()
+}

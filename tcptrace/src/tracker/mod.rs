@@ -6,6 +6,7 @@
 //! known, turned away by the kernel's filter; the latter until their place in memory is used again.
 
 mod cause;
+mod family;
 mod merge;
 mod notes;
 mod owner;
@@ -15,6 +16,7 @@ mod stand_ins;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use family::Family;
 pub use merge::{Found, merge};
 
 use crate::{
@@ -33,6 +35,7 @@ pub struct Tracker {
     sockets: Sockets,
     sees_stand_ins: bool,
     gets_lists: bool,
+    family: Family,
 }
 
 impl Tracker {
@@ -54,6 +57,11 @@ impl Tracker {
         Self { gets_lists, ..self }
     }
 
+    /// The processes that were asked for together with their descendants.
+    pub const fn family(&mut self) -> &mut Family {
+        &mut self.family
+    }
+
     /// Takes in a socket that existed before the trace, and tells of it.
     pub fn found(&mut self, at: Moment, found: &Found, out: &mut Vec<Record>) {
         let id = self.sockets.name(found.cookie);
@@ -61,7 +69,7 @@ impl Tracker {
         socket.cookie = found.cookie;
         socket.netns = found.netns;
         socket.tuple = found.tuple;
-        socket.owner = found.owner;
+        socket.owner = found.owner.map(|owner| self.family.judge(owner));
         let key = self.sockets.insert(socket);
         if found.state != TcpState::Listen {
             self.sockets.connect(key);
@@ -88,7 +96,7 @@ impl Tracker {
 
         let Some(socket) = self.sockets.get_mut(key) else { return };
         if let Some(holder) = holder {
-            socket.owner = Some(holder);
+            socket.owner = Some(self.family.judge(holder));
         }
         let in_from_ns = socket.since.map(|since| at.since(since));
         let seen =

@@ -27,7 +27,7 @@ pub(super) fn holder(event: &Event, cause: Option<Cause>) -> Option<Owner> {
             (Close, Listen | SynSent) | (Established | SynRecv, FinWait1) | (CloseWait, LastAck)
         ),
     };
-    holds.then_some(Owner { pid: task.pid, comm: task.comm, uid: task.uid, evidence: Evidence::Syscall })
+    holds.then(|| Owner::new(task.pid, task.comm, task.uid, Evidence::Syscall))
 }
 
 /// In which context the event happened.

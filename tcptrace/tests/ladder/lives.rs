@@ -26,12 +26,8 @@ pub struct End {
 
 impl End {
     fn subject(&self) -> Subject {
-        let owner = self.owner.map(|(pid, comm)| Owner {
-            pid,
-            comm: Comm::from_slice(comm),
-            uid: 1000,
-            evidence: Evidence::Syscall,
-        });
+        let owner =
+            self.owner.map(|(pid, comm)| Owner::new(pid, Comm::from_slice(comm), 1000, Evidence::Syscall));
         Subject {
             socket: SocketId::Cookie(self.cookie),
             connection: Some(ConnectionId(1)),

@@ -167,12 +167,8 @@ fn subject() -> impl Strategy<Value = Subject> {
     let connection = (1_u64..).prop_map(ConnectionId);
     let netns = (1_u32..).prop_map(Netns);
     let evidence = select(&[Evidence::Listener, Evidence::Procfs, Evidence::Syscall][..]);
-    let owner = (1_u32.., comm(), any::<u32>(), evidence).prop_map(|(pid, comm, uid, evidence)| Owner {
-        pid,
-        comm,
-        uid,
-        evidence,
-    });
+    let owner = (1_u32.., comm(), any::<u32>(), evidence)
+        .prop_map(|(pid, comm, uid, evidence)| Owner::new(pid, comm, uid, evidence));
     (socket, of(connection), of(netns), tuple(), of(owner)).prop_map(
         |(socket, connection, netns, tuple, owner)| Subject { socket, connection, netns, tuple, owner },
     )

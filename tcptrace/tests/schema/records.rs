@@ -38,7 +38,7 @@ fn end(address: &str, port: u16) -> Endpoint {
 }
 
 fn owner(evidence: Evidence) -> Owner {
-    Owner { pid: 2502, comm: Comm::from_slice(b"server"), uid: 1000, evidence }
+    Owner::new(2502, Comm::from_slice(b"server"), 1000, evidence)
 }
 
 fn subject() -> Subject {
@@ -130,7 +130,7 @@ pub fn records() -> Vec<Record> {
         fallback: None,
         kernel: "6.18.0".to_owned(),
         filter: "--port 10050".to_owned(),
-        sees: vec!["stand_ins", "resets", "retransmits"],
+        sees: vec!["stand_ins", "resets", "retransmits", "forks"],
     };
     let start_classic = Start {
         probe: "tracepoint",

@@ -151,7 +151,7 @@ impl Ladder {
         let Named { cookie, tuple, .. } = self.sockets[name];
         let owner = more.iter().find_map(|word| word.strip_prefix("pid=")).map(|who| {
             let (pid, comm) = process(who);
-            Owner { pid, comm, uid: 0, evidence: Evidence::Procfs }
+            Owner::new(pid, comm, 0, Evidence::Procfs)
         });
         let netns = Some(self.sockets[name].netns.unwrap_or(Netns(1)));
         Found { cookie, netns, tuple, state: state.parse().unwrap(), owner }

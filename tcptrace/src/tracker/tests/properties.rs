@@ -174,7 +174,7 @@ proptest! {
                 there.remove(&told.life);
             } else {
                 let comm = Comm::from_slice(b"p");
-                let owner = Owner { pid: told.pid, comm, uid: 0, evidence: Evidence::Procfs };
+                let owner = Owner::new(told.pid, comm, 0, Evidence::Procfs);
                 let cookie = Some(1_000 + told.life as u64);
                 let netns = Some(told.event.netns.unwrap_or(Netns(1)));
                 let state = told.event.to;

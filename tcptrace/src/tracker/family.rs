@@ -1,0 +1,80 @@
+//! Processes that were asked for together with their descendants.
+//!
+//! Who belongs is decided when a process is made, so it does not matter who is whose parent later. A process id leaves
+//! when it is given to a process that does not belong: a process that ends is still the owner of what its end closes.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{event::Fork, process::Owner};
+
+/// Ids of processes. No more than the system has.
+#[derive(Clone, Debug, Default)]
+pub struct Family(HashSet<u32>);
+
+impl Family {
+    /// Takes in a process that was asked for.
+    pub fn adopt(&mut self, pid: u32) {
+        self.0.insert(pid);
+    }
+
+    /// Takes in the descendants of its members, given every process that there is and its parent.
+    pub fn adopt_descendants(&mut self, processes: &[(u32, u32)]) {
+        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (pid, parent) in processes {
+            children.entry(*parent).or_default().push(*pid);
+        }
+        let mut look_at: Vec<u32> = self.0.iter().copied().collect();
+        while let Some(pid) = look_at.pop() {
+            for child in children.remove(&pid).unwrap_or_default() {
+                if self.0.insert(child) {
+                    look_at.push(child);
+                }
+            }
+        }
+    }
+
+    /// Takes in a child of one of them, and forgets an id that has become somebody else's.
+    pub fn fork(&mut self, fork: &Fork) {
+        if self.0.contains(&fork.parent) {
+            self.0.insert(fork.child);
+        } else {
+            self.0.remove(&fork.child);
+        }
+    }
+
+    /// The owner, with what is known of it here.
+    pub(super) fn judge(&self, owner: Owner) -> Owner {
+        Owner { family: self.0.contains(&owner.pid), ..owner }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fork(parent: u32, child: u32) -> Fork {
+        Fork { mono_ns: 0, parent, child }
+    }
+
+    #[test]
+    fn descendants_belong_and_an_id_that_is_used_again_does_not() {
+        let mut family = Family::default();
+        family.adopt(10);
+        for (parent, child) in [(10, 11), (11, 12), (1, 13), (13, 14)] {
+            family.fork(&fork(parent, child));
+        }
+        assert_eq!(family.0, HashSet::from([10, 11, 12]));
+        family.fork(&fork(1, 11));
+        family.fork(&fork(11, 15));
+        assert_eq!(family.0, HashSet::from([10, 12]));
+    }
+
+    #[test]
+    fn those_that_are_there_already_belong_too() {
+        let mut family = Family::default();
+        family.adopt(10);
+        // In the order of ids, which is not that of birth; and a circle, which only a bad list has.
+        family.adopt_descendants(&[(1, 0), (2, 12), (10, 1), (11, 10), (12, 11), (13, 1), (20, 20)]);
+        assert_eq!(family.0, HashSet::from([10, 11, 12, 2]));
+    }
+}
