@@ -20,3 +20,4 @@ pub mod snapshot;
 pub mod tcp;
 pub mod time;
 pub mod tracker;
+pub mod verdict;

@@ -7,6 +7,7 @@ use crate::{
     process::Owner,
     tcp::{self, TcpState},
     time::Moment,
+    verdict::Verdict,
 };
 
 /// Identity of a socket for its whole life.
@@ -177,7 +178,7 @@ pub struct Numbers {
     pub bytes_sent: u64,
     /// Bytes that the peer acknowledged; the kernel counts SYN and FIN as one each.
     pub bytes_acked: u64,
-    /// Payload bytes received in order.
+    /// Bytes received in order; the kernel counts the peer's FIN as one.
     pub bytes_received: u64,
 }
 
@@ -353,6 +354,7 @@ pub enum Record {
     Orphan(Orphan),
     Retransmit(Retransmit),
     Reset(Reset),
+    Connection(Box<Verdict>),
     Lost(Lost),
     End(End),
 }
@@ -367,7 +369,7 @@ impl Record {
             | Self::Orphan(Orphan { subject, .. })
             | Self::Retransmit(Retransmit { subject, .. })
             | Self::Reset(Reset { subject, .. }) => Some(subject),
-            Self::Start(_) | Self::Lost(_) | Self::End(_) => None,
+            Self::Start(_) | Self::Connection(_) | Self::Lost(_) | Self::End(_) => None,
         }
     }
 
@@ -384,6 +386,7 @@ impl Record {
             | Self::Existing(_)
             | Self::Retransmit(_)
             | Self::Reset(_)
+            | Self::Connection(_)
             | Self::Lost(_)
             | Self::End(_) => false,
         }

@@ -1,7 +1,7 @@
 //! Moments: every one has a monotonic reading to compute with and a wall-clock reading to show.
 
 /// One moment on this host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     /// `CLOCK_MONOTONIC`, nanoseconds.
     pub mono_ns: u64,

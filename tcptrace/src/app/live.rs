@@ -206,7 +206,8 @@ impl Live {
         self.tracker.finish(&mut self.records);
         self.tell()?;
         self.tell_lost()?;
-        self.story.finish();
+        let now = self.clock.now();
+        self.story.finish(now).context("write")?;
         let counted = self.attached.accounting.read()?;
         let told = self.story.totals();
         let totals = Totals {
@@ -309,7 +310,7 @@ impl Live {
 
     /// What the kernel lists now, by cookie.
     fn list(&self) -> Option<HashMap<u64, Listed>> {
-        if self.story.ledger.told() == 0 {
+        if self.story.ledger.told() == 0 || self.story.ledger.settles() {
             return None;
         }
         let snapshot =

@@ -7,7 +7,9 @@ use crate::{
     output::Output,
     record::{Record, Totals},
     render::Render,
-    report::Ledger,
+    report::{Account, Ledger},
+    time::Moment,
+    verdict::Verdict,
 };
 
 /// The way out of a trace.
@@ -38,7 +40,12 @@ impl Story {
             gate.pass(record, |record| {
                 *illegal += u64::from(matches!(record, Record::Transition(step) if step.is_illegal()));
                 ledger.add(record);
-                format.write(out, record)
+                format.write(out, record)?;
+                if !ledger.settles() {
+                    return Ok(());
+                }
+                let over = ledger.settle();
+                over.iter().try_for_each(|account| judge(format.as_mut(), out, account, None))
             })?;
         }
         Ok(())
@@ -58,9 +65,12 @@ impl Story {
         self.gate.is_full()
     }
 
-    /// Ends it: what is still undecided counts as filtered.
-    pub(super) fn finish(&mut self) {
+    /// Ends it: what is still undecided counts as filtered, and what is open gets its verdict as it is.
+    pub(super) fn finish(&mut self, now: Moment) -> io::Result<()> {
         self.gate.finish();
+        let Self { format, ledger, out, .. } = self;
+        let open = if ledger.settles() { ledger.accounts() } else { Vec::new() };
+        open.iter().try_for_each(|account| judge(format.as_mut(), out, account, Some(now)))
     }
 
     /// Impossible steps that were told so far.
@@ -71,5 +81,19 @@ impl Story {
     /// Told and turned away so far.
     pub(super) fn totals(&self) -> Totals {
         Totals { shown: self.gate.shown(), filtered: self.gate.filtered(), ..Totals::default() }
+    }
+}
+
+/// Tells the verdict on a connection: over, or still open now.
+fn judge(
+    format: &mut dyn Render,
+    out: &mut Output,
+    account: &Account,
+    open: Option<Moment>,
+) -> io::Result<()> {
+    let at = open.or_else(|| account.ended_at()).unwrap_or_default();
+    match Verdict::on(account, at, open.is_some()) {
+        Some(verdict) => format.write(out, &Record::Connection(Box::new(verdict))),
+        None => Ok(()),
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         Text { zone: TimeZone::system(), palette: Palette::new(out.is_coloured()), width: out.width() };
     let (format, keep): (Box<dyn Render>, Keep) = match args.format {
         Format::Text => (Box::new(look.clone()), args.report.0),
-        Format::Json => (Box::new(Json), Keep::None),
+        Format::Json => (Box::new(Json), Keep::Open),
         Format::Ladder => (Box::new(Ladders::new(ladder::Style::Picture, look.clone())), Keep::None),
         Format::Mermaid => (Box::new(Ladders::new(ladder::Style::Mermaid, look.clone())), Keep::None),
     };

@@ -111,7 +111,7 @@ const fn is_last(record: &Record) -> bool {
         Record::Existing(found) => matches!(found.state, TcpState::Close | TcpState::TimeWait),
         Record::Orphan(_) => true,
         Record::Retransmit(_) | Record::Reset(_) => false,
-        Record::Start(_) | Record::Lost(_) | Record::End(_) => false,
+        Record::Start(_) | Record::Connection(_) | Record::Lost(_) | Record::End(_) => false,
     }
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::{Render, signal_name};
+use super::{Render, signal_name, verdict::VerdictBody};
 use crate::{
     address::Endpoint,
     process::{Evidence, Owner, is_invisible},
@@ -67,7 +67,7 @@ pub(super) struct SubjectBody {
 }
 
 #[derive(Serialize)]
-struct EndpointBody {
+pub(super) struct EndpointBody {
     address: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
@@ -234,6 +234,7 @@ impl Render for Json {
                 };
                 line(out, "reset", *at, body)
             }
+            Record::Connection(verdict) => line(out, "connection", verdict.at, VerdictBody::from(&**verdict)),
             Record::Lost(Lost { at, count, reason }) => {
                 line(out, "lost", *at, LostBody { count: *count, reason: reason.name() })
             }

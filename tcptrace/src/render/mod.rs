@@ -6,6 +6,7 @@ mod layout;
 mod list;
 mod palette;
 mod text;
+mod verdict;
 mod words;
 
 use std::io::{self, Write};
@@ -16,6 +17,7 @@ pub use layout::Line;
 pub use list::{Table, write_listed};
 pub use palette::{Palette, Phase};
 pub use text::{Text, arrow, lost_words, owner, since, totals_words};
+pub use verdict::verdict_words;
 pub use words::{
     EXISTING_WORDS, ORPHAN_WORDS, cause_words, exit_words, reset_words, sent_again_words, signal_name,
     transition_words,

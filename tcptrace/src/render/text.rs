@@ -184,7 +184,7 @@ impl Render for Text {
                 .cell(columns::TIME, self.palette.faint(), &self.time(lost.at))
                 .prose(self.palette.phase(Phase::Broken), &lost_words(lost.count, lost.reason)),
             // The report says it at the end.
-            Record::End(_) => return Ok(()),
+            Record::Connection(_) | Record::End(_) => return Ok(()),
         };
         line.write(out)
     }

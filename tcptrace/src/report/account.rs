@@ -4,9 +4,9 @@
 mod tests;
 
 use crate::{
-    address::Tuple,
+    address::{Netns, Tuple},
     process::Owner,
-    record::{Cause, ConnectionId, Context, Inference, Record, SocketId, Subject, Transition},
+    record::{Cause, ConnectionId, Context, Inference, Numbers, Record, SocketId, Subject, Transition},
     tcp::TcpState,
     time::Moment,
 };
@@ -16,6 +16,8 @@ use crate::{
 pub struct Side {
     /// Its socket.
     pub socket: SocketId,
+    /// Where it lives.
+    pub netns: Option<Netns>,
     /// Its addresses.
     pub tuple: Tuple,
     /// Its last known owner.
@@ -28,6 +30,23 @@ pub struct Side {
     pub orphan: bool,
     /// Whether it existed before the trace.
     pub existing: bool,
+    /// What the kernel had counted at its latest step that says so.
+    pub counted: Option<Counted>,
+    /// Segments that were told to be sent again.
+    pub sent_again: u64,
+}
+
+/// What the kernel had counted at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The numbers.
+    pub numbers: Numbers,
+    /// The state that was left.
+    pub from: TcpState,
+    /// The state that was entered.
+    pub to: TcpState,
+    /// Whether nothing broke the connection at this step.
+    pub in_order: bool,
 }
 
 impl Side {
@@ -39,7 +58,13 @@ impl Side {
     /// Its socket, as the subject of a record.
     #[must_use]
     pub const fn subject(&self) -> Subject {
-        Subject { socket: self.socket, connection: None, netns: None, tuple: self.tuple, owner: self.owner }
+        Subject {
+            socket: self.socket,
+            connection: None,
+            netns: self.netns,
+            tuple: self.tuple,
+            owner: self.owner,
+        }
     }
 }
 
@@ -96,6 +121,13 @@ impl Account {
             }
             Record::Transition(step) => {
                 self.sides[side].state = step.to;
+                let counted = |numbers| Counted {
+                    numbers,
+                    from: step.from,
+                    to: step.to,
+                    in_order: step.cause.is_none(),
+                };
+                self.sides[side].counted = step.numbers.map(counted).or(self.sides[side].counted);
                 self.sides[side].since = (step.context != Some(UNSEEN)).then_some(step.at);
                 (step.at, What::Changed(step.from, step.to, step.context, step.cause))
             }
@@ -103,13 +135,21 @@ impl Account {
                 self.sides[side].orphan = true;
                 (orphan.at, What::Orphaned(orphan.state))
             }
-            Record::Retransmit(sent) => (sent.at, What::SentAgain(sent.state, sent.count)),
+            Record::Retransmit(sent) => {
+                self.sides[side].sent_again += 1;
+                (sent.at, What::SentAgain(sent.state, sent.count))
+            }
             Record::Reset(reset) => (reset.at, What::Reset(reset.state, reset.reason.clone())),
-            Record::Start(_) | Record::Lost(_) | Record::End(_) => return,
+            Record::Start(_) | Record::Connection(_) | Record::Lost(_) | Record::End(_) => return,
         };
         // Usually at the end; not if the record was held back until a port was known.
         let place = self.steps.partition_point(|step| step.at.mono_ns <= at.mono_ns);
         self.steps.insert(place, Step { at, side, what });
+    }
+
+    /// Leaves out segments, of which an open connection may have any number.
+    pub(super) fn forget_segments(&mut self) {
+        self.steps.retain(|step| !matches!(step.what, What::SentAgain(..) | What::Reset(..)));
     }
 
     /// Takes in all of another account that turned out to be of the same connection.
@@ -125,12 +165,15 @@ impl Account {
         let index = known.unwrap_or_else(|| {
             self.sides.push(Side {
                 socket: subject.socket,
+                netns: subject.netns,
                 tuple: subject.tuple,
                 owner: None,
                 state: TcpState::Close,
                 since: None,
                 orphan: false,
                 existing: false,
+                counted: None,
+                sent_again: 0,
             });
             self.sides.len() - 1
         });
@@ -144,6 +187,40 @@ impl Account {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.sides.iter().all(Side::has_ended)
+    }
+
+    /// Whether the connection is over while its orphans go on: one waits for a FIN that will be told of, unless
+    /// the peer on this host has closed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let closed = |side: &Side| matches!(side.state, TcpState::Close | TcpState::TimeWait);
+        self.sides.iter().all(|side| closed(side) || side.orphan && self.sides.iter().any(closed))
+    }
+
+    /// When it was over: its last step, without what stand-ins do afterwards.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Moment> {
+        let lasts = |step: &&Step| match step.what {
+            What::Changed(from, ..) => from != TcpState::TimeWait,
+            What::Orphaned(_) => true,
+            What::Existing(_) | What::SentAgain(..) | What::Reset(..) => false,
+        };
+        self.steps.iter().rfind(lasts).map(|step| step.at)
+    }
+
+    /// Whether each side was told from its first step on.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        use TcpState::{Close, Listen, SynRecv, SynSent};
+        (0..self.sides.len()).all(|side| {
+            let first = self.steps.iter().find(|step| step.side == side);
+            first.is_some_and(|step| {
+                matches!(
+                    step.what,
+                    What::Changed(Close, SynSent | SynRecv, ..) | What::Changed(Listen, SynRecv, ..)
+                )
+            })
+        })
     }
 
     /// Whether nothing more will be told of this socket's life.
@@ -163,6 +240,12 @@ impl Account {
         let mut openers = self.openers();
         let first = openers.next()?;
         openers.all(|side| side == first).then_some(first)
+    }
+
+    /// Whether this side was seen to connect.
+    #[must_use]
+    pub fn has_opened(&self, side: usize) -> bool {
+        self.openers().any(|opener| opener == side)
     }
 
     /// Whether both ends were seen to connect.
@@ -245,6 +328,12 @@ impl Step {
             (_, Close) => Some(FirstClose::Side(side, cause)),
             _ => None,
         }
+    }
+
+    /// Whether it was concluded from what came next.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        matches!(self.what, What::Changed(_, _, Some(UNSEEN), _))
     }
 
     /// The step as a transition, for the words that describe it.

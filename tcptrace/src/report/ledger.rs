@@ -18,6 +18,8 @@ pub enum Keep {
     None,
     /// The most recent ones.
     Latest(usize),
+    /// Those that are open, for who [settles](Ledger::settle) at once what is over. Single segments are only counted.
+    Open,
     /// All of them: memory grows with every connection.
     All,
 }
@@ -47,6 +49,12 @@ impl Ledger {
         }
     }
 
+    /// Whether it hands out what is over, and keeps it no longer.
+    #[must_use]
+    pub fn settles(&self) -> bool {
+        self.keep == Keep::Open
+    }
+
     /// Takes in a record that was told.
     pub fn add(&mut self, record: &Record) {
         if self.keep == Keep::None {
@@ -72,11 +80,14 @@ impl Ledger {
             account.absorb(other);
         }
         account.add(subject, record);
+        if self.keep == Keep::Open {
+            account.forget_segments();
+        }
         if account.has_ended(subject.socket) {
             // It may come to life again, in another connection.
             self.by_socket.remove(&subject.socket);
         }
-        if account.is_over() {
+        if if self.settles() { account.is_settled() } else { account.is_over() } {
             if self.over.back() != Some(&id) {
                 self.over.push_back(id);
             }

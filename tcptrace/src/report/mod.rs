@@ -4,6 +4,6 @@ mod account;
 mod ledger;
 mod page;
 
-pub use account::{Account, FirstClose, Side, Step, What};
+pub use account::{Account, Counted, FirstClose, Side, Step, What};
 pub use ledger::{Keep, Ledger};
 pub use page::{Listed, Now, Page};

@@ -13,10 +13,11 @@ use crate::{
     record::SocketId,
     render::{
         EXISTING_WORDS, Line, ORPHAN_WORDS, Phase, Text, arrow, cause_words, owner, reset_words,
-        sent_again_words, short, since, transition_words,
+        sent_again_words, short, since, transition_words, verdict_words,
     },
     tcp::TcpState,
     time::Moment,
+    verdict::Verdict,
 };
 
 /// A socket as the kernel lists it at the end: what no event tells, like the end of `TIME_WAIT`.
@@ -71,6 +72,9 @@ impl Page<'_> {
         )?;
         self.fact(out, "opened by", &opened(account))?;
         self.fact(out, "closed first by", &closed(account))?;
+        if let Some(verdict) = Verdict::on(account, self.now.at, !account.is_settled()) {
+            self.fact(out, "ended", &verdict_words(&verdict))?;
+        }
 
         let mut addresses = Line::new(self.look.width).cell(columns::TIME, faint, "TIME");
         let mut owners = Line::new(self.look.width).cell(columns::TIME, faint, "");

@@ -7,7 +7,7 @@ mod found;
 mod hidden;
 mod losses;
 pub(crate) mod model;
-mod notation;
+pub(crate) mod notation;
 mod opening;
 mod owners;
 pub(crate) mod properties;

@@ -21,6 +21,7 @@ use tcptrace::{
     },
     tcp::TcpState,
     time::Moment,
+    verdict::{self, Completeness, Ended, Verdict},
 };
 
 /// Any record.
@@ -47,6 +48,7 @@ pub fn record() -> impl Strategy<Value = Record> {
                 Record::Reset(Reset { at, subject, state, reason, since_first_ns })
             }
         ),
+        2 => verdict().prop_map(|verdict| Record::Connection(Box::new(verdict))),
         1 => (moment(), 1_u64.., select(&[Loss::RingFull, Loss::Recursion, Loss::Undecodable][..]))
             .prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })),
         1 => (moment(), any::<[u64; 5]>()).prop_map(|(at, [seen, shown, filtered, lost, illegal])| {
@@ -88,6 +90,61 @@ fn start() -> impl Strategy<Value = Start> {
             filter,
             sees,
         })
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    let end = (end(), of(subject()), state(), of(any::<u64>()), of(any::<u64>()), of(any::<u64>())).prop_map(
+        |(address, subject, state, handshake_ns, payload, retransmits)| verdict::End {
+            address,
+            socket: subject.map(|subject| subject.socket),
+            state: subject.map(|_| state),
+            owner: subject.and_then(|subject| subject.owner),
+            handshake_ns: handshake_ns.filter(|_| subject.is_some()),
+            payload,
+            retransmits: retransmits.filter(|_| subject.is_some()),
+        },
+    );
+    let index = || of(0..2_usize);
+    let ended = prop_oneof![
+        select(
+            &[Ended::InOrder, Ended::Simultaneous, Ended::HalfClosed, Ended::TimedOut, Ended::Refused][..]
+        ),
+        select(&[Ended::Destroyed, Ended::Abandoned][..]),
+        index().prop_map(|by| Ended::Reset { by }),
+        any::<u16>().prop_map(|errno| Ended::Unreachable { errno }),
+        any::<u16>().prop_map(|errno| Ended::Error { errno }),
+    ];
+    let completeness =
+        [Completeness::Whole, Completeness::JoinedMidway, Completeness::LostEvents, Completeness::Filtered];
+    let ends = (vec(end, 1..=2), index(), index());
+    let times = (of(any::<u64>()), of(any::<u64>()), of(any::<u64>()), of(any::<u64>()));
+    (moment(), 1_u64.., any::<bool>(), of(1_u32..), ends, of(ended), times, select(completeness.to_vec()))
+        .prop_map(
+            |(
+                at,
+                id,
+                open,
+                netns,
+                (ends, opener, closed_first),
+                ended,
+                (lasted, open_for, half, teardown),
+                completeness,
+            )| Verdict {
+                at,
+                connection: ConnectionId(id),
+                open,
+                netns: netns.map(Netns),
+                ends,
+                opener,
+                closed_first,
+                ended: ended.filter(|_| !open),
+                lasted_ns: lasted,
+                established_ns: open_for,
+                half_closed_ns: half,
+                teardown_ns: teardown.filter(|_| !open),
+                completeness,
+            },
+        )
 }
 
 fn transition() -> impl Strategy<Value = Transition> {

@@ -9,7 +9,9 @@ const FREE: [&str; 5] = ["version", "kernel", "probe_fallback", "filter", "comm"
 pub fn variants(line: &str) -> Vec<String> {
     let Value::Object(record) = serde_json::from_str(line).unwrap() else { panic!("{line}") };
     let mut broken = of_object(&record);
-    for other in ["start", "socket", "transition", "orphan", "retransmit", "reset", "lost", "end"] {
+    for other in
+        ["start", "socket", "transition", "orphan", "retransmit", "reset", "connection", "lost", "end"]
+    {
         // A socket that is there and a RST without a reason look the same.
         let alike = ["socket", "reset"];
         let twins = alike.contains(&other) && alike.iter().any(|twin| record["type"] == *twin);
@@ -35,8 +37,19 @@ fn of_object(object: &Map<String, Value>) -> Vec<Map<String, Value>> {
                 vec![json!(format!("{text}x")), json!(format!("x{text}")), json!(""), json!(1)]
             }
             Value::Number(number) => vec![json!(-1), json!(0.5), json!(number.to_string())],
-            Value::Bool(_) => vec![json!(false), json!(1)],
-            Value::Array(_) => vec![json!(["x"]), json!("stand_ins")],
+            Value::Bool(_) if key == "illegal" => vec![json!(false), json!(1)],
+            Value::Bool(_) => vec![json!("yes"), json!(1)],
+            Value::Array(items) => {
+                let mut wrong = vec![json!(["x"]), json!("stand_ins")];
+                for (index, item) in items.iter().enumerate() {
+                    for item in item.as_object().map(of_object).unwrap_or_default() {
+                        let mut items = items.clone();
+                        items[index] = item.into();
+                        wrong.push(items.into());
+                    }
+                }
+                wrong
+            }
             other => panic!("{key}: {other}"),
         };
         broken.extend(wrong.into_iter().chain([Value::Null]).map(|value| with(object, key, value)));
@@ -54,8 +67,12 @@ fn with(object: &Map<String, Value>, key: &str, value: Value) -> Map<String, Val
 fn may_be_missing(object: &Map<String, Value>, key: &str) -> bool {
     let has = |key| object.contains_key(key);
     match key {
-        "connection" | "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter"
+        "connection" => !has("ends"),
+        "opener" | "closed_first" | "ended" | "reset_by" | "lasted_ns" | "established_ns"
+        | "half_closed_ns" | "teardown_ns" | "handshake_ns" | "payload_bytes" => true,
+        "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter"
         | "other_holders" | "timer" | "illegal" | "srtt_us" | "reason" => true,
+        "retransmits" => has("address"),
         "netns" => !has("recv_queue"),
         "process" => !has("other_holders"),
         "context" => !has("evidence"),

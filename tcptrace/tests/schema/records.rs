@@ -13,6 +13,7 @@ use tcptrace::{
     render::{Json, Render as _, write_listed},
     tcp::TcpState,
     time::Moment,
+    verdict::{self, Completeness, Ended, Verdict},
 };
 
 pub const AT: Moment = Moment { mono_ns: 590_701_997_760, wall_ns: 1_795_341_600_123_456_789 };
@@ -196,9 +197,81 @@ pub fn records() -> Vec<Record> {
         .chain([orphan, Orphan { context: Some(Context::Softirq), ..orphan }].map(Record::Orphan))
         .chain([Record::Retransmit(again), Record::Reset(reset.clone())])
         .chain([Record::Reset(Reset { reason: None, ..reset })])
+        .chain(verdicts().map(|verdict| Record::Connection(Box::new(verdict))))
         .chain(lost.map(|reason| Record::Lost(Lost { at: AT, count: 4096, reason })))
         .chain([0, 1].map(|illegal| Record::End(End { at: AT, totals, illegal })))
         .collect()
+}
+
+/// One verdict with everything, one for each way to end, and one on a connection that is open.
+fn verdicts() -> impl Iterator<Item = Verdict> {
+    let opener = verdict::End {
+        address: end("127.0.0.1", 54998),
+        socket: Some(SocketId::Cookie(121_911)),
+        state: Some(TcpState::TimeWait),
+        owner: Some(owner(Evidence::Syscall)),
+        handshake_ns: Some(52_000),
+        payload: Some(6),
+        retransmits: Some(1),
+    };
+    let elsewhere = verdict::End {
+        address: end("127.0.0.1", 10050),
+        socket: None,
+        state: None,
+        owner: None,
+        handshake_ns: None,
+        payload: Some(0),
+        retransmits: None,
+    };
+    let whole = Verdict {
+        at: AT,
+        connection: ConnectionId(7),
+        open: false,
+        netns: Some(Netns(4_026_531_840)),
+        ends: vec![opener, elsewhere],
+        opener: Some(0),
+        closed_first: Some(1),
+        ended: Some(Ended::InOrder),
+        lasted_ns: Some(2_000_000_000),
+        established_ns: Some(1_000_000_000),
+        half_closed_ns: Some(400_000_000),
+        teardown_ns: Some(500_000_000),
+        completeness: Completeness::Whole,
+    };
+    let little = Verdict {
+        ends: vec![elsewhere],
+        opener: None,
+        closed_first: None,
+        netns: None,
+        lasted_ns: None,
+        established_ns: None,
+        half_closed_ns: None,
+        teardown_ns: None,
+        completeness: Completeness::JoinedMidway,
+        ..whole.clone()
+    };
+    let ways = [
+        Ended::Simultaneous,
+        Ended::HalfClosed,
+        Ended::Reset { by: Some(1) },
+        Ended::Reset { by: None },
+        Ended::TimedOut,
+        Ended::Refused,
+        Ended::Unreachable { errno: 113 },
+        Ended::Destroyed,
+        Ended::Error { errno: 71 },
+        Ended::Abandoned,
+    ];
+    let ended = |ended| Verdict { ended: Some(ended), ..little.clone() };
+    let open = Verdict {
+        open: true,
+        ended: None,
+        teardown_ns: None,
+        completeness: Completeness::LostEvents,
+        ..whole.clone()
+    };
+    let filtered = Verdict { ended: None, completeness: Completeness::Filtered, ..little.clone() };
+    [whole].into_iter().chain(ways.map(ended)).chain([open, filtered])
 }
 
 /// Sockets as `list` finds them, one with each timer.

@@ -45,7 +45,7 @@ fn twice() {
         +1ms   client  ESTABLISHED → FIN_WAIT1  pid=7/curl close
             = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 940µs
         +1ms   client  ESTABLISHED → FIN_WAIT1  pid=7/curl close
-            = client#1  FIN_WAIT1 → ESTABLISHED  curl:7(syscall)  inferred:continuity
+            = client#1  FIN_WAIT1 → ESTABLISHED  curl:7(syscall)  inferred:continuity  illegal
             = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close
         ",
     );
@@ -63,7 +63,7 @@ fn in_the_wrong_order() {
             = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  inferred:continuity
             = client#1  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)
         +1ms   client  ESTABLISHED → FIN_WAIT1  pid=7/curl close
-            = client#1  FIN_WAIT2 → ESTABLISHED  curl:7(syscall)  inferred:continuity
+            = client#1  FIN_WAIT2 → ESTABLISHED  curl:7(syscall)  inferred:continuity  illegal
             = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close
         ",
     );
@@ -78,7 +78,7 @@ fn a_step_that_no_kernel_takes() {
         server = 127.0.0.1:80 > 127.0.0.1:4000
         opened client server
         +1ms   client  ESTABLISHED → SYN_SENT
-            = client#1  ESTABLISHED → SYN_SENT  curl:7(syscall)  after 940µs
+            = client#1  ESTABLISHED → SYN_SENT  curl:7(syscall)  illegal  after 940µs
         +2ms   client  SYN_SENT → ESTABLISHED
             = client#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 1ms
         ",

@@ -9,7 +9,7 @@
 //! A rung is a time, a socket, two states and words, see [`Ladder::word`]: `pid=7/curl` (a system call of that
 //! process), `close` (of its last descriptor), `exit` or `kill=9` (of the whole process), `task=9/rustc` (whoever happens
 //! to run), `err=104`, `bound` (the local port is known at `connect()`), `as=listener` (its cookie and addresses, as
-//! before Linux 6.15), `blind` (the classic hook without BTF). `found` with one state is a socket that was there before;
+//! before Linux 6.15), `blind` (the classic hook without BTF), `acked=8` and the kernel's other numbers. `found` with one state is a socket that was there before;
 //! between `attached` and `listed` it is merged with the events. A note has `request`, `minisocket`, `RST` or `again` in
 //! the place of the states, and the timer's step. `opened` stands for an ordinary opening by `curl`.
 
@@ -45,6 +45,16 @@ pub(super) fn ladder(text: &str) {
     assert!(plain(text) == plain(&told), "told otherwise:\n{told}\n");
 }
 
+/// What is told of a ladder.
+pub(crate) fn told(text: &str) -> Vec<Record> {
+    let mut ladder = Ladder { tells_all: true, ..Ladder::default() };
+    let mut records = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('=')) {
+        ladder.line(line, &mut records);
+    }
+    records
+}
+
 #[derive(Default)]
 struct Ladder {
     sockets: HashMap<String, Named>,
@@ -53,6 +63,8 @@ struct Ladder {
     found: Vec<Found>,
     since: Vec<Event>,
     merging: bool,
+    /// Whether an ordinary opening is told too.
+    tells_all: bool,
 }
 
 impl Ladder {
@@ -88,7 +100,11 @@ impl Ladder {
                     format!("+70us {server} LISTEN → SYN_RECV task=7/curl"),
                     format!("+71us {server} SYN_RECV → ESTABLISHED task=7/curl"),
                 ] {
-                    self.line(&rung, &mut Vec::new());
+                    let mut told = Vec::new();
+                    self.line(&rung, &mut told);
+                    if self.tells_all {
+                        out.append(&mut told);
+                    }
                 }
             }
             ["sees", "stand-ins"] => {
@@ -249,6 +265,10 @@ impl Ladder {
             "orphan" => facts.orphan = true,
             "rd" => facts.receive_shutdown = true,
             "err" => facts.error = value.parse().unwrap(),
+            "sent" => event.numbers.get_or_insert_default().bytes_sent = value.parse().unwrap(),
+            "acked" => event.numbers.get_or_insert_default().bytes_acked = value.parse().unwrap(),
+            "got" => event.numbers.get_or_insert_default().bytes_received = value.parse().unwrap(),
+            "resent" => event.numbers.get_or_insert_default().retransmits = value.parse().unwrap(),
             "bound" => {}
             "as" => {
                 let Named { cookie, tuple, .. } = self.sockets[value];
@@ -274,6 +294,9 @@ impl Ladder {
                     Some(Context::Process) => words += "  call",
                     Some(Context::Softirq) | None => {}
                     Some(Context::Inferred(from)) => write!(words, "  inferred:{}", from.name()).unwrap(),
+                }
+                if step.is_illegal() {
+                    words += "  illegal";
                 }
                 if let Some(cause) = step.cause {
                     write!(words, "  {cause:?}").unwrap();

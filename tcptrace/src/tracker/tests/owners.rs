@@ -85,7 +85,7 @@ fn who_stopped_listening_passes_nothing_on() {
         +0     listener  CLOSE → LISTEN  pid=5/httpd
             = listener  CLOSE → LISTEN  httpd:5(syscall)  call
         +1s    again  SYN_SENT → ESTABLISHED
-            = again#1  LISTEN → SYN_SENT  httpd:5(syscall)  inferred:continuity
+            = again#1  LISTEN → SYN_SENT  httpd:5(syscall)  inferred:continuity  illegal
             = again#1  SYN_SENT → ESTABLISHED  httpd:5(syscall)
         +2s    server LISTEN → SYN_RECV
             = server#2  LISTEN → SYN_RECV
