@@ -87,7 +87,11 @@ impl Ledger {
             // It may come to life again, in another connection.
             self.by_socket.remove(&subject.socket);
         }
-        if if self.settles() { account.is_settled() } else { account.is_over() } {
+        let over = match self.keep {
+            Keep::Open => account.is_settled(),
+            _ => account.is_over(),
+        };
+        if over {
             if self.over.back() != Some(&id) {
                 self.over.push_back(id);
             }

@@ -1,7 +1,8 @@
 //! The verdict on a connection: who opened it, who closed it first, how it ended, how long it took and what it carried.
 //!
 //! A connection is over when each of its ends on this host is in `CLOSE` or `TIME_WAIT`. An orphan in `FIN_WAIT2` is an
-//! end that still waits for a FIN, unless its peer on this host has closed. What the stand-ins do afterwards (`TIME_WAIT → CLOSE`) changes no verdict.
+//! end that still waits for a FIN, unless its peer on this host has closed. What stand-ins do afterwards (`TIME_WAIT →
+//! CLOSE`) changes no verdict.
 
 mod bytes;
 mod completeness;
