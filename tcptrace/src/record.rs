@@ -139,6 +139,8 @@ pub enum Cause {
     },
     /// The time of a stand-in is over: 60 s in `TIME_WAIT`, `tcp_fin_timeout` in `FIN_WAIT2`.
     Elapsed,
+    /// The listening socket was closed, with the connection still in its queue: nobody ever accepted it.
+    ListenerClosed,
     /// Another connection with the same addresses takes the place of one in `TIME_WAIT`.
     Reused,
 }
@@ -162,6 +164,7 @@ impl Cause {
             Self::Destroyed => "destroyed",
             Self::Error { .. } => "error",
             Self::Elapsed => "elapsed",
+            Self::ListenerClosed => "listener_closed",
             Self::Reused => "reused",
         }
     }

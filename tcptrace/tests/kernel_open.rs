@@ -165,7 +165,7 @@ fn the_listener_closes_on_a_connection_that_waits() {
             &[
                 "LISTEN>SYN_RECV softirq server/listener syn_received",
                 "SYN_RECV>ESTABLISHED softirq server/listener -",
-                "ESTABLISHED>CLOSE softirq server/listener -",
+                "ESTABLISHED>CLOSE softirq server/listener listener_closed",
             ],
         );
     });

@@ -108,7 +108,10 @@ const fn sends_reset(from: TcpState, cause: Cause) -> bool {
     match from {
         Close | Listen | SynSent | NewSynRecv | TimeWait => false,
         SynRecv | Established | CloseWait | FinWait1 | FinWait2 => {
-            matches!(cause, Cause::Abort | Cause::Exit | Cause::Killed { .. } | Cause::Destroyed)
+            matches!(
+                cause,
+                Cause::Abort | Cause::Exit | Cause::Killed { .. } | Cause::Destroyed | Cause::ListenerClosed
+            )
         }
         Closing | LastAck => matches!(cause, Cause::Abort),
     }

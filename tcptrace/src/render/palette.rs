@@ -52,6 +52,7 @@ impl Phase {
                     | Cause::TimedOut
                     | Cause::Unreachable { .. }
                     | Cause::Destroyed
+                    | Cause::ListenerClosed
                     | Cause::Error { .. },
                 ),
             ) => Self::Broken,

@@ -87,6 +87,7 @@ pub fn cause_words(cause: &Cause) -> String {
         Cause::Destroyed => "destroyed from outside (ss -K)".to_owned(),
         Cause::Error { errno } => format!("error ({})", error_name(*errno)),
         Cause::Elapsed => "its time is over".to_owned(),
+        Cause::ListenerClosed => "never accepted, its listener closed".to_owned(),
         Cause::Reused => "another connection takes its place".to_owned(),
     }
 }

@@ -22,12 +22,12 @@ pub use merge::{Found, merge};
 use crate::{
     event::Event,
     process::{Evidence, Owner},
-    record::{Context, Existing, Inference, Orphan, Record, Transition},
+    record::{Cause, Context, Existing, Inference, Orphan, Record, Transition},
     tcp::TcpState,
     time::Moment,
 };
 use socket::Socket;
-use sockets::{Key, Sockets};
+use sockets::{Closing, Key, Sockets};
 
 /// Follows every socket that it is told of.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub struct Tracker {
     sockets: Sockets,
     sees_stand_ins: bool,
     gets_lists: bool,
+    /// The listening socket that was closed last.
+    closing: Option<Closing>,
     family: Family,
 }
 
@@ -88,7 +90,8 @@ impl Tracker {
     pub fn apply(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) {
         let (key, again) =
             if begins(event) { self.begin(at, event, out) } else { (self.resume(at, event, out), false) };
-        let cause = cause::cause(event);
+        let cause = cause::cause(event).or_else(|| self.taken_along(event));
+        self.closing = Closing::of(event).or(self.closing);
         let holder = owner::holder(event, cause);
         let context = owner::context(event);
         let minisocket = self.sockets.get_mut(key).and_then(|socket| socket.minisocket.take());
@@ -147,6 +150,14 @@ impl Tracker {
             _ if event.to == TcpState::Close => self.sockets.end(key, out),
             _ => {}
         }
+    }
+
+    /// A connection that nobody accepted ends with its listener.
+    fn taken_along(&self, event: &Event) -> Option<Cause> {
+        use TcpState::{CloseWait, Established, SynRecv};
+        let opened = matches!(event.from, SynRecv | Established | CloseWait);
+        (opened && self.closing.is_some_and(|closing| closing.takes_along(event)))
+            .then_some(Cause::ListenerClosed)
     }
 
     /// Steps that were told, and that no event of the kernel reports: to be added to what the kernel side has seen.

@@ -13,6 +13,7 @@ use crate::{
     tcp::TcpState,
     time::Moment,
 };
+pub(super) use listeners::Closing;
 use pairing::Shared;
 
 /// Our own name for a table entry; never reused.

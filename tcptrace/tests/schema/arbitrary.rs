@@ -201,7 +201,16 @@ fn cause() -> impl Strategy<Value = Cause> {
                 Cause::Abort
             ][..]
         ),
-        select(&[Cause::Refused, Cause::TimedOut, Cause::Destroyed, Cause::Elapsed, Cause::Reused][..]),
+        select(
+            &[
+                Cause::Refused,
+                Cause::TimedOut,
+                Cause::Destroyed,
+                Cause::Elapsed,
+                Cause::ListenerClosed,
+                Cause::Reused
+            ][..]
+        ),
         any::<bool>().prop_map(|both| Cause::Shutdown { both }),
         any::<u8>().prop_map(|signal| Cause::Killed { signal }),
         any::<u16>().prop_map(|errno| Cause::Unreachable { errno }),

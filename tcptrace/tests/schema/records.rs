@@ -84,7 +84,8 @@ fn next(cause: &Cause) -> Option<Cause> {
         Cause::Unreachable { .. } => Cause::Destroyed,
         Cause::Destroyed => Cause::Error { errno: 5 },
         Cause::Error { .. } => Cause::Elapsed,
-        Cause::Elapsed => Cause::Reused,
+        Cause::Elapsed => Cause::ListenerClosed,
+        Cause::ListenerClosed => Cause::Reused,
         Cause::Reused => return None,
     })
 }
@@ -100,7 +101,9 @@ fn caused(cause: Cause) -> Transition {
         Cause::Refused | Cause::TimedOut | Cause::Unreachable { .. } => (SynSent, Close, Context::Softirq),
         Cause::Abort | Cause::Destroyed => (Established, Close, Context::Process),
         Cause::Elapsed | Cause::Reused => (TimeWait, Close, Context::Softirq),
-        Cause::ResetReceived | Cause::Error { .. } => (Established, Close, Context::Softirq),
+        Cause::ResetReceived | Cause::ListenerClosed | Cause::Error { .. } => {
+            (Established, Close, Context::Softirq)
+        }
     };
     step(from, to, context, Some(cause))
 }

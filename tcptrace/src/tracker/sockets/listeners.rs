@@ -9,6 +9,40 @@ use crate::{
     tracker::{is_unfinished, socket::Socket},
 };
 
+/// A listening socket that is being closed, with everything in its queue (`inet_csk_listen_stop`).
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tracker) struct Closing {
+    netns: Option<Netns>,
+    port: u16,
+    tid: u32,
+    at_ns: u64,
+}
+
+impl Closing {
+    /// The one that an event begins to close.
+    pub(in crate::tracker) fn of(event: &Event) -> Option<Self> {
+        ((event.from, event.to) == (TcpState::Listen, TcpState::Close)).then_some(Self {
+            netns: event.netns,
+            port: event.tuple.local.port,
+            tid: event.task.tid,
+            at_ns: event.mono_ns,
+        })
+    }
+
+    /// Whether an event is the end of a connection in its queue: on the same thread, right after, and for no reason of
+    /// the connection's own.
+    pub(in crate::tracker) fn takes_along(&self, event: &Event) -> bool {
+        const TOGETHER: u64 = 1_000_000_000;
+        let no_reason = event.sock.is_some_and(|facts| !facts.owned && !facts.orphan && facts.error == 0);
+        no_reason
+            && event.to == TcpState::Close
+            && event.task.tid == self.tid
+            && event.tuple.local.port == self.port
+            && same(event.netns, self.netns)
+            && event.mono_ns.saturating_sub(self.at_ns) < TOGETHER
+    }
+}
+
 impl Sockets {
     /// Notes that a socket listens, so that children find it.
     pub(in crate::tracker) fn listens(&mut self, key: Key) {

@@ -115,3 +115,20 @@ fn the_child_of_a_request_that_was_found() {
         ",
     );
 }
+
+/// `inet_csk_listen_stop` takes along what is in the queue, on the thread that closes the listener.
+#[test]
+fn nobody_accepts_before_the_listener_closes() {
+    ladder(
+        "listener = 127.0.0.1:80 > 0.0.0.0:0
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        opened client server
+        found listener LISTEN pid=5/httpd
+            = listener  LISTEN  httpd:5(procfs)
+        +1s    listener LISTEN → CLOSE pid=5/httpd kill=9
+            = listener  LISTEN → CLOSE  httpd:5(syscall)  call  Killed { signal: 9 }
+        +1s    server ESTABLISHED → CLOSE task=5/httpd
+            = server#1  ESTABLISHED → CLOSE  ListenerClosed  after 999.929ms",
+    );
+}
