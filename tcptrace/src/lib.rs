@@ -14,6 +14,7 @@ pub mod output;
 pub mod probe;
 pub mod process;
 pub mod record;
+pub mod recording;
 pub mod render;
 pub mod report;
 pub mod snapshot;

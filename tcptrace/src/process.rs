@@ -85,6 +85,9 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// All of it.
+    pub const ALL: [Self; 3] = [Self::Listener, Self::Procfs, Self::Syscall];
+
     /// The word in records.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -76,6 +76,10 @@ pub enum Inference {
 }
 
 impl Inference {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::FinReceived, Self::Orphaned, Self::Continuity, Self::PeerClosed, Self::StandIn, Self::Listed];
+
     /// The word in records.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -281,9 +285,14 @@ pub enum Loss {
     Recursion,
     /// The record could not be read.
     Undecodable,
+    /// Lines of the recording could not be read.
+    Unreadable,
 }
 
 impl Loss {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::RingFull, Self::Recursion, Self::Undecodable, Self::Unreadable];
+
     /// The word in records.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -291,11 +300,12 @@ impl Loss {
             Self::RingFull => "ring_full",
             Self::Recursion => "recursion",
             Self::Undecodable => "undecodable",
+            Self::Unreadable => "unreadable",
         }
     }
 }
 
-/// Events that are missing.
+/// Events that are missing; of `Unreadable` the lines that may have told of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// When it was noticed.
@@ -324,8 +334,10 @@ pub struct Totals {
 pub struct Start {
     /// When.
     pub at: Moment,
+    /// Version of tcptrace.
+    pub version: String,
     /// The hook in use: `btf` or `tracepoint`.
-    pub probe: &'static str,
+    pub probe: String,
     /// Why not the better one.
     pub fallback: Option<String>,
     /// Release of the kernel.
@@ -333,7 +345,7 @@ pub struct Start {
     /// What is traced, in the words of the command line; empty for everything.
     pub filter: String,
     /// What is seen besides state changes, by name.
-    pub sees: Vec<&'static str>,
+    pub sees: Vec<String>,
 }
 
 /// The end of a trace.

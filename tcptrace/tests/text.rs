@@ -118,7 +118,8 @@ fn story() -> Vec<Record> {
     let mut tracker = Tracker::new();
     let mut records = vec![Record::Start(Start {
         at: moment(0),
-        probe: "tp_btf",
+        version: "0.1.0".to_owned(),
+        probe: "btf".to_owned(),
         fallback: None,
         kernel: "6.18.0".to_owned(),
         filter: "port 10050".to_owned(),

@@ -75,11 +75,12 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         let mut clock = Clock::new();
         let start = Record::Start(Start {
             at: clock.now(),
-            probe: attached.hook.name(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            probe: attached.hook.name().to_owned(),
             fallback: attached.refused.as_ref().map(|refusal| refusal.why.clone()),
             kernel: kernel_release(),
             filter: what.clone(),
-            sees: attached.extras.iter().map(|extra| extra.name()).collect(),
+            sees: attached.extras.iter().map(|extra| extra.name().to_owned()).collect(),
         });
         let mut live = Live::new(attached, clock, story);
         live.story.announce(&start).and_then(|()| live.story.flush()).context("write")?;

@@ -3,17 +3,13 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{
-    Line, Palette, Phase,
-    json::{ProcessBody, SubjectBody, line},
-    owner, short,
-};
+use super::{Palette, Phase, layout, owner, short};
 use crate::{
     found::{Found, Timer, TimerKind},
     record::{SocketId, Subject},
+    recording::{self, Line, about, write_line},
     tcp::meaning,
     time::Moment,
 };
@@ -52,7 +48,7 @@ impl Table {
             timer: widest(5, &|found| timer(found.timer.as_ref()).width()),
         };
         let faint = self.palette.faint();
-        Line::new(self.width)
+        layout::Line::new(self.width)
             .cell(5, faint, "PROTO")
             .cell(widths.local, faint, "LOCAL")
             .cell(widths.remote, faint, "REMOTE")
@@ -68,7 +64,7 @@ impl Table {
 
     fn row(&self, out: &mut dyn Write, widths: Widths, found: &Found) -> io::Result<()> {
         let plain = Style::new();
-        Line::new(self.width)
+        layout::Line::new(self.width)
             .cell(5, plain, if found.tuple.is_ipv6() { "tcp6" } else { "tcp" })
             .cell(widths.local, plain, &found.tuple.local.to_string())
             .cell(widths.remote, plain, &found.tuple.remote.to_string())
@@ -109,28 +105,6 @@ const fn timer_name(kind: TimerKind) -> &'static str {
     }
 }
 
-#[derive(Serialize)]
-struct ListedBody {
-    #[serde(flatten)]
-    subject: SubjectBody,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    process: Option<ProcessBody>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    other_holders: Option<u32>,
-    recv_queue: u32,
-    send_queue: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timer: Option<TimerBody>,
-}
-
-#[derive(Serialize)]
-struct TimerBody {
-    kind: &'static str,
-    expires_ms: u64,
-    retransmits: u8,
-}
-
 /// Writes one socket as a JSON line of type `socket`.
 ///
 /// # Errors
@@ -141,20 +115,19 @@ pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found) -> io::Resul
         connection: None,
         netns: Some(found.netns),
         tuple: found.tuple,
-        owner: None,
+        owner: found.owner(),
     };
-    let body = ListedBody {
-        subject: SubjectBody::from(&subject),
-        state: found.state.name(),
-        process: found.owner().as_ref().map(ProcessBody::from),
+    let line = Line {
+        state: Some(found.state.name().into()),
         other_holders: found.holder.as_ref().map(|holder| holder.others).filter(|others| *others > 0),
-        recv_queue: found.recv_q,
-        send_queue: found.send_q,
-        timer: found.timer.map(|timer| TimerBody {
-            kind: timer_name(timer.kind),
-            expires_ms: u64::try_from(timer.expires.as_millis()).unwrap_or(u64::MAX),
-            retransmits: timer.retransmits,
+        recv_queue: Some(found.recv_q),
+        send_queue: Some(found.send_q),
+        timer: found.timer.map(|timer| recording::Timer {
+            kind: Some(timer_name(timer.kind).into()),
+            expires_ms: Some(u64::try_from(timer.expires.as_millis()).unwrap_or(u64::MAX)),
+            retransmits: Some(timer.retransmits),
         }),
+        ..about(&subject)
     };
-    line(out, "socket", at, body)
+    write_line(out, "socket", at, line)
 }

@@ -12,7 +12,7 @@ mod words;
 use std::io::{self, Write};
 
 pub use duration::short;
-pub use json::{Json, rfc3339};
+pub use json::Json;
 pub use layout::Line;
 pub use list::{Table, write_listed};
 pub use palette::{Palette, Phase};

@@ -218,8 +218,11 @@ pub fn lost_words(count: u64, reason: Loss) -> String {
         Loss::RingFull => "the ring buffer was full (try a larger --buffer, or a filter)",
         Loss::Recursion => "the kernel skipped the program because it would have interrupted itself",
         Loss::Undecodable => "the records could not be read",
+        Loss::Unreadable => "they could not be read",
     };
-    format!("LOST {count} {}: {why}", if count == 1 { "event" } else { "events" })
+    let what = if reason == Loss::Unreadable { "line" } else { "event" };
+    let of = if reason == Loss::Unreadable { " of the recording" } else { "" };
+    format!("LOST {count} {what}{}{of}: {why}", if count == 1 { "" } else { "s" })
 }
 
 /// `12 seen = 12 shown + 0 filtered + 0 lost`.

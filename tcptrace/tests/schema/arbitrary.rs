@@ -49,7 +49,7 @@ pub fn record() -> impl Strategy<Value = Record> {
             }
         ),
         2 => verdict().prop_map(|verdict| Record::Connection(Box::new(verdict))),
-        1 => (moment(), 1_u64.., select(&[Loss::RingFull, Loss::Recursion, Loss::Undecodable][..]))
+        1 => (moment(), 1_u64.., select(Loss::ALL.to_vec()))
             .prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })),
         1 => (moment(), any::<[u64; 5]>()).prop_map(|(at, [seen, shown, filtered, lost, illegal])| {
             Record::End(End { at, totals: Totals { seen, shown, filtered, lost }, illegal })
@@ -84,11 +84,12 @@ fn start() -> impl Strategy<Value = Start> {
     )
         .prop_map(|(at, probe, fallback, kernel, filter, sees)| Start {
             at,
-            probe,
+            version: "0.1.0".to_owned(),
+            probe: probe.to_owned(),
             fallback,
             kernel,
             filter,
-            sees,
+            sees: sees.into_iter().map(str::to_owned).collect(),
         })
 }
 

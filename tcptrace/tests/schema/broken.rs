@@ -70,13 +70,13 @@ fn may_be_missing(object: &Map<String, Value>, key: &str) -> bool {
         "connection" => !has("ends"),
         "opener" | "closed_first" | "ended" | "reset_by" | "lasted_ns" | "established_ns"
         | "half_closed_ns" | "teardown_ns" | "handshake_ns" | "payload_bytes" => true,
-        "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter"
+        "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter" | "comm_hex"
         | "other_holders" | "timer" | "illegal" | "srtt_us" | "reason" => true,
         "retransmits" => has("address"),
         "netns" => !has("recv_queue"),
         "process" => !has("other_holders"),
         "context" => !has("evidence"),
-        "cause" => !has("signal") && !has("errno"),
+        "cause" => !has("signal") && !has("errno") && !has("how"),
         _ => false,
     }
 }

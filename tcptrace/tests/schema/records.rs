@@ -130,14 +130,15 @@ pub fn records() -> Vec<Record> {
     let time_wait = Context::Inferred(Inference::FinReceived);
     let start = Start {
         at: AT,
-        probe: "btf",
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        probe: "btf".to_owned(),
         fallback: None,
         kernel: "6.18.0".to_owned(),
         filter: "--port 10050".to_owned(),
-        sees: vec!["stand_ins", "resets", "retransmits", "forks"],
+        sees: ["stand_ins", "resets", "retransmits", "forks"].map(str::to_owned).to_vec(),
     };
     let start_classic = Start {
-        probe: "tracepoint",
+        probe: "tracepoint".to_owned(),
         fallback: Some("attach tp_btf inet_sock_set_state: no BTF".to_owned()),
         filter: String::new(),
         sees: Vec::new(),
@@ -191,7 +192,7 @@ pub fn records() -> Vec<Record> {
         },
     ];
     let causes = iter::successors(Some(Cause::Close), next).map(caused);
-    let lost = [Loss::RingFull, Loss::Recursion, Loss::Undecodable];
+    let lost = [Loss::RingFull, Loss::Recursion, Loss::Undecodable, Loss::Unreadable];
     let totals = Totals { seen: 12, shown: 8, filtered: 3, lost: 1 };
     [Record::Start(start), Record::Start(start_classic)]
         .into_iter()

@@ -1,0 +1,153 @@
+//! Bytes to lines to records: what is good is taken, whatever stands beside it.
+
+use std::io::{self, BufRead};
+
+use super::{Broken, LeftOut, read};
+use crate::record::Record;
+
+/// A line that is longer is none; ours have a tenth of it at most. It bounds the memory.
+const LONGEST: usize = 1 << 20;
+/// What every line that tcptrace writes begins with, and what stands nowhere else in one: quotes in texts are escaped.
+const BEGINS: &[u8] = b"{\"v\":";
+
+/// So often a line is searched for a good rest. It bounds the time.
+const ATTEMPTS: u32 = 50;
+
+/// What comes next in a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A record.
+    Record(Record),
+    /// So many lines that could not be read.
+    Gap(u64),
+}
+
+/// Reads a recording: its records and gaps. The only errors are those of the input.
+#[derive(Debug)]
+pub struct Reader<R> {
+    input: R,
+    line: Vec<u8>,
+    /// What was found in a line, the first last.
+    found: Vec<Item>,
+    /// What was left out so far.
+    pub left_out: LeftOut,
+    /// Whether anything was read at all.
+    pub is_empty: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads from `input`.
+    pub fn new(input: R) -> Self {
+        Self { input, line: Vec::new(), found: Vec::new(), left_out: LeftOut::default(), is_empty: true }
+    }
+
+    /// Where it reads from.
+    pub fn input(&self) -> &R {
+        &self.input
+    }
+
+    fn take_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let text = line.trim_ascii();
+        if !text.is_empty() {
+            self.is_empty = false;
+            self.take_apart(text);
+            self.found.reverse();
+        }
+        self.line = line;
+    }
+
+    /// Usually a record and nothing else. Half a line may stand before a good one, where a writer was cut off and another
+    /// went on.
+    fn take_apart(&mut self, text: &[u8]) {
+        let (mut rest, mut broken) = (text, 0);
+        while !rest.is_empty() {
+            let taken = match read(rest, &mut self.left_out) {
+                Ok((record, taken)) => {
+                    self.found.extend(record.map(Item::Record));
+                    taken
+                }
+                Err(Broken) => {
+                    self.gap();
+                    broken += 1;
+                    if broken > ATTEMPTS {
+                        return;
+                    }
+                    let next = rest.windows(BEGINS.len()).skip(1).position(|at| at == BEGINS);
+                    next.map_or(rest.len(), |next| next + 1)
+                }
+            };
+            rest = rest.get(taken.max(1)..).unwrap_or_default().trim_ascii();
+        }
+    }
+
+    fn gap(&mut self) {
+        self.is_empty = false;
+        self.left_out.lines += 1;
+        if let Some(Item::Gap(count)) = self.found.last_mut() {
+            *count += 1;
+        } else {
+            self.found.push(Item::Gap(1));
+        }
+    }
+
+    /// Reads up to the next newline or NUL: where a file has a hole, a line may begin right behind it.
+    fn next_line(&mut self) -> io::Result<Ended> {
+        self.line.clear();
+        let mut too_long = false;
+        loop {
+            let available = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                available => available?,
+            };
+            let end = available.iter().position(|byte| matches!(byte, b'\n' | 0));
+            let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+            too_long |= self.line.len() + part.len() > LONGEST;
+            if !too_long {
+                self.line.extend_from_slice(part);
+            }
+            let hole = end.is_some_and(|end| available.get(end) == Some(&0));
+            let (is_over, used) = (available.is_empty(), part.len() + usize::from(end.is_some()));
+            self.input.consume(used);
+            if hole {
+                self.left_out.holes += 1;
+                self.is_empty = false;
+            }
+            if too_long && (end.is_some() || is_over) {
+                self.line.clear();
+                return Ok(Ended::TooLong);
+            }
+            if is_over {
+                return Ok(Ended::Input);
+            }
+            if end.is_some() {
+                return Ok(Ended::Line);
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = io::Result<Item>;
+
+    fn next(&mut self) -> Option<io::Result<Item>> {
+        loop {
+            if let Some(item) = self.found.pop() {
+                return Some(Ok(item));
+            }
+            match self.next_line() {
+                Err(error) => return Some(Err(error)),
+                Ok(Ended::Input) if self.line.is_empty() => return None,
+                Ok(Ended::TooLong) => self.gap(),
+                Ok(Ended::Line | Ended::Input) => self.take_line(),
+            }
+        }
+    }
+}
+
+/// How a line ended.
+enum Ended {
+    Line,
+    Input,
+    TooLong,
+}

@@ -1,0 +1,18 @@
+//! Recordings: the JSON lines of a trace, written and read back.
+//!
+//! The reader is the inverse of the writer: of any line that this version wrote it makes the record that was written. Of
+//! anything else it takes what is good, and counts what it left out.
+
+mod left_out;
+mod line;
+mod lines;
+mod read;
+mod words;
+mod write;
+
+pub use left_out::LeftOut;
+pub(crate) use line::{Line, Timer};
+pub use lines::{Item, Reader};
+pub use read::{Broken, read};
+pub(crate) use write::{about, write_line};
+pub use write::{rfc3339, write};

@@ -1,0 +1,281 @@
+//! Lines to records: the inverse of `write.rs`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use jiff::Timestamp;
+use serde::Deserialize as _;
+use serde_json::{Deserializer, de::SliceRead};
+
+use super::{
+    left_out::LeftOut,
+    line::{End, Illegal, Line, Process, VERSION},
+    words::{self, Named},
+};
+use crate::{
+    address::{Endpoint, Netns, Tuple},
+    process::{Comm, Evidence, Owner},
+    record::{
+        self, Cause, ConnectionId, Context, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit,
+        SocketId, Start, Subject, Totals, Transition,
+    },
+    time::Moment,
+};
+
+/// The types of records.
+const TYPES: [&str; 9] =
+    ["start", "connection", "socket", "transition", "orphan", "retransmit", "reset", "lost", "end"];
+
+/// A text that is no record, or lacks what every record of its type has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
+/// Reads the record that `text` begins with, and says how many bytes it takes; no record if it is of a type that is not
+/// known here, because a newer version wrote it. What is not understood is counted.
+///
+/// # Errors
+/// [`Broken`]: to count that is left to the caller.
+pub fn read(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usize), Broken> {
+    let mut unknown = Vec::new();
+    let mut input = Deserializer::from_slice(text);
+    let line = serde_ignored::deserialize(&mut input, |path| {
+        // A `?` stands for what may be absent.
+        unknown.push(path.to_string().replace(".?", ""));
+    });
+    let Ok(line): Result<Line<'_>, _> = line else { return foreign(text, left_out) };
+    let taken = taken(&mut input, text);
+    let mut words = Words(Vec::new());
+    let record = match line.r#type.as_deref() {
+        Some("start") => line.start(),
+        Some("socket") => line.existing(&mut words),
+        Some("transition") => line.transition(&mut words),
+        Some("orphan") => line.orphan(&mut words),
+        Some("retransmit") => line.retransmit(&mut words),
+        Some("reset") => line.reset(&mut words),
+        // Follows from the other records, so it is made anew of those that are told. When the open ones were judged does not.
+        Some("connection") => {
+            left_out.judged = line.at().filter(|_| line.open == Some(true)).or(left_out.judged);
+            return Ok((None, taken));
+        }
+        Some("lost") => line.lost(),
+        Some("end") => line.end(),
+        Some(other) => {
+            left_out.types.add(other);
+            return Ok((None, taken));
+        }
+        None => None,
+    };
+    let record = record.ok_or(Broken)?;
+    if let Some(version) = line.v.filter(|version| *version != VERSION) {
+        left_out.versions.add(&format!("v{version}"));
+    }
+    unknown.iter().for_each(|field| left_out.fields.add(field));
+    words.0.iter().for_each(|word| left_out.words.add(word));
+    Ok((Some(record), taken))
+}
+
+/// An object in which a field is of another kind than here may still say that it is of a type that is not known.
+fn foreign(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usize), Broken> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        r#type: String,
+    }
+    let mut input = Deserializer::from_slice(text);
+    match Head::deserialize(&mut input) {
+        Ok(head) if !TYPES.contains(&head.r#type.as_str()) => {
+            left_out.types.add(&head.r#type);
+            Ok((None, taken(&mut input, text)))
+        }
+        _ => Err(Broken),
+    }
+}
+
+/// How many bytes were read: everything is on one line, so the column of an error is the place of what follows.
+fn taken(input: &mut Deserializer<SliceRead<'_>>, text: &[u8]) -> usize {
+    input.end().map_or_else(|trailing| trailing.column().saturating_sub(1), |()| text.len())
+}
+
+/// Words that were not understood.
+struct Words(Vec<String>);
+
+impl Words {
+    /// What a word of an optional field stands for.
+    fn known<T>(
+        &mut self,
+        field: &str,
+        word: Option<&str>,
+        meaning: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let found = meaning(word?);
+        if found.is_none() {
+            self.0.push(format!("{field} {}", word?));
+        }
+        found
+    }
+}
+
+impl Line<'_> {
+    fn start(&self) -> Option<Record> {
+        let text = |field: &Option<_>| field.as_deref().map(str::to_owned);
+        Some(Record::Start(Start {
+            at: self.at()?,
+            version: text(&self.version).unwrap_or_default(),
+            probe: text(&self.probe).unwrap_or_default(),
+            fallback: text(&self.probe_fallback),
+            kernel: text(&self.kernel).unwrap_or_default(),
+            filter: text(&self.filter).unwrap_or_default(),
+            sees: self.sees.iter().flatten().map(|what| what.clone().into_owned()).collect(),
+        }))
+    }
+
+    fn existing(&self, words: &mut Words) -> Option<Record> {
+        let state = required(self.state.as_deref())?;
+        Some(Record::Existing(Existing { at: self.at()?, subject: self.subject(words)?, state }))
+    }
+
+    fn transition(&self, words: &mut Words) -> Option<Record> {
+        let both = words.known("how", self.how.as_deref(), words::both);
+        let (signal, errno) = (self.signal.as_deref(), self.errno);
+        Some(Record::Transition(Transition {
+            at: self.at()?,
+            subject: self.subject(words)?,
+            from: required(self.from.as_deref())?,
+            to: required(self.to.as_deref())?,
+            in_from_ns: self.in_from_ns,
+            since_first_ns: self.since_first_ns,
+            context: self.context(words),
+            cause: words.known::<Cause>("cause", self.cause.as_deref(), |word| {
+                words::cause(word, both, signal, errno)
+            }),
+            numbers: self.numbers(),
+        }))
+    }
+
+    fn orphan(&self, words: &mut Words) -> Option<Record> {
+        Some(Record::Orphan(Orphan {
+            at: self.at()?,
+            subject: self.subject(words)?,
+            state: required(self.state.as_deref())?,
+            since_first_ns: self.since_first_ns,
+            context: self.context(words),
+        }))
+    }
+
+    fn retransmit(&self, words: &mut Words) -> Option<Record> {
+        Some(Record::Retransmit(Retransmit {
+            at: self.at()?,
+            subject: self.subject(words)?,
+            state: required(self.state.as_deref())?,
+            count: self.count?,
+            since_first_ns: self.since_first_ns,
+        }))
+    }
+
+    fn reset(&self, words: &mut Words) -> Option<Record> {
+        Some(Record::Reset(Reset {
+            at: self.at()?,
+            subject: self.subject(words)?,
+            state: required(self.state.as_deref())?,
+            reason: self.reason.as_deref().map(str::to_owned),
+            since_first_ns: self.since_first_ns,
+        }))
+    }
+
+    fn lost(&self) -> Option<Record> {
+        let reason = required(self.reason.as_deref())?;
+        Some(Record::Lost(Lost { at: self.at()?, count: self.count?, reason }))
+    }
+
+    fn end(&self) -> Option<Record> {
+        let (seen, shown) = (self.seen?, self.shown?);
+        let totals = Totals { seen, shown, filtered: self.filtered?, lost: self.lost? };
+        let illegal = match self.illegal {
+            Some(Illegal::Steps(count)) => count,
+            _ => 0,
+        };
+        Some(Record::End(record::End { at: self.at()?, totals, illegal }))
+    }
+
+    fn at(&self) -> Option<Moment> {
+        let time: Timestamp = self.time.as_deref()?.parse().ok()?;
+        Some(Moment { mono_ns: self.mono_ns?, wall_ns: time.as_nanosecond().try_into().ok()? })
+    }
+
+    fn subject(&self, words: &mut Words) -> Option<Subject> {
+        let socket = self.socket.as_deref()?;
+        let socket = match socket.strip_prefix('~') {
+            Some(serial) => SocketId::Serial(number(serial)?),
+            None => SocketId::Cookie(number(socket)?),
+        };
+        let local = Endpoint::from(self.local?);
+        let remote = self.remote.map_or_else(|| self.nobody(local), Endpoint::from);
+        Some(Subject {
+            socket,
+            connection: self.optional_number(self.connection.as_deref())?.map(ConnectionId),
+            netns: match self.optional_number(self.netns.as_deref())? {
+                Some(netns) => Some(Netns(netns.try_into().ok()?)),
+                None => None,
+            },
+            tuple: Tuple { local, remote },
+            owner: self.process.as_ref().and_then(|process| process.owner(words)),
+        })
+    }
+
+    /// The other end of a socket that has none: of the same family, as far as that shows.
+    fn nobody(&self, local: Endpoint) -> Endpoint {
+        let six = local.address.is_ipv6() && self.family.as_deref() != Some("ipv4");
+        let address = if six { Ipv6Addr::UNSPECIFIED.into() } else { IpAddr::from(Ipv4Addr::UNSPECIFIED) };
+        Endpoint { address, port: 0 }
+    }
+
+    /// `None` for what is no number, `Some(None)` for one that is not there.
+    fn optional_number(&self, text: Option<&str>) -> Option<Option<u64>> {
+        text.map_or(Some(None), |text| number(text).map(Some))
+    }
+
+    fn context(&self, words: &mut Words) -> Option<Context> {
+        let inference = words.known("evidence", self.evidence.as_deref(), Named::named);
+        words.known("context", self.context.as_deref(), |word| words::context(word, inference))
+    }
+
+    fn numbers(&self) -> Option<Numbers> {
+        Some(Numbers {
+            srtt_us: self.srtt_us,
+            retransmits: self.retransmits?,
+            bytes_sent: self.bytes_sent?,
+            bytes_acked: self.bytes_acked?,
+            bytes_received: self.bytes_received?,
+        })
+    }
+}
+
+impl From<End> for Endpoint {
+    fn from(end: End) -> Self {
+        Self { address: end.address.to_canonical(), port: end.port.unwrap_or(0) }
+    }
+}
+
+impl Process<'_> {
+    /// Without evidence that is understood there is no owner.
+    fn owner(&self, words: &mut Words) -> Option<Owner> {
+        let evidence: Evidence = words.known("process.evidence", self.evidence.as_deref(), Named::named)?;
+        let comm = match self.comm_hex.as_deref().and_then(bytes) {
+            Some(bytes) => Comm::from_slice(&bytes),
+            None => Comm::from_slice(self.comm.as_deref()?.as_bytes()),
+        };
+        Some(Owner::new(self.pid?, comm, self.uid?, evidence))
+    }
+}
+
+/// What a word stands for without which the record says nothing.
+fn required<T: Named>(word: Option<&str>) -> Option<T> {
+    T::named(word?)
+}
+
+/// Decimal digits, from 1.
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| *number != 0 && !text.starts_with('+'))
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
+}

@@ -1,0 +1,71 @@
+//! Recordings: what was written reads back the same, and nothing good is lost next to what is bad.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[path = "../schema/arbitrary.rs"]
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod arbitrary;
+mod damaged;
+mod newer;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use proptest::prelude::*;
+use tcptrace::{
+    record::{Record, Subject},
+    recording::{Item, LeftOut, Reader, write},
+};
+
+/// Records as JSON lines.
+fn lines(records: &[Record]) -> Vec<u8> {
+    let mut out = Vec::new();
+    records.iter().for_each(|record| write(&mut out, record).unwrap());
+    out
+}
+
+/// What is in a recording: its records, the lines that could not be read, and what was left out.
+fn read(bytes: &[u8]) -> (Vec<Record>, u64, LeftOut) {
+    let mut reader = Reader::new(bytes);
+    let (mut records, mut gaps) = (Vec::new(), 0);
+    for item in &mut reader {
+        match item.unwrap() {
+            Item::Record(record) => records.push(record),
+            Item::Gap(lines) => gaps += lines,
+        }
+    }
+    assert_eq!(gaps, reader.left_out.lines);
+    (records, gaps, reader.left_out)
+}
+
+/// An IPv4 socket that has no other end says so, and nothing of the family that the kernel has for nobody.
+fn as_written(mut record: Record) -> Record {
+    let subject: Option<&mut Subject> = match &mut record {
+        Record::Existing(found) => Some(&mut found.subject),
+        Record::Transition(step) => Some(&mut step.subject),
+        Record::Orphan(orphan) => Some(&mut orphan.subject),
+        Record::Retransmit(sent) => Some(&mut sent.subject),
+        Record::Reset(reset) => Some(&mut reset.subject),
+        Record::Start(_) | Record::Connection(_) | Record::Lost(_) | Record::End(_) => None,
+    };
+    if let Some(subject) = subject {
+        let tuple = &mut subject.tuple;
+        if tuple.local.address.is_ipv4() && !tuple.remote.is_set() && tuple.remote.address.is_unspecified() {
+            tuple.remote.address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        }
+    }
+    record
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_was_written_reads_back_the_same(record in arbitrary::record()) {
+        prop_assume!(!matches!(record, Record::Connection(_)));
+        let line = lines(std::slice::from_ref(&record));
+        let (back, gaps, left_out) = read(&line);
+        prop_assert_eq!((gaps, left_out), (0, LeftOut::default()));
+        prop_assert_eq!(lines(&back), line);
+        prop_assert_eq!(back, [as_written(record)]);
+    }
+}
