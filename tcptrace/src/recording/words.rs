@@ -80,6 +80,7 @@ pub(super) fn cause(
         "error" => Cause::Error { errno: errno? },
         "elapsed" => Cause::Elapsed,
         "reused" => Cause::Reused,
+        "listener_closed" => Cause::ListenerClosed,
         _ => return None,
     })
 }
