@@ -119,7 +119,10 @@ impl Watched {
     fn assert_report_is_the_same_story(&self) {
         let report = self.report();
         let mut lines = report.lines();
-        for record in self.json.of_type("transition") {
+        // The report has them in the order of time; a record that waits for its name is told later than it happened.
+        let mut steps = self.json.of_type("transition");
+        steps.sort_by_key(|record| record["mono_ns"].as_u64());
+        for record in steps {
             if record["connection"].is_null() {
                 continue;
             }

@@ -49,8 +49,13 @@ fn normal(text: &str) -> String {
     let mut result = String::new();
     let (lines, paragraph) = text.split_once("What happened:").unwrap_or((text, ""));
     let paragraph = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    // When the listener is closed among the other steps is the scheduler's choice.
-    let (listener, others): (Vec<_>, Vec<_>) = lines.trim().lines().partition(|line| line.contains(" *:* "));
+    // When the listener is closed among the other steps is the scheduler's choice. A line that waited for its socket's
+    // name is printed later than it happened.
+    let (listener, mut others): (Vec<_>, Vec<_>) =
+        lines.trim().lines().partition(|line| line.contains(" *:* "));
+    for run in others.chunk_by_mut(|one, next| has_time(one) && has_time(next)) {
+        run.sort_by_key(|line| line.get(..TIME));
+    }
     for line in listener.into_iter().chain(others).chain([paragraph.as_str()]) {
         let words: Vec<String> = line.split_whitespace().map(word).collect();
         result
@@ -58,6 +63,15 @@ fn normal(text: &str) -> String {
         result.push('\n');
     }
     result
+}
+
+/// `12:05:27.659091`
+const TIME: usize = 15;
+
+/// Whether the line begins with a time of day.
+fn has_time(line: &str) -> bool {
+    line.get(..TIME)
+        .is_some_and(|time| time.bytes().all(|byte| byte.is_ascii_digit() || b":.".contains(&byte)))
 }
 
 /// A word whose numbers are made equal; names with digits of their own keep them.
