@@ -205,6 +205,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
             attach_tracepoint(&mut ebpf)
         }
     }?;
+    give_back_memory();
     let counters = PerCpuArray::try_from(ebpf.take_map("COUNTERS").context("find map COUNTERS")?)?;
     let accounting = Accounting::new(counters, program);
     let reset_reasons = layouts.reset_reasons;
@@ -310,6 +311,15 @@ impl std::error::Error for Denied {}
 
 fn is_denied(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.is::<Denied>())
+}
+
+/// The kernel's BTF, parsed, took 20 MB for a moment. glibc would keep them for us as long as we live.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no arguments but a number; it takes the allocator's own locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Before Linux 5.11 maps count against `RLIMIT_MEMLOCK`. Later kernels do not care, so a refusal is no error.
