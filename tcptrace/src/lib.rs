@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod app;
+pub mod cgroup;
 pub mod cli;
 pub mod diagram;
 pub mod event;

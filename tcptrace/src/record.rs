@@ -1,9 +1,10 @@
 //! What the tracker tells: the records that filters choose from and formats write.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{
     address::{Netns, Tuple},
+    cgroup::Cgroup,
     process::Owner,
     tcp::{self, TcpState},
     time::Moment,
@@ -33,7 +34,7 @@ impl fmt::Display for SocketId {
 pub struct ConnectionId(pub u64);
 
 /// The socket that a record is about, as far as it is known at that moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// Which socket.
     pub socket: SocketId,
@@ -45,6 +46,8 @@ pub struct Subject {
     pub tuple: Tuple,
     /// Whose it is.
     pub owner: Option<Owner>,
+    /// The cgroup it was made in.
+    pub cgroup: Option<Arc<Cgroup>>,
 }
 
 /// In which context a change happened.
@@ -190,7 +193,7 @@ pub struct Numbers {
 }
 
 /// One state change of one socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
     /// When.
     pub at: Moment,
@@ -221,7 +224,7 @@ impl Transition {
 }
 
 /// A socket in `FIN_WAIT2` that lost its process: the kernel keeps a small stand-in, waiting for the peer's FIN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     /// When.
     pub at: Moment,
@@ -236,7 +239,7 @@ pub struct Orphan {
 }
 
 /// A segment that was sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retransmit {
     /// When.
     pub at: Moment,
@@ -266,7 +269,7 @@ pub struct Reset {
 }
 
 /// A socket that existed before the trace began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Existing {
     /// When it was found.
     pub at: Moment,

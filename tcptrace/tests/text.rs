@@ -128,7 +128,8 @@ fn story() -> Vec<Record> {
     let owner = Owner::new(77, Comm::from_slice(b"sshd"), 0, Evidence::Procfs);
     for (cookie, tuple, owner) in [(9, far, Some(owner)), (10, tuple("10.0.0.1-22", "10.0.0.2-10050"), None)]
     {
-        let found = Found { cookie: Some(cookie), netns: None, tuple, state: Established, owner };
+        let found =
+            Found { cookie: Some(cookie), netns: None, tuple, state: Established, owner, cgroup: None };
         tracker.found(moment(0), &found, &mut records);
     }
     for step in steps {

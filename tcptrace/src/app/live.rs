@@ -1,17 +1,19 @@
 //! The loop: wait, drain, follow, tell. Nothing in it blocks but the output itself.
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
+    cgroups::Hierarchy,
     clock::Clock,
     command::{Command, Outcome},
     signals::Signals,
     story::Story,
 };
 use crate::{
+    cgroup::Cgroup,
     event::{Observation, Timers},
     filter::Filter,
     found,
@@ -46,6 +48,7 @@ pub(super) enum Stop {
 pub(super) struct Live {
     attached: Attached,
     tracker: Tracker,
+    hierarchy: Hierarchy,
     pub(super) clock: Clock,
     pub(super) story: Story,
     events: Vec<Observation>,
@@ -70,6 +73,7 @@ impl Live {
         Self {
             attached,
             tracker: Tracker::new().seeing_stand_ins(sees_stand_ins).getting_lists(true),
+            hierarchy: Hierarchy::default(),
             clock,
             story,
             events: Vec::new(),
@@ -266,12 +270,15 @@ impl Live {
 
     /// Lets the tracker follow what was gathered, and tells what it makes of it.
     fn follow(&mut self) -> Result<()> {
-        let Self { attached, tracker, clock, events, records, .. } = self;
+        let Self { attached, tracker, hierarchy, clock, events, records, .. } = self;
         let reason = |number| attached.reset_reason(number);
         for observation in events.drain(..) {
             let at = clock.at(observation.mono_ns());
             match observation {
-                Observation::Event(event) => tracker.apply(at, &event, records),
+                Observation::Event(event) => {
+                    hierarchy.tell(tracker, &event);
+                    tracker.apply(at, &event, records);
+                }
                 Observation::Fork(fork) => tracker.family().fork(&fork),
                 Observation::Note(note) => {
                     log::trace!("{note:?}");
@@ -341,6 +348,10 @@ impl From<found::Found> for Found {
             tuple: found.tuple,
             state: found.state,
             owner: found.owner(),
+            cgroup: found
+                .holder
+                .and_then(|holder| snapshot::cgroup_of(holder.pid))
+                .map(|path| Arc::new(Cgroup::new(path))),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the commands do: the rim, where the pure rooms meet the kernel, the clock, files and signals.
 
+mod cgroups;
 mod clock;
 mod command;
 mod diagram;

@@ -35,6 +35,12 @@ pub struct SelectArgs {
     /// Process name of the owner; * and ? stand for anything and for one character
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub comm: Vec<String>,
+    /// Cgroup of the socket, with those below it: a path like /system.slice/nginx.service
+    #[arg(long, value_name = "PATH", value_parser = below_root, value_delimiter = ',')]
+    pub cgroup: Vec<String>,
+    /// Container of the socket: the beginning of its id, or the name of a systemd machine
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub container: Vec<String>,
     /// State, in any spelling; a change matches if it leaves or enters it
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     pub state: Vec<TcpState>,
@@ -101,8 +107,21 @@ pub struct Selection {
 
 impl From<SelectArgs> for Selection {
     fn from(args: SelectArgs) -> Self {
-        let SelectArgs { port, local_port, remote_port, addr, pid, uid, comm, state, netns, ipv4, ipv6 } =
-            args;
+        let SelectArgs {
+            port,
+            local_port,
+            remote_port,
+            addr,
+            pid,
+            uid,
+            comm,
+            cgroup,
+            container,
+            state,
+            netns,
+            ipv4,
+            ipv6,
+        } = args;
         let union = |sets: Vec<Ports>| {
             sets.into_iter().fold(Ports::default(), |mut all, set| {
                 all.extend(set);
@@ -124,10 +143,22 @@ impl From<SelectArgs> for Selection {
             children: false,
             uids: Vec::new(),
             comms: comm,
+            cgroups: cgroup,
+            containers: container,
             states: state,
         };
         Self { filter, users: uid, netns }
     }
+}
+
+/// Also as a directory of the mounted hierarchy.
+fn below_root(text: &str) -> Result<String, String> {
+    if !text.starts_with('/') {
+        return Err(format!("{text:?} is no path from the root: write it like /system.slice"));
+    }
+    let mounted = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+    let path = mounted.iter().find_map(|root| text.strip_prefix(root)).unwrap_or(text);
+    Ok(format!("/{}", path.trim_matches('/')))
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

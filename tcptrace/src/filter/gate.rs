@@ -135,6 +135,7 @@ mod tests {
                 netns: None,
                 tuple: Tuple { local: end(port), remote: end(80) },
                 owner: None,
+                cgroup: None,
             },
             from,
             to,

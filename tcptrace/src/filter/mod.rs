@@ -17,6 +17,7 @@ pub use ports::{ParsePortsError, Ports};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
+    cgroup::Cgroup,
     found::Found,
     process::Owner,
     record::{Existing, Orphan, Record, Transition},
@@ -55,6 +56,10 @@ pub struct Filter {
     pub uids: Vec<u32>,
     /// Names of the owner, with `*` and `?` for what may be anything.
     pub comms: Vec<String>,
+    /// Paths of cgroups, which stand for those below them too.
+    pub cgroups: Vec<String>,
+    /// Beginnings of container ids, or names of containers.
+    pub containers: Vec<String>,
     /// States that are left or entered.
     pub states: Vec<TcpState>,
 }
@@ -86,8 +91,10 @@ impl Filter {
             Record::Existing(Existing { state, .. }) | Record::Orphan(Orphan { state, .. }) => &[*state],
             _ => &[],
         };
-        Verdict::from(self.has_state(states) && self.has_owner(subject.owner.as_ref()))
-            .min(self.whereabouts(record))
+        let wanted = self.has_state(states)
+            && self.has_owner(subject.owner.as_ref())
+            && self.has_cgroup(subject.cgroup.as_deref());
+        Verdict::from(wanted).min(self.whereabouts(record))
     }
 
     /// The part of it that is about the socket's addresses.
@@ -158,6 +165,22 @@ impl Filter {
                 }))
     }
 
+    /// Whether a socket's cgroup matches.
+    #[must_use]
+    pub fn has_cgroup(&self, cgroup: Option<&Cgroup>) -> bool {
+        let below = |wanted: &String| {
+            let rest = cgroup.and_then(|cgroup| cgroup.path.strip_prefix(wanted.trim_end_matches('/')));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let in_container = |wanted: &String| {
+            cgroup
+                .and_then(|cgroup| cgroup.container.as_ref())
+                .is_some_and(|id| id.starts_with(wanted.as_str()))
+        };
+        (self.cgroups.is_empty() || self.cgroups.iter().any(below))
+            && (self.containers.is_empty() || self.containers.iter().any(in_container))
+    }
+
     /// The part that the kernel side can check.
     #[must_use]
     pub fn for_kernel(&self) -> (KernelFilter, Vec<(u32, PortWord)>) {
@@ -206,6 +229,8 @@ impl Filter {
         list(pid, self.pids.iter().map(ToString::to_string).collect());
         list("uid", self.uids.iter().map(ToString::to_string).collect());
         list("comm", self.comms.clone());
+        list("cgroup", self.cgroups.clone());
+        list("container", self.containers.clone());
         list("netns", self.netns.iter().map(|netns| netns.0.to_string()).collect());
         match self.ip_version {
             None => {}

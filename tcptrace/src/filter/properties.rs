@@ -102,6 +102,8 @@ fn filter() -> impl Strategy<Value = Filter> {
             children: false,
             uids: Vec::new(),
             comms: Vec::new(),
+            cgroups: Vec::new(),
+            containers: Vec::new(),
             states,
         },
     )

@@ -47,6 +47,8 @@ object! {
         connection: Text<'a>,
         family: Text<'a>,
         netns: Text<'a>,
+        cgroup: Text<'a>,
+        container: Text<'a>,
         local: End,
         remote: End,
         // The verdict on a connection.

@@ -15,6 +15,7 @@ const ATTEMPTS: u32 = 50;
 
 /// What comes next in a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "almost all of them are records")]
 pub enum Item {
     /// A record.
     Record(Record),

@@ -1,6 +1,7 @@
 //! Lines to records: the inverse of `write.rs`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize as _;
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     address::{Endpoint, Netns, Tuple},
+    cgroup::Cgroup,
     process::{Comm, Evidence, Owner},
     record::{
         self, Cause, ConnectionId, Context, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit,
@@ -217,6 +219,10 @@ impl Line<'_> {
             },
             tuple: Tuple { local, remote },
             owner: self.process.as_ref().and_then(|process| process.owner(words)),
+            cgroup: self.cgroup.as_deref().map(|path| {
+                let container = self.container.as_deref().map(str::to_owned);
+                Arc::new(Cgroup { path: path.to_owned(), container })
+            }),
         })
     }
 

@@ -103,13 +103,15 @@ pub(crate) fn write_line(
 
 /// A line that says which socket it is about, and whose that is.
 pub(crate) fn about(subject: &Subject) -> Line<'static> {
-    let Subject { socket, connection, netns, tuple, owner } = subject;
+    let Subject { socket, connection, netns, tuple, owner, cgroup } = subject;
     let remote = tuple.remote;
     Line {
         socket: Some(socket.to_string().into()),
         connection: connection.map(|id| id.0.to_string().into()),
         family: Some(if tuple.is_ipv6() { "ipv6" } else { "ipv4" }.into()),
         netns: netns.map(|netns| netns.0.to_string().into()),
+        cgroup: cgroup.as_ref().map(|cgroup| cgroup.path.clone().into()),
+        container: cgroup.as_ref().and_then(|cgroup| cgroup.container.clone()).map(Into::into),
         local: Some(tuple.local.into()),
         // A socket that listens has no other end.
         remote: (remote.is_set() || !remote.address.is_unspecified()).then(|| remote.into()),

@@ -75,7 +75,7 @@ impl Text {
             remote: &told.subject.tuple.remote.to_string(),
             states: (&told.states, self.palette.phase(told.phase)),
             lasted: &told.lasted_ns.map_or_else(|| "-".to_owned(), short),
-            owner: (&owner(told.subject.owner.as_ref()), plain),
+            owner: (&process(told.subject), plain),
             words: (&told.words, plain),
         })
     }
@@ -209,6 +209,13 @@ pub fn since(ns: u64) -> String {
 #[must_use]
 pub fn owner(owner: Option<&Owner>) -> String {
     owner.map_or_else(|| "-".to_owned(), |owner| format!("{}/{}", owner.pid, owner.comm))
+}
+
+/// `2502/server@0123456789ab`: with the container, if it is in one.
+fn process(subject: &Subject) -> String {
+    let container = subject.cgroup.as_ref().and_then(|cgroup| cgroup.short_container());
+    let process = owner(subject.owner.as_ref());
+    container.map_or_else(|| process.clone(), |id| format!("{process}@{}", id.escape_default()))
 }
 
 /// `LOST 3 events`, and why.

@@ -64,6 +64,7 @@ impl Side {
             netns: self.netns,
             tuple: self.tuple,
             owner: self.owner,
+            cgroup: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! moment of the call, not a picture of one moment. Join it with events by cookie, and let events win.
 
 mod answer;
+mod cgroups;
 mod dump;
 mod namespaces;
 mod owners;
@@ -11,6 +12,7 @@ mod processes;
 
 use anyhow::Result;
 
+pub use cgroups::{cgroup_of, cgroups};
 pub use processes::parents;
 
 use crate::found::Found;

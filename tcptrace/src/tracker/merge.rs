@@ -4,18 +4,22 @@
 //! before the first of them, because the list may show it before or after; one whose life began with them is not told
 //! at all. So nothing is missed and nothing is told twice. A `CLOSE` that has a port already is no life yet.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{begins, is_unfinished};
 use crate::{
     address::{Endpoint, Netns, Tuple},
+    cgroup::Cgroup,
     event::Event,
     process::Owner,
     tcp::TcpState,
 };
 
 /// A socket that was found when the trace began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// Its cookie, where the kernel tells.
     pub cookie: Option<u64>,
@@ -27,6 +31,8 @@ pub struct Found {
     pub state: TcpState,
     /// The process that has it open.
     pub owner: Option<Owner>,
+    /// The cgroup of that process.
+    pub cgroup: Option<Arc<Cgroup>>,
 }
 
 /// What remains to be told of `found`, given the events that came since the hook was attached, in their order.

@@ -20,8 +20,8 @@ pub use family::Family;
 pub use merge::{Found, merge};
 
 use crate::{
+    cgroup::Cgroups,
     event::Event,
-    process::{Evidence, Owner},
     record::{Cause, Context, Existing, Inference, Orphan, Record, Transition},
     tcp::TcpState,
     time::Moment,
@@ -38,6 +38,7 @@ pub struct Tracker {
     /// The listening socket that was closed last.
     closing: Option<Closing>,
     family: Family,
+    cgroups: Cgroups,
 }
 
 impl Tracker {
@@ -64,6 +65,11 @@ impl Tracker {
         &mut self.family
     }
 
+    /// The cgroups that events speak of by id.
+    pub const fn cgroups(&mut self) -> &mut Cgroups {
+        &mut self.cgroups
+    }
+
     /// Takes in a socket that existed before the trace, and tells of it.
     pub fn found(&mut self, at: Moment, found: &Found, out: &mut Vec<Record>) {
         let id = self.sockets.name(found.cookie);
@@ -72,6 +78,7 @@ impl Tracker {
         socket.netns = found.netns;
         socket.tuple = found.tuple;
         socket.owner = found.owner.map(|owner| self.family.judge(owner));
+        socket.cgroup = found.cgroup.clone();
         let key = self.sockets.insert(socket);
         if found.state != TcpState::Listen {
             self.sockets.connect(key);
@@ -100,6 +107,9 @@ impl Tracker {
         let Some(socket) = self.sockets.get_mut(key) else { return };
         if let Some(holder) = holder {
             socket.owner = Some(self.family.judge(holder));
+        }
+        if let Some(cgroup) = event.cgroup.and_then(|id| self.cgroups.named(id)) {
+            socket.cgroup = Some(cgroup);
         }
         let in_from_ns = socket.since.map(|since| at.since(since));
         let seen =
@@ -195,8 +205,8 @@ impl Tracker {
         socket.tuple = event.tuple;
         socket.unfinished = unfinished;
         if event.from == TcpState::Listen {
-            socket.owner =
-                self.sockets.parent(event).map(|owner| Owner { evidence: Evidence::Listener, ..owner });
+            let parent = self.sockets.parent(event);
+            (socket.owner, socket.cgroup) = (parent.owner, parent.cgroup);
         }
         let key = self.sockets.insert(socket);
         match request.as_ref().and_then(|request| request.place) {
@@ -208,7 +218,7 @@ impl Tracker {
         if let Some(socket) = self.sockets.get_mut(key) {
             (socket.state, socket.since) = (event.to, since);
             let subject = socket.subject();
-            out.extend(held.into_iter().map(|record| self.sockets.renamed(record, subject)));
+            out.extend(held.into_iter().map(|record| self.sockets.renamed(record, subject.clone())));
         }
         (key, true)
     }

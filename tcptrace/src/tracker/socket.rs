@@ -1,7 +1,10 @@
 //! One socket's life, as far as it is known.
 
+use std::sync::Arc;
+
 use crate::{
     address::{Endpoint, Netns, Tuple},
+    cgroup::Cgroup,
     process::Owner,
     record::{ConnectionId, Record, SocketId, Subject},
     tcp::TcpState,
@@ -20,6 +23,7 @@ pub(super) struct Socket {
     /// When it entered the state, if that was seen.
     pub(super) since: Option<Moment>,
     pub(super) owner: Option<Owner>,
+    pub(super) cgroup: Option<Arc<Cgroup>>,
     pub(super) connection: Option<ConnectionId>,
     /// The thread that called `connect()`, until its local port is known.
     pub(super) connecting: Option<u32>,
@@ -49,6 +53,7 @@ impl Socket {
             state,
             since: None,
             owner: None,
+            cgroup: None,
             connection: None,
             connecting: None,
             request: false,
@@ -69,13 +74,14 @@ impl Socket {
         }
     }
 
-    pub(super) const fn subject(&self) -> Subject {
+    pub(super) fn subject(&self) -> Subject {
         Subject {
             socket: self.id,
             connection: self.connection,
             netns: self.netns,
             tuple: self.tuple,
             owner: self.owner,
+            cgroup: self.cgroup.clone(),
         }
     }
 }

@@ -307,15 +307,15 @@ impl Sockets {
         self.unfinished.remove(&key);
         let subject = socket.subject();
         for record in std::mem::take(&mut socket.held) {
-            out.push(self.renamed(record, subject));
+            out.push(self.renamed(record, subject.clone()));
         }
     }
 
     /// A record that was held back, about the socket as it is known now.
     pub(super) fn renamed(&mut self, mut record: Record, subject: Subject) -> Record {
         if let Record::Transition(transition) = &mut record {
-            transition.subject = subject;
             transition.since_first_ns = subject.connection.map(|id| self.since_first(id, transition.at));
+            transition.subject = subject;
         }
         record
     }

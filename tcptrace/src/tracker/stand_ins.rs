@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::{Found, Key, Tracker, socket::Socket};
 use crate::{
     event::{Note, TimerStep},
-    process::{Evidence, Owner},
     record::{Cause, Context, Inference, Record, Transition},
     tcp::TcpState,
     time::Moment,
@@ -86,10 +85,8 @@ impl Tracker {
         socket.request = true;
         // Without a cookie its name comes with its child.
         socket.unfinished = note.cookie.is_none();
-        socket.owner = self
-            .sockets
-            .listener_owner(note.netns, note.tuple.local)
-            .map(|owner| Owner { evidence: Evidence::Listener, ..owner });
+        let listener = self.sockets.heritage(note.netns, note.tuple.local);
+        (socket.owner, socket.cgroup) = (listener.owner, listener.cgroup);
         let key = self.sockets.insert(socket);
         match self.sockets.connecting(note.netns, &note.tuple, note.tid) {
             Some(connection) => self.sockets.connect_to(key, connection),

@@ -124,9 +124,9 @@ impl Trace {
     }
 
     fn filters_by_state(&self) -> bool {
-        self.of_type("start")[0]["filter"]
-            .as_str()
-            .is_some_and(|filter| ["state", "pid", "uid", "comm"].iter().any(|word| filter.contains(word)))
+        self.of_type("start")[0]["filter"].as_str().is_some_and(|filter| {
+            ["state", "pid", "uid", "comm", "cgroup", "container"].iter().any(|word| filter.contains(word))
+        })
     }
 
     /// Every socket that is open according to the trace is so according to `ss`, and the other way round.

@@ -34,6 +34,7 @@ impl End {
             netns: None,
             tuple: self.tuple,
             owner,
+            cgroup: None,
         }
     }
 

@@ -20,6 +20,7 @@ pub fn step() -> Record {
             connection: Some(ConnectionId(1)),
             netns: None,
             tuple: Tuple { local: end(40_000), remote: end(80) },
+            cgroup: None,
             owner: Some(Owner {
                 pid: 9,
                 comm: Comm::from_slice(b"client"),
@@ -56,11 +57,11 @@ fn unknown_fields_are_named() {
 fn unknown_words_are_named() {
     let Record::Transition(known) = step() else { panic!() };
     let (found, _, left_out) = read(text().replace("\"shutdown\"", "\"yaw\\u001b[1mn\"").as_bytes());
-    assert_eq!(found, [Record::Transition(Transition { cause: None, ..known })]);
+    assert_eq!(found, [Record::Transition(Transition { cause: None, ..known.clone() })]);
     assert_eq!(left_out.sentences(), ["left out, unknown words: cause yaw\\u{1b}[1mn ×1"]);
 
     let (found, _, left_out) = read(text().replace("\"syscall\"", "\"hearsay\"").as_bytes());
-    let subject = Subject { owner: None, ..known.subject };
+    let subject = Subject { owner: None, ..known.subject.clone() };
     assert_eq!(found, [Record::Transition(Transition { subject, ..known })]);
     assert_eq!(left_out.sentences(), ["left out, unknown words: process.evidence hearsay ×1"]);
 

@@ -1,5 +1,7 @@
 //! Records as nobody would think of them, within what the types and the kernel allow.
 
+use std::sync::Arc;
+
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
@@ -13,6 +15,7 @@ use proptest::{
 };
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
+    cgroup::Cgroup,
     found::{Found, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner},
     record::{
@@ -97,9 +100,9 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     let end = (end(), of(subject()), state(), of(any::<u64>()), of(any::<u64>()), of(any::<u64>())).prop_map(
         |(address, subject, state, handshake_ns, payload, retransmits)| verdict::End {
             address,
-            socket: subject.map(|subject| subject.socket),
-            state: subject.map(|_| state),
-            owner: subject.and_then(|subject| subject.owner),
+            socket: subject.as_ref().map(|subject| subject.socket),
+            state: subject.as_ref().map(|_| state),
+            owner: subject.as_ref().and_then(|subject| subject.owner),
             handshake_ns: handshake_ns.filter(|_| subject.is_some()),
             payload,
             retransmits: retransmits.filter(|_| subject.is_some()),
@@ -236,8 +239,20 @@ fn subject() -> impl Strategy<Value = Subject> {
     let evidence = select(&[Evidence::Listener, Evidence::Procfs, Evidence::Syscall][..]);
     let owner = (1_u32.., comm(), any::<u32>(), evidence)
         .prop_map(|(pid, comm, uid, evidence)| Owner::new(pid, comm, uid, evidence));
-    (socket, of(connection), of(netns), tuple(), of(owner)).prop_map(
-        |(socket, connection, netns, tuple, owner)| Subject { socket, connection, netns, tuple, owner },
+    let cgroup = prop_oneof![
+        any::<String>().prop_map(|path| format!("/{path}")),
+        any::<String>().prop_map(|name| format!("/machine.slice/machine-{name}.scope"))
+    ];
+    let cgroup = of(cgroup.prop_map(|path| Arc::new(Cgroup::new(path))));
+    (socket, of(connection), of(netns), tuple(), of(owner), cgroup).prop_map(
+        |(socket, connection, netns, tuple, owner, cgroup)| Subject {
+            socket,
+            connection,
+            netns,
+            tuple,
+            owner,
+            cgroup,
+        },
     )
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Fields that hold free text, so that no other text in them is wrong.
-const FREE: [&str; 5] = ["version", "kernel", "probe_fallback", "filter", "comm"];
+const FREE: [&str; 7] = ["version", "kernel", "probe_fallback", "filter", "comm", "cgroup", "container"];
 
 /// All that can be broken in `line`.
 pub fn variants(line: &str) -> Vec<String> {
@@ -71,9 +71,10 @@ fn may_be_missing(object: &Map<String, Value>, key: &str) -> bool {
         "opener" | "closed_first" | "ended" | "reset_by" | "lasted_ns" | "established_ns"
         | "half_closed_ns" | "teardown_ns" | "handshake_ns" | "payload_bytes" => true,
         "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter" | "comm_hex"
-        | "other_holders" | "timer" | "illegal" | "srtt_us" | "reason" => true,
+        | "other_holders" | "timer" | "illegal" | "srtt_us" | "reason" | "container" => true,
         "retransmits" => has("address"),
         "netns" => !has("recv_queue"),
+        "cgroup" => !has("container"),
         "process" => !has("other_holders"),
         "context" => !has("evidence"),
         "cause" => !has("signal") && !has("errno") && !has("how"),

@@ -1,9 +1,12 @@
 //! One record of every kind, with every word that can stand in it.
 
+use std::sync::Arc;
+
 use std::{iter, net::IpAddr, time::Duration};
 
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
+    cgroup::Cgroup,
     found::{Found, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner},
     record::{
@@ -49,6 +52,7 @@ fn subject() -> Subject {
         netns: Some(Netns(4_026_531_840)),
         tuple: Tuple { local: end("127.0.0.1", 10050), remote: end("127.0.0.1", 54998) },
         owner: Some(owner(Evidence::Syscall)),
+        cgroup: None,
     }
 }
 
@@ -117,7 +121,7 @@ pub fn records() -> Vec<Record> {
         socket: SocketId::Serial(3),
         netns: None,
         tuple: Tuple { local: end("::1", 0), remote: end("::1", 443) },
-        ..nobody
+        ..nobody.clone()
     };
     let listening = Subject {
         connection: None,
@@ -125,7 +129,9 @@ pub fn records() -> Vec<Record> {
         owner: Some(owner(Evidence::Procfs)),
         ..subject()
     };
-    let child = Subject { owner: Some(owner(Evidence::Listener)), ..subject() };
+    let cgroup = Cgroup::new(format!("/system.slice/docker-{}.scope", "0123456789abcdef".repeat(4)));
+    let cgroup = Some(Arc::new(cgroup));
+    let child = Subject { owner: Some(owner(Evidence::Listener)), cgroup, ..subject() };
     let unseen = Context::Inferred(Inference::Continuity);
     let time_wait = Context::Inferred(Inference::FinReceived);
     let start = Start {
@@ -158,7 +164,8 @@ pub fn records() -> Vec<Record> {
         since_first_ns: Some(60_000_000_000),
         context: Some(Context::Inferred(Inference::Orphaned)),
     };
-    let again = Retransmit { at: AT, subject: nobody, state: SynSent, count: 3, since_first_ns: Some(7) };
+    let again =
+        Retransmit { at: AT, subject: nobody.clone(), state: SynSent, count: 3, since_first_ns: Some(7) };
     let reset = Reset {
         at: AT,
         subject: subject(),
@@ -167,7 +174,7 @@ pub fn records() -> Vec<Record> {
         since_first_ns: None,
     };
     let steps = [
-        Transition { subject: listening, ..step(Close, Listen, Context::Process, None) },
+        Transition { subject: listening.clone(), ..step(Close, Listen, Context::Process, None) },
         Transition {
             subject: little,
             in_from_ns: None,
@@ -198,7 +205,7 @@ pub fn records() -> Vec<Record> {
         .into_iter()
         .chain([Record::Existing(Existing { at: AT, subject: listening, state: Listen })])
         .chain(steps.into_iter().chain(causes).map(Record::Transition))
-        .chain([orphan, Orphan { context: Some(Context::Softirq), ..orphan }].map(Record::Orphan))
+        .chain([orphan.clone(), Orphan { context: Some(Context::Softirq), ..orphan }].map(Record::Orphan))
         .chain([Record::Retransmit(again), Record::Reset(reset.clone())])
         .chain([Record::Reset(Reset { reason: None, ..reset })])
         .chain(verdicts().map(|verdict| Record::Connection(Box::new(verdict))))

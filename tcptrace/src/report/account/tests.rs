@@ -20,6 +20,7 @@ fn subject(socket: u64) -> Subject {
         netns: None,
         tuple: Tuple { local: end(4000), remote: end(80) },
         owner: None,
+        cgroup: None,
     }
 }
 

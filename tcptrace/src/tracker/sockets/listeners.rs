@@ -1,10 +1,13 @@
 //! The sockets that listen, so that a child finds the one that it comes from.
 
 use super::{Key, Sockets, same};
+use std::sync::Arc;
+
 use crate::{
     address::{Endpoint, Netns},
+    cgroup::Cgroup,
     event::Event,
-    process::Owner,
+    process::{Evidence, Owner},
     tcp::TcpState,
     tracker::{is_unfinished, socket::Socket},
 };
@@ -55,19 +58,22 @@ impl Sockets {
         }
     }
 
-    /// The owner of the listening socket that a new child comes from.
-    pub(in crate::tracker) fn parent(&self, child: &Event) -> Option<Owner> {
+    /// What a new child has of the listening socket that it comes from.
+    pub(in crate::tracker) fn parent(&self, child: &Event) -> Heritage {
         if is_unfinished(child)
             && let Some(listener) = child.cookie.and_then(|cookie| self.with_cookie(cookie))
         {
-            return self.get(listener)?.owner;
+            return self.get(listener).map_or_else(Heritage::default, |socket| Heritage {
+                owner: socket.owner.map(inherited),
+                cgroup: socket.cgroup.clone(),
+            });
         }
-        self.listener_owner(child.netns, child.tuple.local)
+        self.heritage(child.netns, child.tuple.local)
     }
 
-    /// The owner of the socket that listens there. If several fit, as with `SO_REUSEPORT`, they must agree: otherwise
-    /// nobody knows.
-    pub(in crate::tracker) fn listener_owner(&self, netns: Option<Netns>, local: Endpoint) -> Option<Owner> {
+    /// What a child has of the socket that listens there. If several fit, as with `SO_REUSEPORT`, they must agree:
+    /// otherwise nobody knows.
+    pub(in crate::tracker) fn heritage(&self, netns: Option<Netns>, local: Endpoint) -> Heritage {
         let rank = |socket: &Socket| {
             let address = socket.tuple.local.address;
             if address == local.address {
@@ -86,10 +92,16 @@ impl Sockets {
                 .filter_map(|key| self.get(*key))
                 .filter(|socket| socket.state == TcpState::Listen && same(socket.netns, netns))
         };
-        let best = fitting().filter_map(rank).max()?;
-        let mut owners = fitting().filter(|socket| rank(socket) == Some(best)).map(|socket| socket.owner);
-        let first = owners.next()??;
-        owners.all(|owner| owner.is_some_and(|owner| owner.pid == first.pid)).then_some(first)
+        let best = fitting().filter_map(rank).max();
+        let mut listeners = fitting().filter(|socket| rank(socket) == best);
+        let Some(first) = listeners.next() else { return Heritage::default() };
+        let (mut owner, mut cgroup) = (first.owner, first.cgroup.clone());
+        for other in listeners {
+            let pid = other.owner.map(|owner| owner.pid);
+            owner = owner.filter(|owner| pid == Some(owner.pid));
+            cgroup = cgroup.filter(|cgroup| other.cgroup.as_ref() == Some(cgroup));
+        }
+        Heritage { owner: owner.map(inherited), cgroup }
     }
 
     pub(super) fn forget_listener(&mut self, port: u16, key: Key) {
@@ -100,4 +112,15 @@ impl Sockets {
             }
         }
     }
+}
+
+/// What a child has before anybody accepts it.
+#[derive(Debug, Default)]
+pub(in crate::tracker) struct Heritage {
+    pub(in crate::tracker) owner: Option<Owner>,
+    pub(in crate::tracker) cgroup: Option<Arc<Cgroup>>,
+}
+
+fn inherited(owner: Owner) -> Owner {
+    Owner { evidence: Evidence::Listener, ..owner }
 }

@@ -170,7 +170,7 @@ impl Ladder {
             Owner::new(pid, comm, 0, Evidence::Procfs)
         });
         let netns = Some(self.sockets[name].netns.unwrap_or(Netns(1)));
-        Found { cookie, netns, tuple, state: state.parse().unwrap(), owner }
+        Found { cookie, netns, tuple, state: state.parse().unwrap(), owner, cgroup: None }
     }
 
     fn event(&self, time: &str, name: &str, [from, to]: [&str; 2], more: &[&str]) -> Event {

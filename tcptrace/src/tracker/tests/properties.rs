@@ -139,7 +139,7 @@ proptest! {
         let events: Vec<_> = world.events().into_iter().map(|told| told.event).collect();
         let mut last = HashMap::new();
         for record in tell(&mut Tracker::new(), &mangle(&events, &fates)) {
-            let subject = *record.subject().unwrap();
+            let subject = record.subject().unwrap().clone();
             if let Some(id) = subject.connection {
                 // A socket's number may change once, to that of its peer.
                 last.insert((subject.socket, subject.tuple), (id, subject));
@@ -178,7 +178,7 @@ proptest! {
                 let cookie = Some(1_000 + told.life as u64);
                 let netns = Some(told.event.netns.unwrap_or(Netns(1)));
                 let state = told.event.to;
-                there.insert(told.life, Found { cookie, netns, tuple: told.tuple, state, owner: Some(owner) });
+                there.insert(told.life, Found { cookie, netns, tuple: told.tuple, state, owner: Some(owner), cgroup: None });
             }
         }
         let since: Vec<_> = told[attach..list].iter().map(|told| told.event.clone()).collect();
