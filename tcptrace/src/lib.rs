@@ -17,6 +17,7 @@ pub mod process;
 pub mod record;
 pub mod recording;
 pub mod render;
+pub mod replay;
 pub mod report;
 pub mod snapshot;
 pub mod tcp;

@@ -10,6 +10,7 @@ mod failure;
 mod list;
 mod live;
 mod names;
+mod replay;
 mod signals;
 mod story;
 mod trace;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::List(args)) => list::run(*args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Diagram(args)) => diagram::run(&args),
+        Some(Command::Replay(args)) => replay::run(*args),
         Some(Command::Doctor) => doctor::run(),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -39,12 +39,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
     };
     let look =
         Text { zone: TimeZone::system(), palette: Palette::new(out.is_coloured()), width: out.width() };
-    let (format, keep): (Box<dyn Render>, Keep) = match args.format {
-        Format::Text => (Box::new(look.clone()), args.report.0),
-        Format::Json => (Box::new(Json), Keep::Open),
-        Format::Ladder => (Box::new(Ladders::new(ladder::Style::Picture, look.clone())), Keep::None),
-        Format::Mermaid => (Box::new(Ladders::new(ladder::Style::Mermaid, look.clone())), Keep::None),
-    };
+    let (format, keep) = renderer(args.format, args.report.0, &look);
     let (kernel_filter, ports) = filter.for_kernel();
     let settings = Settings {
         choice: args.probe.into(),
@@ -118,7 +113,17 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-fn report(story: &mut Story, page: &Page<'_>) -> std::io::Result<()> {
+/// What writes a format, and which connections are kept for it.
+pub(super) fn renderer(format: Format, report: Keep, look: &Text) -> (Box<dyn Render>, Keep) {
+    match format {
+        Format::Text => (Box::new(look.clone()), report),
+        Format::Json => (Box::new(Json), Keep::Open),
+        Format::Ladder => (Box::new(Ladders::new(ladder::Style::Picture, look.clone())), Keep::None),
+        Format::Mermaid => (Box::new(Ladders::new(ladder::Style::Mermaid, look.clone())), Keep::None),
+    }
+}
+
+pub(super) fn report(story: &mut Story, page: &Page<'_>) -> std::io::Result<()> {
     let accounts = story.ledger.accounts();
     for account in &accounts {
         writeln!(story.out)?;

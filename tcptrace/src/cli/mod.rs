@@ -3,6 +3,7 @@
 mod diagram;
 mod explain;
 mod list;
+mod replay;
 mod select;
 mod trace;
 mod values;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 pub use diagram::DiagramArgs;
 pub use explain::ExplainArgs;
 pub use list::{ListArgs, ListFormat};
+pub use replay::ReplayArgs;
 pub use select::{NetnsName, SelectArgs, Selection, UserName};
 pub use trace::{Format, Probe, Report, TraceArgs};
 
@@ -45,6 +47,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Draw the state diagram as SVG, with what a recording saw on it: how often, and for how long
     Diagram(DiagramArgs),
+    /// Tell a recording again, or those of several hosts as one story: in any format, filtered, without root
+    Replay(Box<ReplayArgs>),
     /// Say what this kernel and these privileges allow, and what to do about the rest
     Doctor,
     /// Print the completion script of a shell

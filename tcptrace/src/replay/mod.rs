@@ -1,0 +1,9 @@
+//! Recordings told again: one as it was, or those of several hosts as one story.
+
+mod join;
+mod merge;
+mod parts;
+mod recorded;
+
+pub use merge::Merge;
+pub use recorded::{Left, Recorded};

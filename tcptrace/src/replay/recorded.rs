@@ -1,0 +1,151 @@
+//! One recording as a source of records: what is missing is told where it is missing, and the totals are kept.
+
+use std::io::{self, BufRead};
+
+use crate::{
+    record::{ConnectionId, End, Loss, Lost, Record, SocketId, Totals},
+    recording::{Item, LeftOut, Reader},
+    time::Moment,
+};
+
+/// A recording that is read.
+#[derive(Debug)]
+pub struct Recorded<R> {
+    reader: Reader<R>,
+    /// A record that waits until it is told what is missing before it.
+    waiting: Option<Record>,
+    missing: u64,
+    last: Option<Moment>,
+    /// Of the traces that are over.
+    past: Totals,
+    /// Of the one that is read: events, and events that were lost.
+    events: u64,
+    lost: u64,
+    /// Whether a trace began, or went on, and has no end yet.
+    goes_on: bool,
+    /// Numbers in an earlier trace of the same recording are not given again: what it came to, and what to add now.
+    highest: [u64; 2],
+    offset: [u64; 2],
+}
+
+/// What is known of a recording when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// What its trace turned away and lost. What it told is not counted: that is told again.
+    pub totals: Totals,
+    /// Whether it has its end.
+    pub is_complete: bool,
+    /// The moment of its end, or of its last record; `None` if nothing could be read.
+    pub last: Option<Moment>,
+    /// Whether there was anything to read at all.
+    pub is_empty: bool,
+    /// What was left out.
+    pub left_out: LeftOut,
+}
+
+impl<R: BufRead> Recorded<R> {
+    /// The recording in `input`.
+    pub fn new(input: R) -> Self {
+        Self {
+            reader: Reader::new(input),
+            waiting: None,
+            missing: 0,
+            last: None,
+            past: Totals::default(),
+            events: 0,
+            lost: 0,
+            goes_on: false,
+            highest: [0; 2],
+            offset: [0; 2],
+        }
+    }
+
+    /// Where it reads from.
+    pub fn input(&self) -> &R {
+        self.reader.input()
+    }
+
+    /// What is known of it so far.
+    #[must_use]
+    pub fn left(&self) -> Left {
+        let Totals { filtered, lost, .. } = self.past;
+        Left {
+            totals: Totals { filtered, lost: lost + self.lost, ..Totals::default() },
+            is_complete: !self.goes_on && self.last.is_some(),
+            last: self.last,
+            is_empty: self.reader.is_empty,
+            left_out: self.reader.left_out.clone(),
+        }
+    }
+
+    /// Takes note of a record; the end of a trace is kept.
+    fn take(&mut self, mut record: Record) -> Option<Record> {
+        self.last = Some(record.at());
+        match &record {
+            Record::End(End { totals, .. }) => {
+                self.past.filtered += totals.filtered;
+                // What it told and is not here could not be read.
+                self.past.lost += totals.lost + totals.shown.saturating_sub(self.events);
+                (self.events, self.lost, self.goes_on) = (0, 0, false);
+                return None;
+            }
+            Record::Start(_) => {
+                self.past.lost += self.lost;
+                (self.events, self.lost) = (0, 0);
+                self.offset = self.highest;
+            }
+            Record::Lost(lost) => self.lost += lost.count,
+            _ => self.events += u64::from(record.is_event()),
+        }
+        self.goes_on = true;
+        if let Some(subject) = record.subject_mut() {
+            let [connections, serials] = self.offset;
+            if let Some(ConnectionId(id)) = &mut subject.connection {
+                *id = id.saturating_add(connections);
+                self.highest[0] = self.highest[0].max(*id);
+            }
+            if let SocketId::Serial(id) = &mut subject.socket {
+                *id = id.saturating_add(serials);
+                self.highest[1] = self.highest[1].max(*id);
+            }
+        }
+        Some(record)
+    }
+
+    /// What is missing, told as of `at`.
+    fn tell_missing(&mut self, at: Moment) -> Record {
+        let count = std::mem::take(&mut self.missing);
+        self.lost += count;
+        Record::Lost(Lost { at, count, reason: Loss::Unreadable })
+    }
+}
+
+impl<R: BufRead> Iterator for Recorded<R> {
+    type Item = io::Result<Record>;
+
+    fn next(&mut self) -> Option<io::Result<Record>> {
+        loop {
+            if let Some(record) = self.waiting.take() {
+                match self.take(record) {
+                    Some(record) => return Some(Ok(record)),
+                    None => continue,
+                }
+            }
+            match self.reader.next() {
+                Some(Err(error)) => return Some(Err(error)),
+                Some(Ok(Item::Gap(lines))) => self.missing += lines,
+                Some(Ok(Item::Record(record))) => {
+                    let at = self.last.unwrap_or(record.at());
+                    self.waiting = Some(record);
+                    if self.missing > 0 {
+                        return Some(Ok(self.tell_missing(at)));
+                    }
+                }
+                None => {
+                    let at = self.last.filter(|_| self.missing > 0)?;
+                    return Some(Ok(self.tell_missing(at)));
+                }
+            }
+        }
+    }
+}
