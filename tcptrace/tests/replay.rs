@@ -1,0 +1,183 @@
+//! `tcptrace replay` as a user runs it: the same again, filtered, damaged, and of two hosts.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[path = "schema/validator.rs"]
+mod validator;
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A host's recording: its clock is `boot` behind the wall clock, and its socket is one end of a connection.
+fn recording(
+    boot: u64,
+    delay_us: u64,
+    local: (&str, u16),
+    remote: (&str, u16),
+    steps: &[(&str, &str)],
+) -> String {
+    let head = |kind: &str, us: u64| {
+        format!(
+            "{{\"v\":1,\"type\":\"{kind}\",\"time\":\"2026-11-22T10:00:00.{:09}Z\",\"mono_ns\":{}",
+            us * 1_000,
+            boot + us * 1_000
+        )
+    };
+    let mut text =
+        head("start", 0) + ",\"version\":\"0.1.0\",\"kernel\":\"6.18.0\",\"probe\":\"btf\",\"sees\":[]}\n";
+    for (i, (from, to)) in (0..).zip(steps) {
+        let us = delay_us + i * 1_000;
+        text += &head("transition", us);
+        text += &format!(
+            ",\"socket\":\"5\",\"connection\":\"1\",\"family\":\"ipv4\",\"local\":{{\"address\":\"{}\",\"port\":{}}},\
+             \"remote\":{{\"address\":\"{}\",\"port\":{}}},\"from\":\"{from}\",\"to\":\"{to}\",\"since_first_ns\":{}}}\n",
+            local.0,
+            local.1,
+            remote.0,
+            remote.1,
+            i * 1_000_000
+        );
+    }
+    let (seen, us) = (steps.len(), delay_us + 500_000);
+    text + &head("end", us) + &format!(",\"seen\":{seen},\"shown\":{seen},\"filtered\":0,\"lost\":0}}\n")
+}
+
+const CLIENT: (&str, u16) = ("10.0.0.1", 40_000);
+const SERVER: (&str, u16) = ("10.0.0.2", 80);
+
+fn client() -> String {
+    let steps = [("CLOSE", "SYN_SENT"), ("SYN_SENT", "ESTABLISHED"), ("ESTABLISHED", "CLOSE_WAIT")];
+    recording(1_000_000_000, 100, CLIENT, SERVER, &steps)
+}
+
+fn server() -> String {
+    let steps = [("LISTEN", "SYN_RECV"), ("SYN_RECV", "ESTABLISHED"), ("ESTABLISHED", "FIN_WAIT1")];
+    recording(77_000_000_000, 500, SERVER, CLIENT, &steps)
+}
+
+fn replay(recordings: &[&[u8]], options: &[&str]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcptrace"));
+    command.arg("replay").args(options).env("TZ", "UTC");
+    for (i, recording) in recordings.iter().enumerate() {
+        let path = dir.path().join(format!("{i}.jsonl"));
+        std::fs::write(&path, recording).unwrap();
+        command.arg(path);
+    }
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn told(recordings: &[&[u8]], options: &[&str]) -> (String, String) {
+    let output = replay(recordings, options);
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "{err}");
+    (out, err)
+}
+
+fn of_type(text: &str, kind: &str) -> Vec<Value> {
+    let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    all.filter(|record| record["type"] == kind).collect()
+}
+
+#[test]
+fn json_again_is_the_same() {
+    // Once, because verdicts are made anew and these recordings have none.
+    let (once, err) = told(&[client().as_bytes()], &["-f", "json"]);
+    assert_eq!(err, "");
+    assert_eq!(told(&[once.as_bytes()], &["-f", "json"]), (once.clone(), String::new()));
+    let without: String = once
+        .lines()
+        .filter(|line| !line.contains("\"type\":\"connection\""))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(without, client());
+}
+
+#[test]
+fn two_hosts_are_one_story() {
+    let (out, err) = told(&[client().as_bytes(), server().as_bytes()], &["-f", "json"]);
+    assert_eq!(err, "");
+    validator::assert_valid("two_hosts_are_one_story", out.as_bytes());
+    let steps = of_type(&out, "transition");
+    let column = |name: &str| steps.iter().map(|step| step[name].clone()).collect::<Vec<_>>();
+    assert_eq!(column("connection"), ["1"; 6]);
+    assert_eq!(
+        column("to"),
+        ["SYN_SENT", "SYN_RECV", "ESTABLISHED", "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT1"]
+    );
+    // By the first host's clock, from the first event on either host.
+    assert_eq!(column("since_first_ns"), [0, 400_000, 1_000_000, 1_400_000, 2_000_000, 2_400_000]);
+    let first = steps[0]["mono_ns"].as_u64().unwrap();
+    let since: Vec<_> = steps.iter().map(|step| step["mono_ns"].as_u64().unwrap() - first).collect();
+    assert_eq!(since, [0, 400_000, 1_000_000, 1_400_000, 2_000_000, 2_400_000]);
+    assert_ne!(steps[0]["socket"], steps[1]["socket"]);
+    assert_eq!(of_type(&out, "start").len(), 2);
+    let end = &of_type(&out, "end")[0];
+    assert_eq!([&end["seen"], &end["shown"]], [6, 6]);
+
+    let (page, _) = told(&[client().as_bytes(), server().as_bytes()], &[]);
+    assert_eq!(page.matches("Connection #").count(), 1, "{page}");
+    let (ladder, _) = told(&[server().as_bytes(), client().as_bytes()], &["-f", "ladder"]);
+    assert_eq!(ladder.matches("Connection #").count(), 1, "{ladder}");
+}
+
+#[test]
+fn loopback_is_not_joined() {
+    let (here, there) = (("127.0.0.1", 40_000), ("127.0.0.1", 80));
+    let one = recording(1, 100, here, there, &[("CLOSE", "SYN_SENT")]);
+    let other = recording(1, 100, there, here, &[("LISTEN", "SYN_RECV")]);
+    let (out, _) = told(&[one.as_bytes(), other.as_bytes()], &["-f", "json"]);
+    let steps = of_type(&out, "transition");
+    assert_ne!(steps[0]["connection"], steps[1]["connection"]);
+}
+
+#[test]
+fn what_is_filtered_adds_up() {
+    let (out, _) = told(&[client().as_bytes()], &["-f", "json", "--state", "SYN_SENT"]);
+    let end = &of_type(&out, "end")[0];
+    assert_eq!([&end["seen"], &end["shown"], &end["filtered"]], [3, 2, 1]);
+    let (out, _) = told(&[client().as_bytes()], &["--count", "1"]);
+    assert!(out.ends_with("1 events seen = 1 shown + 0 filtered + 0 lost\n"), "{out}");
+}
+
+#[test]
+fn what_is_damaged_is_told() {
+    let whole = client();
+    let lines: Vec<_> = whole.lines().collect();
+    let damaged = format!("{}\n{}\nnonsense\n\0\0{}\n{}", lines[0], lines[1], lines[3], &lines[4][..60]);
+    let (out, err) = told(&[damaged.as_bytes()], &["-f", "json"]);
+    assert_eq!((of_type(&out, "transition").len(), of_type(&out, "end").len()), (2, 0));
+    let lost = of_type(&out, "lost");
+    assert_eq!(lost.iter().map(|lost| &lost["reason"]).collect::<Vec<_>>(), ["unreadable", "unreadable"]);
+    for said in ["lines that could not be read: 2", "holes of NUL bytes, 2 bytes", "has no end"] {
+        assert!(err.contains(said), "{err}");
+    }
+    validator::assert_valid("what_is_damaged_is_told", out.as_bytes());
+    // With its end, the recording knows what is missing.
+    let less = whole.replace(&format!("{}\n", lines[2]), "half\n");
+    let end = &of_type(&told(&[less.as_bytes()], &["-f", "json"]).0, "end")[0];
+    assert_eq!([&end["seen"], &end["shown"], &end["lost"]], [3, 2, 1]);
+}
+
+#[test]
+fn where_nothing_can_be_read_that_is_said() {
+    for (recording, said) in [(&b""[..], "it is empty"), (b"a\nb\n", "no line is a record of a trace")] {
+        let output = replay(&[recording], &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stderr).unwrap().contains(said));
+    }
+    assert_eq!(replay(&[client().as_bytes()], &["--netns", "self"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_recording_is_not_overwritten_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.jsonl");
+    std::fs::write(&path, client()).unwrap();
+    let binary = env!("CARGO_BIN_EXE_tcptrace");
+    let output = Command::new(binary).arg("replay").arg(&path).arg("-o").arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), client());
+}
