@@ -24,3 +24,4 @@ pub mod tcp;
 pub mod time;
 pub mod tracker;
 pub mod verdict;
+pub mod watch;

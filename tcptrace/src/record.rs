@@ -9,10 +9,11 @@ use crate::{
     tcp::{self, TcpState},
     time::Moment,
     verdict::Verdict,
+    watch::Stuck,
 };
 
 /// Identity of a socket for its whole life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SocketId {
     /// The kernel's socket cookie: the number that `ss -e` prints in hexadecimal as `sk:`.
     Cookie(u64),
@@ -372,6 +373,7 @@ pub enum Record {
     Orphan(Orphan),
     Retransmit(Retransmit),
     Reset(Reset),
+    Stuck(Stuck),
     Connection(Box<Verdict>),
     Lost(Lost),
     End(End),
@@ -386,7 +388,8 @@ impl Record {
             | Self::Transition(Transition { subject, .. })
             | Self::Orphan(Orphan { subject, .. })
             | Self::Retransmit(Retransmit { subject, .. })
-            | Self::Reset(Reset { subject, .. }) => Some(subject),
+            | Self::Reset(Reset { subject, .. })
+            | Self::Stuck(Stuck { subject, .. }) => Some(subject),
             Self::Start(_) | Self::Connection(_) | Self::Lost(_) | Self::End(_) => None,
         }
     }
@@ -404,6 +407,7 @@ impl Record {
             | Self::Existing(_)
             | Self::Retransmit(_)
             | Self::Reset(_)
+            | Self::Stuck(_)
             | Self::Connection(_)
             | Self::Lost(_)
             | Self::End(_) => false,

@@ -11,6 +11,8 @@ pub enum Kind {
     Usage,
     /// This kernel or these privileges do not allow it.
     CannotTrace,
+    /// What `--fail-on` names was met.
+    Condition,
     /// The command to trace cannot be run: with the exit code that shells have for it.
     Command(u8),
 }
@@ -35,6 +37,11 @@ impl Failure {
         Self { kind: Kind::CannotTrace, error: error.into() }
     }
 
+    /// What `--fail-on` names was met.
+    pub fn condition(words: String) -> Self {
+        Self { kind: Kind::Condition, error: anyhow::Error::msg(words) }
+    }
+
     /// Whether the reader of our output has gone away: that is a normal end (`| head -1`).
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
@@ -51,6 +58,7 @@ impl Failure {
             Kind::Run => ExitCode::from(1),
             Kind::Usage => ExitCode::from(2),
             Kind::CannotTrace => ExitCode::from(3),
+            Kind::Condition => ExitCode::from(4),
             Kind::Command(code) => ExitCode::from(code),
         }
     }

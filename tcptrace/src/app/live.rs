@@ -11,6 +11,7 @@ use super::{
     command::{Command, Outcome},
     signals::Signals,
     story::Story,
+    stuck::Watcher,
 };
 use crate::{
     cgroup::Cgroup,
@@ -22,7 +23,9 @@ use crate::{
     report::Listed,
     snapshot::{self, Options, Scope, States},
     tcp::TcpState,
+    time::Moment,
     tracker::{Found, Tracker, merge},
+    watch::Limits,
 };
 
 /// How often a busy trace looks whether events were lost.
@@ -59,6 +62,7 @@ pub(super) struct Live {
     told_undecodable: u64,
     next_loss_check: Instant,
     next_look: Option<Instant>,
+    watcher: Option<Watcher>,
 }
 
 /// What is left to say at the end.
@@ -68,7 +72,7 @@ pub(super) struct Ended {
 }
 
 impl Live {
-    pub(super) fn new(attached: Attached, clock: Clock, story: Story) -> Self {
+    pub(super) fn new(attached: Attached, clock: Clock, story: Story, limits: Option<Limits>) -> Self {
         let sees_stand_ins = attached.extras.contains(&Extra::StandIns);
         Self {
             attached,
@@ -84,6 +88,7 @@ impl Live {
             told_undecodable: 0,
             next_loss_check: Instant::now(),
             next_look: None,
+            watcher: limits.map(Watcher::new),
         }
     }
 
@@ -155,6 +160,7 @@ impl Live {
                 return Ok(Stop::Count);
             }
             let next_look = self.next_look();
+            let next_stuck = self.watcher.as_ref().and_then(|watcher| watcher.next(&mut self.clock));
             let woken = tokio::select! {
                 biased;
                 _ = signals.received() => return Ok(Stop::Signal),
@@ -166,9 +172,13 @@ impl Live {
                     self.look_at_stand_ins();
                     false
                 }
+                () = until(next_stuck) => false,
             };
+            // What is due now is so only if nothing in the buffer says otherwise.
+            let now = self.clock.now();
             let records = self.gather();
             self.tell()?;
+            self.tell_stuck(now)?;
             pacing = pacing.after(records, woken);
         }
     }
@@ -286,6 +296,9 @@ impl Live {
                 }
             }
         }
+        if let Some(watcher) = &mut self.watcher {
+            self.records.iter().for_each(|record| watcher.follow(record));
+        }
         if !self.records.is_empty() {
             self.story.tell(&mut self.records).context("write")?;
             if Instant::now() >= self.next_loss_check {
@@ -295,6 +308,15 @@ impl Live {
             self.story.flush().context("write")?;
         }
         Ok(())
+    }
+
+    /// Tells of sockets that stay too long in their state.
+    fn tell_stuck(&mut self, now: Moment) -> Result<()> {
+        let Self { watcher, tracker, records, .. } = self;
+        if let Some(watcher) = watcher {
+            watcher.due(now, tracker, records);
+        }
+        self.tell()
     }
 
     /// Tells of events that were lost since the last time.

@@ -3,6 +3,7 @@
 mod cgroups;
 mod clock;
 mod command;
+mod conditions;
 mod diagram;
 mod doctor;
 mod explain;
@@ -13,6 +14,7 @@ mod names;
 mod replay;
 mod signals;
 mod story;
+mod stuck;
 mod trace;
 
 use std::{io::Write as _, process::ExitCode};

@@ -68,7 +68,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let totals = Totals { seen: shown + filtered + lost, shown, filtered, lost };
     // To a program, a trace without its end was cut off, and this one was.
     if args.format != Format::Json || story.is_enough() || left.iter().all(|left| left.is_complete) {
-        let illegal = story.illegal();
+        let illegal = story.met.illegal;
         story.announce(&Record::End(End { at, totals, illegal })).context("write")?;
     }
     if args.format == Format::Text {

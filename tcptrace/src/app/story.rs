@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use super::conditions::Met;
 use crate::{
     filter::{Filter, Gate},
     output::Output,
@@ -18,8 +19,8 @@ pub(super) struct Story {
     format: Box<dyn Render>,
     pub(super) ledger: Ledger,
     pub(super) out: Output,
-    /// Impossible steps that were told.
-    illegal: u64,
+    /// What was told that `--fail-on` may look for.
+    pub(super) met: Met,
 }
 
 impl Story {
@@ -30,15 +31,15 @@ impl Story {
         out: Output,
         most: Option<u64>,
     ) -> Self {
-        Self { gate: Gate::new(filter, most), format, ledger, out, illegal: 0 }
+        Self { gate: Gate::new(filter, most), format, ledger, out, met: Met::default() }
     }
 
     /// Tells records, as far as they are wanted.
     pub(super) fn tell(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
-        let Self { gate, format, ledger, out, illegal } = self;
+        let Self { gate, format, ledger, out, met } = self;
         for record in records.drain(..) {
             gate.pass(record, |record| {
-                *illegal += u64::from(matches!(record, Record::Transition(step) if step.is_illegal()));
+                met.add(record);
                 ledger.add(record);
                 format.write(out, record)?;
                 if !ledger.settles() {
@@ -71,11 +72,6 @@ impl Story {
         let Self { format, ledger, out, .. } = self;
         let open = if ledger.settles() { ledger.accounts() } else { Vec::new() };
         open.iter().try_for_each(|account| judge(format.as_mut(), out, account, Some(now)))
-    }
-
-    /// Impossible steps that were told so far.
-    pub(super) const fn illegal(&self) -> u64 {
-        self.illegal
     }
 
     /// Told and turned away so far.

@@ -26,6 +26,7 @@ use crate::{
 
 /// Runs a trace until a signal, the time, the count or its command ends it.
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
+    let limits = args.limits();
     let mut filter = resolve(Selection::from(args.select))?;
     // Before there is a file or a thread: it may come to nothing, and the new process should have little of ours.
     let mut command = (!args.command.is_empty()).then(|| Command::hold(&args.command)).transpose()?;
@@ -77,7 +78,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
             filter: what.clone(),
             sees: attached.extras.iter().map(|extra| extra.name().to_owned()).collect(),
         });
-        let mut live = Live::new(attached, clock, story);
+        let mut live = Live::new(attached, clock, story, limits);
         live.story.announce(&start).and_then(|()| live.story.flush()).context("write")?;
         if args.format != Format::Json && command.is_none() && live.story.out.is_terminal() {
             let what = if what.is_empty() { "every TCP socket" } else { &what };
@@ -94,7 +95,8 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         let ended = live.finish(&stop)?;
         let Live { mut story, mut clock, .. } = live;
         let at = clock.now();
-        let illegal = story.illegal();
+        story.met.lost = ended.totals.lost;
+        let illegal = story.met.illegal;
         story.announce(&Record::End(End { at, totals: ended.totals, illegal })).context("write")?;
         if args.format == Format::Text {
             let page = Page { look: &look, now: Now { at, listed: ended.listed } };
@@ -102,14 +104,16 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
             writeln!(story.out, "{}", totals_words(&ended.totals)).context("write")?;
         }
         story.flush().context("write")?;
+        let met = story.met.words(&args.fail_on).map(Failure::condition);
         drop(story);
-        let Some(mut command) = command else { return Ok(ExitCode::SUCCESS) };
+        let Some(mut command) = command else { return met.map_or(Ok(ExitCode::SUCCESS), Err) };
         let outcome = match stop {
             Stop::Command(outcome) => outcome,
             // The trace is over; the command need not be.
             Stop::Signal | Stop::Time | Stop::Count => command.ended().await,
         };
-        command.code(outcome).map(ExitCode::from)
+        let code = command.code(outcome).map(ExitCode::from)?;
+        met.map_or(Ok(code), Err)
     })
 }
 

@@ -8,6 +8,8 @@ mod select;
 mod trace;
 mod values;
 
+pub(crate) use values::duration;
+
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -16,7 +18,7 @@ pub use explain::ExplainArgs;
 pub use list::{ListArgs, ListFormat};
 pub use replay::ReplayArgs;
 pub use select::{NetnsName, SelectArgs, Selection, UserName};
-pub use trace::{Format, Probe, Report, TraceArgs};
+pub use trace::{Condition, Format, Probe, Report, TraceArgs};
 
 /// Every TCP state change on this host: who caused it, when and why, as an exact timeline.
 #[derive(Debug, Parser)]
@@ -26,8 +28,8 @@ pub use trace::{Format, Probe, Report, TraceArgs};
     args_conflicts_with_subcommands = true,
     after_help = "Example: sudo tcptrace --port 10050\n\
                   Ctrl+C ends the trace and prints the exact sequence of every connection.\n\n\
-                  Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 cannot trace here (try `tcptrace doctor`); \
-                  with a command its own, 128+N if signal N ended it, 126 and 127 if it cannot be run or found."
+                  Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 cannot trace here (try `tcptrace doctor`), \
+                  4 what --fail-on names was seen; with a command its own, 128+N if signal N ended it, 126 and 127 if it cannot be run or found."
 )]
 pub struct Cli {
     /// What to do; without it, trace.

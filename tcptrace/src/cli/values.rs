@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Reads `30s`, `5m`, `1h30m`, `500ms`; a bare number counts seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {
         return positive(Duration::from_secs(seconds.into()));
     }

@@ -110,7 +110,7 @@ const fn is_last(record: &Record) -> bool {
         Record::Transition(step) => matches!(step.to, TcpState::Close | TcpState::TimeWait),
         Record::Existing(found) => matches!(found.state, TcpState::Close | TcpState::TimeWait),
         Record::Orphan(_) => true,
-        Record::Retransmit(_) | Record::Reset(_) => false,
+        Record::Retransmit(_) | Record::Reset(_) | Record::Stuck(_) => false,
         Record::Start(_) | Record::Connection(_) | Record::Lost(_) | Record::End(_) => false,
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     process::Owner,
     record::{Existing, Orphan, Record, Transition},
     tcp::TcpState,
+    watch::Stuck,
 };
 
 /// An IP version.
@@ -89,6 +90,7 @@ impl Filter {
         let states: &[TcpState] = match record {
             Record::Transition(Transition { from, to, .. }) => &[*from, *to],
             Record::Existing(Existing { state, .. }) | Record::Orphan(Orphan { state, .. }) => &[*state],
+            Record::Stuck(Stuck { state, .. }) => &[*state],
             _ => &[],
         };
         let wanted = self.has_state(states)

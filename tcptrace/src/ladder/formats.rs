@@ -57,7 +57,7 @@ impl Render for Ladders {
                 self.ledger.accounts().into_iter().try_for_each(|account| self.draw(out, account))?;
                 writeln!(out, "\n{}", totals_words(&end.totals))
             }
-            Record::Connection(_) => Ok(()),
+            Record::Stuck(_) | Record::Connection(_) => Ok(()),
             _ => {
                 self.ledger.add(record);
                 self.ledger.settle().iter().try_for_each(|account| self.draw(out, account))

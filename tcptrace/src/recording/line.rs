@@ -82,9 +82,13 @@ object! {
         bytes_sent: u64,
         bytes_acked: u64,
         bytes_received: u64,
-        // `retransmit`, `reset`, `lost`
+        // `retransmit`, `reset`, `lost`, `stuck`
         count: u64,
         reason: Text<'a>,
+        for_ns: u64,
+        at_least: bool,
+        fd: i32,
+        advice: Text<'a>,
         // `list` alone
         other_holders: u32,
         recv_queue: u32,

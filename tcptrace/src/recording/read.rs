@@ -21,11 +21,12 @@ use crate::{
         SocketId, Start, Subject, Totals, Transition,
     },
     time::Moment,
+    watch::Stuck,
 };
 
 /// The types of records.
-const TYPES: [&str; 9] =
-    ["start", "connection", "socket", "transition", "orphan", "retransmit", "reset", "lost", "end"];
+const TYPES: [&str; 10] =
+    ["start", "connection", "socket", "transition", "orphan", "retransmit", "reset", "stuck", "lost", "end"];
 
 /// A text that is no record, or lacks what every record of its type has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub fn read(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usiz
         Some("orphan") => line.orphan(&mut words),
         Some("retransmit") => line.retransmit(&mut words),
         Some("reset") => line.reset(&mut words),
+        Some("stuck") => line.stuck(&mut words),
         // Follows from the other records, so it is made anew of those that are told. When the open ones were judged does not.
         Some("connection") => {
             left_out.judged = line.at().filter(|_| line.open == Some(true)).or(left_out.judged);
@@ -179,6 +181,18 @@ impl Line<'_> {
             state: required(self.state.as_deref())?,
             reason: self.reason.as_deref().map(str::to_owned),
             since_first_ns: self.since_first_ns,
+        }))
+    }
+
+    fn stuck(&self, words: &mut Words) -> Option<Record> {
+        Some(Record::Stuck(Stuck {
+            at: self.at()?,
+            subject: self.subject(words)?,
+            state: required(self.state.as_deref())?,
+            for_ns: self.for_ns?,
+            at_least: self.at_least.unwrap_or(false),
+            count: self.count?,
+            fd: self.fd,
         }))
     }
 

@@ -25,6 +25,7 @@ use crate::{
     render::signal_name,
     time::Moment,
     verdict::{self, Ended, Verdict},
+    watch::advice,
 };
 
 /// Writes a record as one line.
@@ -63,6 +64,18 @@ pub fn write(out: &mut dyn Write, record: &Record) -> io::Result<()> {
                 ..about(subject)
             };
             ("reset", *at, line)
+        }
+        Record::Stuck(stuck) => {
+            let line = Line {
+                state: Some(stuck.state.name().into()),
+                count: Some(stuck.count),
+                for_ns: Some(stuck.for_ns),
+                at_least: stuck.at_least.then_some(true),
+                fd: stuck.fd,
+                advice: Some(advice(stuck.state).into()),
+                ..about(&stuck.subject)
+            };
+            ("stuck", stuck.at, line)
         }
         Record::Connection(verdict) => ("connection", verdict.at, judged(verdict)),
         Record::Lost(Lost { at, count, reason }) => {

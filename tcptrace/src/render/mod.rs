@@ -5,6 +5,7 @@ mod json;
 mod layout;
 mod list;
 mod palette;
+mod stuck;
 mod text;
 mod verdict;
 mod words;
@@ -16,6 +17,7 @@ pub use json::Json;
 pub use layout::Line;
 pub use list::{Table, write_listed};
 pub use palette::{Palette, Phase};
+pub use stuck::stuck_words;
 pub use text::{Text, arrow, lost_words, owner, since, totals_words};
 pub use verdict::verdict_words;
 pub use words::{

@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, reset_words, sent_again_words, short,
-    transition_words,
+    stuck_words, transition_words,
 };
 use crate::{
     process::Owner,
@@ -179,6 +179,15 @@ impl Render for Text {
                 phase: Phase::Broken,
                 lasted_ns: None,
                 words: reset_words(reset.reason.as_deref()),
+            }),
+            Record::Stuck(stuck) => self.line(&Told {
+                at: stuck.at,
+                subject: &stuck.subject,
+                since_first_ns: None,
+                states: format!("{:>11} stuck", stuck.state.name()),
+                phase: Phase::Broken,
+                lasted_ns: Some(stuck.for_ns),
+                words: stuck_words(stuck),
             }),
             Record::Lost(lost) => Line::new(self.width)
                 .cell(columns::TIME, self.palette.faint(), &self.time(lost.at))

@@ -3,6 +3,7 @@
 use crate::{
     record::{End, Existing, Lost, Orphan, Record, Reset, Retransmit, Start, Subject, Transition},
     time::Moment,
+    watch::Stuck,
 };
 
 impl Record {
@@ -16,6 +17,7 @@ impl Record {
             | Self::Orphan(Orphan { at, .. })
             | Self::Retransmit(Retransmit { at, .. })
             | Self::Reset(Reset { at, .. })
+            | Self::Stuck(Stuck { at, .. })
             | Self::Lost(Lost { at, .. })
             | Self::End(End { at, .. }) => *at,
             Self::Connection(verdict) => verdict.at,
@@ -28,7 +30,8 @@ impl Record {
             | Self::Transition(Transition { subject, .. })
             | Self::Orphan(Orphan { subject, .. })
             | Self::Retransmit(Retransmit { subject, .. })
-            | Self::Reset(Reset { subject, .. }) => Some(subject),
+            | Self::Reset(Reset { subject, .. })
+            | Self::Stuck(Stuck { subject, .. }) => Some(subject),
             Self::Start(_) | Self::Connection(_) | Self::Lost(_) | Self::End(_) => None,
         }
     }
@@ -41,6 +44,7 @@ impl Record {
             | Self::Orphan(Orphan { at, .. })
             | Self::Retransmit(Retransmit { at, .. })
             | Self::Reset(Reset { at, .. })
+            | Self::Stuck(Stuck { at, .. })
             | Self::Lost(Lost { at, .. })
             | Self::End(End { at, .. }) => at,
             Self::Connection(verdict) => &mut verdict.at,

@@ -141,7 +141,11 @@ impl Account {
                 (sent.at, What::SentAgain(sent.state, sent.count))
             }
             Record::Reset(reset) => (reset.at, What::Reset(reset.state, reset.reason.clone())),
-            Record::Start(_) | Record::Connection(_) | Record::Lost(_) | Record::End(_) => return,
+            Record::Start(_)
+            | Record::Stuck(_)
+            | Record::Connection(_)
+            | Record::Lost(_)
+            | Record::End(_) => return,
         };
         // Usually at the end; not if the record was held back until a port was known.
         let place = self.steps.partition_point(|step| step.at.mono_ns <= at.mono_ns);

@@ -60,6 +60,9 @@ impl Ledger {
         if self.keep == Keep::None {
             return;
         }
+        if matches!(record, Record::Stuck(_)) {
+            return;
+        }
         let Some((subject, id)) = record.subject().and_then(|subject| Some((subject, subject.connection?)))
         else {
             return;

@@ -22,7 +22,7 @@ pub use merge::{Found, merge};
 use crate::{
     cgroup::Cgroups,
     event::Event,
-    record::{Cause, Context, Existing, Inference, Orphan, Record, Transition},
+    record::{Cause, Context, Existing, Inference, Orphan, Record, SocketId, Transition},
     tcp::TcpState,
     time::Moment,
 };
@@ -179,6 +179,12 @@ impl Tracker {
     /// Tells what was held back for want of a port that never became known.
     pub fn finish(&mut self, out: &mut Vec<Record>) {
         self.sockets.release_all(out);
+    }
+
+    /// Whether a socket is in this state, as far as is known.
+    #[must_use]
+    pub fn is_in(&self, socket: SocketId, state: TcpState) -> bool {
+        self.sockets.with_id(socket).is_some_and(|socket| socket.state == state)
     }
 
     /// Sockets that are open, as far as is known.

@@ -79,6 +79,13 @@ impl Sockets {
         self.by_cookie.get(&cookie).copied()
     }
 
+    pub(super) fn with_id(&self, id: SocketId) -> Option<&Socket> {
+        match id {
+            SocketId::Cookie(cookie) => self.get(self.with_cookie(cookie)?),
+            SocketId::Serial(_) => self.table.values().find(|socket| socket.id == id),
+        }
+    }
+
     pub(super) fn with_pointer(&self, pointer: u64) -> Option<Key> {
         self.by_pointer.get(&pointer).copied()
     }

@@ -26,7 +26,8 @@ impl Trace {
 
     /// The records about the states of one socket, in order.
     pub fn of_socket(&self, cookie: &str) -> Vec<&Value> {
-        let of_states = |record: &&Value| record["type"] != "retransmit" && record["type"] != "reset";
+        let of_states =
+            |record: &&Value| !["retransmit", "reset", "stuck"].iter().any(|word| record["type"] == *word);
         self.records.iter().filter(|record| record["socket"] == cookie).filter(of_states).collect()
     }
 
@@ -116,6 +117,7 @@ impl Trace {
                     }
                     (now, since) = (Some(to), Some(mono));
                 }
+                "stuck" => assert_eq!(now, Some(state("state")), "{}", why()),
                 "retransmit" | "reset" => {}
                 other => panic!("{other} about a socket"),
             }

@@ -45,6 +45,7 @@ fn as_written(mut record: Record) -> Record {
         Record::Orphan(orphan) => Some(&mut orphan.subject),
         Record::Retransmit(sent) => Some(&mut sent.subject),
         Record::Reset(reset) => Some(&mut reset.subject),
+        Record::Stuck(stuck) => Some(&mut stuck.subject),
         Record::Start(_) | Record::Connection(_) | Record::Lost(_) | Record::End(_) => None,
     };
     if let Some(subject) = subject {

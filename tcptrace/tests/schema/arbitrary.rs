@@ -25,6 +25,7 @@ use tcptrace::{
     tcp::TcpState,
     time::Moment,
     verdict::{self, Completeness, Ended, Verdict},
+    watch::Stuck,
 };
 
 /// Any record.
@@ -51,6 +52,7 @@ pub fn record() -> impl Strategy<Value = Record> {
                 Record::Reset(Reset { at, subject, state, reason, since_first_ns })
             }
         ),
+        1 => stuck().prop_map(Record::Stuck),
         2 => verdict().prop_map(|verdict| Record::Connection(Box::new(verdict))),
         1 => (moment(), 1_u64.., select(Loss::ALL.to_vec()))
             .prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })),
@@ -94,6 +96,17 @@ fn start() -> impl Strategy<Value = Start> {
             filter,
             sees: sees.into_iter().map(str::to_owned).collect(),
         })
+}
+
+fn stuck() -> impl Strategy<Value = Stuck> {
+    use TcpState::{CloseWait, Closing, FinWait1, FinWait2, LastAck, SynRecv, SynSent};
+    let states = vec![SynSent, SynRecv, FinWait1, FinWait2, CloseWait, LastAck, Closing];
+    (moment(), subject(), select(states), any::<u64>(), any::<bool>(), 1_u64.., of(0..=i32::MAX)).prop_map(
+        |(at, subject, state, for_ns, at_least, count, fd)| {
+            let fd = fd.filter(|_| subject.owner.is_some());
+            Stuck { at, subject, state, for_ns, at_least, count, fd }
+        },
+    )
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {

@@ -3,15 +3,25 @@
 use serde_json::{Map, Value, json};
 
 /// Fields that hold free text, so that no other text in them is wrong.
-const FREE: [&str; 7] = ["version", "kernel", "probe_fallback", "filter", "comm", "cgroup", "container"];
+const FREE: [&str; 8] =
+    ["version", "kernel", "probe_fallback", "filter", "comm", "advice", "cgroup", "container"];
 
 /// All that can be broken in `line`.
 pub fn variants(line: &str) -> Vec<String> {
     let Value::Object(record) = serde_json::from_str(line).unwrap() else { panic!("{line}") };
     let mut broken = of_object(&record);
-    for other in
-        ["start", "socket", "transition", "orphan", "retransmit", "reset", "connection", "lost", "end"]
-    {
+    for other in [
+        "start",
+        "socket",
+        "transition",
+        "orphan",
+        "retransmit",
+        "reset",
+        "stuck",
+        "connection",
+        "lost",
+        "end",
+    ] {
         // A socket that is there and a RST without a reason look the same.
         let alike = ["socket", "reset"];
         let twins = alike.contains(&other) && alike.iter().any(|twin| record["type"] == *twin);
@@ -37,7 +47,7 @@ fn of_object(object: &Map<String, Value>) -> Vec<Map<String, Value>> {
                 vec![json!(format!("{text}x")), json!(format!("x{text}")), json!(""), json!(1)]
             }
             Value::Number(number) => vec![json!(-1), json!(0.5), json!(number.to_string())],
-            Value::Bool(_) if key == "illegal" => vec![json!(false), json!(1)],
+            Value::Bool(_) if key != "open" => vec![json!(false), json!(1)],
             Value::Bool(_) => vec![json!("yes"), json!(1)],
             Value::Array(items) => {
                 let mut wrong = vec![json!(["x"]), json!("stand_ins")];
@@ -71,11 +81,13 @@ fn may_be_missing(object: &Map<String, Value>, key: &str) -> bool {
         "opener" | "closed_first" | "ended" | "reset_by" | "lasted_ns" | "established_ns"
         | "half_closed_ns" | "teardown_ns" | "handshake_ns" | "payload_bytes" => true,
         "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter" | "comm_hex"
-        | "other_holders" | "timer" | "illegal" | "srtt_us" | "reason" | "container" => true,
+        | "other_holders" | "timer" | "illegal" | "at_least" | "fd" | "srtt_us" | "reason" | "container" => {
+            true
+        }
         "retransmits" => has("address"),
         "netns" => !has("recv_queue"),
         "cgroup" => !has("container"),
-        "process" => !has("other_holders"),
+        "process" => !has("other_holders") && !has("fd"),
         "context" => !has("evidence"),
         "cause" => !has("signal") && !has("errno") && !has("how"),
         _ => false,

@@ -135,6 +135,7 @@ proptest! {
             Record::Orphan(orphan) => orphan.at,
             Record::Retransmit(sent) => sent.at,
             Record::Reset(reset) => reset.at,
+            Record::Stuck(stuck) => stuck.at,
             Record::Connection(verdict) => verdict.at,
             Record::Lost(lost) => lost.at,
             Record::End(end) => end.at,

@@ -17,6 +17,7 @@ use tcptrace::{
     tcp::TcpState,
     time::Moment,
     verdict::{self, Completeness, Ended, Verdict},
+    watch::Stuck,
 };
 
 pub const AT: Moment = Moment { mono_ns: 590_701_997_760, wall_ns: 1_795_341_600_123_456_789 };
@@ -199,6 +200,15 @@ pub fn records() -> Vec<Record> {
         },
     ];
     let causes = iter::successors(Some(Cause::Close), next).map(caused);
+    let stuck = Stuck {
+        at: AT,
+        subject: subject(),
+        state: TcpState::CloseWait,
+        for_ns: 60_000_000_000,
+        at_least: true,
+        count: 2,
+        fd: Some(7),
+    };
     let lost = [Loss::RingFull, Loss::Recursion, Loss::Undecodable, Loss::Unreadable];
     let totals = Totals { seen: 12, shown: 8, filtered: 3, lost: 1 };
     [Record::Start(start), Record::Start(start_classic)]
@@ -208,6 +218,7 @@ pub fn records() -> Vec<Record> {
         .chain([orphan.clone(), Orphan { context: Some(Context::Softirq), ..orphan }].map(Record::Orphan))
         .chain([Record::Retransmit(again), Record::Reset(reset.clone())])
         .chain([Record::Reset(Reset { reason: None, ..reset })])
+        .chain([stuck.clone(), Stuck { at_least: false, fd: None, ..stuck }].map(Record::Stuck))
         .chain(verdicts().map(|verdict| Record::Connection(Box::new(verdict))))
         .chain(lost.map(|reason| Record::Lost(Lost { at: AT, count: 4096, reason })))
         .chain([0, 1].map(|illegal| Record::End(End { at: AT, totals, illegal })))
