@@ -11,6 +11,7 @@ use crate::{
     verdict::Verdict,
     watch::Stuck,
 };
+pub use loss::{Loss, Lost};
 
 /// Identity of a socket for its whole life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -278,46 +279,6 @@ pub struct Existing {
     pub subject: Subject,
     /// The state it was in.
     pub state: TcpState,
-}
-
-/// Why events are missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// The ring buffer was full.
-    RingFull,
-    /// The kernel skipped the program, because it would have interrupted itself.
-    Recursion,
-    /// The record could not be read.
-    Undecodable,
-    /// Lines of the recording could not be read.
-    Unreadable,
-}
-
-impl Loss {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::RingFull, Self::Recursion, Self::Undecodable, Self::Unreadable];
-
-    /// The word in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RingFull => "ring_full",
-            Self::Recursion => "recursion",
-            Self::Undecodable => "undecodable",
-            Self::Unreadable => "unreadable",
-        }
-    }
-}
-
-/// Events that are missing; of `Unreadable` the lines that may have told of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// When it was noticed.
-    pub at: Moment,
-    /// How many since the last time.
-    pub count: u64,
-    /// Why.
-    pub reason: Loss,
 }
 
 /// What became of every event: `seen == shown + filtered + lost`.
