@@ -1,5 +1,7 @@
 //! What the tracker tells: the records that filters choose from and formats write.
 
+mod loss;
+
 use std::{fmt, sync::Arc};
 
 use crate::{
