@@ -134,6 +134,22 @@ layout! {
 }
 
 layout! {
+    /// Byte offsets on the way from a task and a descriptor to the socket.
+    AcceptLayout {
+        /// `task_struct.files`
+        files,
+        /// `files_struct.fdt`
+        table,
+        /// `fdtable.fd`
+        descriptors,
+        /// `file.private_data`: of a socket's file its `struct socket`
+        private,
+        /// `socket.sk`
+        sk,
+    }
+}
+
+layout! {
     /// Byte offsets of the classic tracepoint's fields in its record, from the event's `format` file.
     EventFormat {
         /// `skaddr`

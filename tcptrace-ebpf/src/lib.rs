@@ -11,5 +11,5 @@ mod record;
 
 pub use counters::Counters;
 pub use filter::{KernelFilter, PORT_WORDS, PortWord};
-pub use layout::{EventFormat, Handlers, MISSING, SockLayout, StandInLayout, TaskLayout};
-pub use record::{Flags, Kind, RECORD_VERSION, RawFork, RawNote, RawTransition, TimerStep};
+pub use layout::{AcceptLayout, EventFormat, Handlers, MISSING, SockLayout, StandInLayout, TaskLayout};
+pub use record::{Flags, Kind, RECORD_VERSION, RawAccept, RawFork, RawNote, RawTransition, TimerStep};

@@ -25,6 +25,8 @@ impl Kind {
     pub const RETRANSMIT_SYNACK: u8 = 7;
     /// A process has made another one: [`RawFork`].
     pub const FORK: u8 = 8;
+    /// A process has taken a connection from a listening socket: [`RawAccept`].
+    pub const ACCEPT: u8 = 9;
 }
 
 /// What happened to a timer ([`RawNote::detail`]).
@@ -167,6 +169,34 @@ pub struct RawFork {
 }
 
 const _: () = assert!(size_of::<RawFork>() == 24);
+
+/// An `accept()` that succeeded: whose the new socket is, before anything else happens to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RawAccept {
+    /// Always [`RECORD_VERSION`].
+    pub version: u8,
+    /// Always [`Kind::ACCEPT`].
+    pub kind: u8,
+    /// Zero.
+    pub reserved: [u8; 2],
+    /// Real user id of the task.
+    pub uid: u32,
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub time_ns: u64,
+    /// Address of the new socket.
+    pub socket: u64,
+    /// Its cookie, 0 if the kernel has not made one yet.
+    pub cookie: u64,
+    /// The process.
+    pub pid: u32,
+    /// The thread.
+    pub tid: u32,
+    /// Name of the process.
+    pub comm: [u8; 16],
+}
+
+const _: () = assert!(size_of::<RawAccept>() == 56);
 
 /// Bits of [`RawTransition::flags`].
 pub struct Flags;

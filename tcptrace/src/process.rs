@@ -80,13 +80,15 @@ pub enum Evidence {
     Listener,
     /// Found holding the socket's file in `/proc`, before the trace or at its start.
     Procfs,
+    /// Seen accepting the connection.
+    Accept,
     /// Seen holding the socket inside a system call.
     Syscall,
 }
 
 impl Evidence {
     /// All of it.
-    pub const ALL: [Self; 3] = [Self::Listener, Self::Procfs, Self::Syscall];
+    pub const ALL: [Self; 4] = [Self::Listener, Self::Procfs, Self::Accept, Self::Syscall];
 
     /// The word in records.
     #[must_use]
@@ -94,6 +96,7 @@ impl Evidence {
         match self {
             Self::Listener => "listener",
             Self::Procfs => "procfs",
+            Self::Accept => "accept",
             Self::Syscall => "syscall",
         }
     }

@@ -9,7 +9,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
 use harness::{
     actor::{Actor, Sock},
-    in_a_namespace, ss,
+    in_a_namespace, skip, ss,
     trace::line,
     tracer::Tracer,
 };
@@ -49,6 +49,43 @@ fn the_worker_owns_what_it_acts_on() {
             &listener,
             &["CLOSE>LISTEN process master/syscall -", "LISTEN>CLOSE process worker/syscall close"],
         );
+    });
+}
+
+/// With `--accepts` it is known before the worker acts on it: here it never does, the peer does all.
+#[test]
+fn the_worker_owns_what_it_accepts() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&["--accepts"]);
+        let sees = tracer.records()[0]["sees"].as_array().unwrap().clone();
+        if !sees.iter().any(|what| what == "accepts") {
+            return skip("tracepoints of system calls cannot be attached");
+        }
+        let (master, worker, client) = (Actor::new("master"), Actor::new("worker"), Actor::new("client"));
+        let listener = master.tell("listen l 127.0.0.1:0");
+        worker.tell(&format!("adopt l {} {}", master.pid(), listener.fd));
+        let mut accepted = Vec::new();
+        for (who, name) in [(&master, "a"), (&worker, "b")] {
+            client.tell(&format!("connect {name} {}", listener.local));
+            let sock = who.tell("accept l s");
+            client.order(&format!("close {name}"));
+            tracer.wait_for_step(&sock.cookie, "CLOSE_WAIT");
+            accepted.push(sock);
+        }
+        let trace = tracer.finish();
+        for (sock, last) in accepted.iter().zip([
+            "ESTABLISHED>CLOSE_WAIT softirq master/accept fin_received",
+            "ESTABLISHED>CLOSE_WAIT softirq worker/accept fin_received",
+        ]) {
+            trace.assert_life(
+                sock,
+                &[
+                    "LISTEN>SYN_RECV softirq master/listener syn_received",
+                    "SYN_RECV>ESTABLISHED softirq master/listener -",
+                    last,
+                ],
+            );
+        }
     });
 }
 

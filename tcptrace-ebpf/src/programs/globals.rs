@@ -5,8 +5,8 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray, RingBuf},
 };
 use tcptrace_ebpf::{
-    Counters, EventFormat, Handlers, KernelFilter, PORT_WORDS, PortWord, SockLayout, StandInLayout,
-    TaskLayout,
+    AcceptLayout, Counters, EventFormat, Handlers, KernelFilter, PORT_WORDS, PortWord, SockLayout,
+    StandInLayout, TaskLayout,
 };
 
 #[unsafe(no_mangle)]
@@ -14,6 +14,9 @@ pub static SOCK: SockLayout = SockLayout::NONE;
 
 #[unsafe(no_mangle)]
 pub static TASK: TaskLayout = TaskLayout::NONE;
+
+#[unsafe(no_mangle)]
+pub static ACCEPT: AcceptLayout = AcceptLayout::NONE;
 
 #[unsafe(no_mangle)]
 pub static STAND_IN: StandInLayout = StandInLayout::NONE;

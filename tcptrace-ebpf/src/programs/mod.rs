@@ -3,6 +3,7 @@
 //! Stateless on purpose. A program reports facts about one event; who owns a socket, how long a state lasted and who
 //! closed first is worked out in user space. No map here can overflow with sockets, leak or expire.
 
+mod accept;
 mod btf;
 mod classic;
 mod ends;

@@ -5,7 +5,7 @@ use aya_ebpf::{
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
 };
 use aya_log_ebpf::warn;
-use tcptrace_ebpf::{Counters, RawFork, RawNote, RawTransition};
+use tcptrace_ebpf::{Counters, RawAccept, RawFork, RawNote, RawTransition};
 
 use super::{
     globals::{COUNTERS, EVENTS, SLEEPING},
@@ -53,7 +53,15 @@ pub fn publish_fork(fill: impl FnOnce(&mut RawFork)) {
     submit_note(fill);
 }
 
-/// Either kind of record is plain bytes.
+/// Publishes who has accepted a connection if the filters want it. `fill` writes the whole record.
+#[inline(always)]
+pub fn publish_accept(subject: &Subject, fill: impl FnOnce(&mut RawAccept)) {
+    if wanted(subject) {
+        submit_note(fill);
+    }
+}
+
+/// Each kind of record is plain bytes.
 #[inline(always)]
 fn submit_note<T: 'static>(fill: impl FnOnce(&mut T)) {
     let Some(mut record) = EVENTS.reserve::<T>(0) else {

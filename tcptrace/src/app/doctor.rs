@@ -162,7 +162,7 @@ fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
         buffer: 1 << 16,
         filter: Default::default(),
         ports: Vec::new(),
-        extras: Extra::USUAL.into_iter().chain([Extra::Forks]).collect(),
+        extras: Extra::USUAL.into_iter().chain([Extra::Forks, Extra::Accepts]).collect(),
         messages: false,
     };
     let (outcome, attached) = match probe::attach(&settings) {

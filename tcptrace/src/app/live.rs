@@ -289,6 +289,7 @@ impl Live {
                     hierarchy.tell(tracker, &event);
                     tracker.apply(at, &event, records);
                 }
+                Observation::Accept(accept) => tracker.accepted(&accept),
                 Observation::Fork(fork) => tracker.family().fork(&fork),
                 Observation::Note(note) => {
                     log::trace!("{note:?}");

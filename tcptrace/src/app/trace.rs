@@ -47,7 +47,11 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         buffer: args.buffer,
         filter: kernel_filter,
         ports,
-        extras: Extra::USUAL.into_iter().chain(filter.children.then_some(Extra::Forks)).collect(),
+        extras: Extra::USUAL
+            .into_iter()
+            .chain(filter.children.then_some(Extra::Forks))
+            .chain(args.accepts.then_some(Extra::Accepts))
+            .collect(),
         messages: args.verbose > 0,
     };
     let what = filter.describe();
@@ -65,6 +69,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         for (extra, why) in &attached.missing {
             match extra {
                 Extra::Forks => log::warn!("descendants made from now on are not traced: {why}"),
+                Extra::Accepts => log::warn!("who accepts is not seen: {why}"),
                 _ => log::info!("not seen: {}: {why}", extra.name()),
             }
         }

@@ -1,6 +1,7 @@
 //! What the kernel side reports, decoded and typed. Decoding never panics: a record that makes no sense is an error to
 //! count.
 
+mod accept;
 mod change;
 mod fork;
 mod note;
@@ -10,6 +11,7 @@ use std::fmt;
 
 use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
+pub use accept::Accept;
 pub use change::{Activity, Event, SockFacts, Task};
 pub use fork::Fork;
 pub use note::{Note, Sign, TimerStep};
@@ -20,6 +22,8 @@ pub use timers::Timers;
 pub enum Observation {
     /// A state change.
     Event(Event),
+    /// A process has accepted a connection.
+    Accept(Accept),
     /// A process has made another one.
     Fork(Fork),
     /// Anything else.
@@ -38,6 +42,7 @@ impl Observation {
         }
         match kind {
             Kind::TRANSITION => Event::decode(bytes).map(Self::Event),
+            Kind::ACCEPT => Accept::decode(bytes).map(Self::Accept),
             Kind::FORK => Fork::decode(bytes).map(Self::Fork),
             _ => Note::decode(bytes).map(Self::Note),
         }
@@ -48,7 +53,7 @@ impl Observation {
     pub const fn event(&self) -> Option<&Event> {
         match self {
             Self::Event(event) => Some(event),
-            Self::Fork(_) | Self::Note(_) => None,
+            Self::Accept(_) | Self::Fork(_) | Self::Note(_) => None,
         }
     }
 
@@ -57,6 +62,7 @@ impl Observation {
     pub const fn mono_ns(&self) -> u64 {
         match self {
             Self::Event(event) => event.mono_ns,
+            Self::Accept(accept) => accept.mono_ns,
             Self::Fork(fork) => fork.mono_ns,
             Self::Note(note) => note.mono_ns,
         }
@@ -98,7 +104,7 @@ mod tests {
     use proptest::prelude::*;
     use zerocopy::IntoBytes as _;
 
-    use tcptrace_ebpf::{Flags, RawFork, RawNote, RawTransition};
+    use tcptrace_ebpf::{Flags, RawAccept, RawFork, RawNote, RawTransition};
     use zerocopy::FromBytes as _;
 
     use super::*;
@@ -160,8 +166,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..10) {
-            let fit = [size_of::<RawTransition>(), size_of::<RawNote>(), size_of::<RawFork>()].get(usize::from(kind % 4));
+        fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..11) {
+            let fit = [size_of::<RawTransition>(), size_of::<RawNote>(), size_of::<RawFork>(), size_of::<RawAccept>()].get(usize::from(kind % 5));
             if let Some(size) = fit {
                 bytes.resize(*size, 0xff);
                 bytes[..2].copy_from_slice(&[RECORD_VERSION, kind]);

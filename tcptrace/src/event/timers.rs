@@ -136,14 +136,14 @@ fn is_taken_over(batch: &[Observation]) -> bool {
             Observation::Note(note) => {
                 note.sign == Sign::Request(TimerStep::Started) && note.tuple == stopped.tuple
             }
-            Observation::Fork(_) => false,
+            Observation::Accept(_) | Observation::Fork(_) => false,
         })
 }
 
 fn note_of(seen: &Observation) -> Option<&Note> {
     match seen {
         Observation::Note(note) => Some(note),
-        Observation::Event(_) | Observation::Fork(_) => None,
+        Observation::Accept(_) | Observation::Event(_) | Observation::Fork(_) => None,
     }
 }
 

@@ -9,7 +9,9 @@ use aya::{
     programs::{BtfTracePoint, ProgramError, TracePoint},
 };
 use aya_log::EbpfLogger;
-use tcptrace_ebpf::{EventFormat, Handlers, KernelFilter, PortWord, SockLayout, StandInLayout, TaskLayout};
+use tcptrace_ebpf::{
+    AcceptLayout, EventFormat, Handlers, KernelFilter, PortWord, SockLayout, StandInLayout, TaskLayout,
+};
 
 use super::{
     accounting::Accounting,
@@ -217,6 +219,7 @@ fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: 
         .map(|path| fs::read(&path).with_context(|| format!("read {} ({OBJECT_VARIABLE})", path.display())))
         .transpose()?;
     let (sock, task) = (Global(layouts.sock), Global(layouts.task));
+    let accept = Global(layouts.accept);
     let (stand_in, handlers) = (Global(layouts.stand_in), Global(handlers));
     let (format, filter) = (Global(*format), Global(settings.filter));
     // 1 is aya-log's number for errors; 0 lets the verifier cut the messages out altogether.
@@ -226,6 +229,7 @@ fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: 
         .override_global("SOCK", &sock, true)
         .override_global("TASK", &task, true)
         .override_global("STAND_IN", &stand_in, true)
+        .override_global("ACCEPT", &accept, true)
         .override_global("HANDLERS", &handlers, true)
         .override_global("FORMAT", &format, true)
         .override_global("FILTER", &filter, true)
@@ -339,6 +343,8 @@ unsafe impl Pod for Global<SockLayout> {}
 unsafe impl Pod for Global<TaskLayout> {}
 // SAFETY: as above.
 unsafe impl Pod for Global<EventFormat> {}
+// SAFETY: as above.
+unsafe impl Pod for Global<AcceptLayout> {}
 // SAFETY: as above.
 unsafe impl Pod for Global<KernelFilter> {}
 // SAFETY: as above.

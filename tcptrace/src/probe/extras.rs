@@ -1,6 +1,9 @@
 //! Hooks besides the main one: a trace works without each of them, and says what it then cannot tell.
 
-use aya::{Btf, Ebpf, programs::BtfTracePoint};
+use aya::{
+    Btf, Ebpf,
+    programs::{BtfTracePoint, TracePoint},
+};
 
 use super::attach::explain;
 
@@ -15,6 +18,8 @@ pub enum Extra {
     Retransmits,
     /// Who made whom. Only where descendants are asked for.
     Forks,
+    /// Who accepts a connection. Only where it is asked for, because it slows every system call.
+    Accepts,
 }
 
 impl Extra {
@@ -29,6 +34,7 @@ impl Extra {
             Self::Resets => "resets",
             Self::Retransmits => "retransmits",
             Self::Forks => "forks",
+            Self::Accepts => "accepts",
         }
     }
 
@@ -40,6 +46,7 @@ impl Extra {
             Self::Resets => "RSTs sent",
             Self::Retransmits => "retransmits",
             Self::Forks => "new processes",
+            Self::Accepts => "accept()",
         }
     }
 
@@ -60,11 +67,15 @@ impl Extra {
                 &[("tcptrace_retransmit_synack", "tcp_retransmit_synack")],
             ],
             Self::Forks => &[&[("tcptrace_fork", "sched_process_fork")]],
+            Self::Accepts => &[],
         }
     }
 
     /// Loads and attaches its programs.
     pub(super) fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
+        if self == Self::Accepts {
+            return attach_accepts(ebpf);
+        }
         for group in self.hooks() {
             let mut outcome = Ok(());
             for (program, tracepoint) in *group {
@@ -86,5 +97,18 @@ fn attach(ebpf: &mut Ebpf, btf: &Btf, program: &str, tracepoint: &str) -> anyhow
         ebpf.program_mut(program).with_context(|| format!("find program {program}"))?.try_into()?;
     program.load(tracepoint, btf).map_err(|error| explain(&what, &error))?;
     program.attach().map_err(|error| explain(&what, &error))?;
+    Ok(())
+}
+
+/// Both ways to accept, with the one program.
+fn attach_accepts(ebpf: &mut Ebpf) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    let program: &mut TracePoint =
+        ebpf.program_mut("tcptrace_accept").context("find program tcptrace_accept")?.try_into()?;
+    program.load().map_err(|error| explain("attach tracepoint syscalls:sys_exit_accept", &error))?;
+    for event in ["sys_exit_accept", "sys_exit_accept4"] {
+        let what = format!("attach tracepoint syscalls:{event}");
+        program.attach("syscalls", event).map_err(|error| explain(&what, &error))?;
+    }
     Ok(())
 }

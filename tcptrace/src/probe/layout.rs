@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use tcptrace_ebpf::{MISSING, SockLayout, StandInLayout, TaskLayout};
+use tcptrace_ebpf::{AcceptLayout, MISSING, SockLayout, StandInLayout, TaskLayout};
 
 use super::btf::Btf;
 
@@ -16,6 +16,7 @@ pub(super) struct Layouts {
     pub(super) sock: SockLayout,
     pub(super) task: TaskLayout,
     pub(super) stand_in: StandInLayout,
+    pub(super) accept: AcceptLayout,
     /// `enum sk_rst_reason`: numbers and names, which are not the same on every kernel. Empty before 6.10.
     pub(super) reset_reasons: Vec<(u32, String)>,
 }
@@ -26,6 +27,7 @@ impl Layouts {
         sock: SockLayout::NONE,
         task: TaskLayout::NONE,
         stand_in: StandInLayout::NONE,
+        accept: AcceptLayout::NONE,
         reset_reasons: Vec::new(),
     };
 
@@ -87,6 +89,13 @@ impl Layouts {
                 group_leader: types.offset(task, "group_leader"),
                 comm: types.offset(task, "comm"),
                 tgid: types.offset(task, "tgid"),
+            },
+            accept: AcceptLayout {
+                files: types.offset(task, "files"),
+                table: types.offset(types.0.structure("files_struct"), "fdt"),
+                descriptors: types.offset(types.0.structure("fdtable"), "fd"),
+                private: types.offset(file, "private_data"),
+                sk: types.offset(socket, "sk"),
             },
             stand_in: StandInLayout {
                 timer_function: types.offset(timer, "function"),

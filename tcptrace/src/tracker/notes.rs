@@ -2,7 +2,7 @@
 
 use super::{Key, Tracker};
 use crate::{
-    event::{Note, Sign},
+    event::{Accept, Note, Sign},
     record::{Record, Reset, Retransmit},
     time::Moment,
 };
@@ -36,6 +36,15 @@ impl Tracker {
                 let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
                 out.push(Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns }));
             }
+        }
+    }
+
+    /// Takes in who has accepted a connection: the owner until somebody else is seen to act. The records that follow say so.
+    pub fn accepted(&mut self, accept: &Accept) {
+        let by_cookie = accept.cookie.and_then(|cookie| self.sockets.with_cookie(cookie));
+        let Some(key) = by_cookie.or_else(|| self.sockets.with_pointer(accept.pointer)) else { return };
+        if let Some(socket) = self.sockets.get_mut(key) {
+            socket.owner = Some(self.family.judge(accept.owner));
         }
     }
 

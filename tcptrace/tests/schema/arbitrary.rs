@@ -249,7 +249,7 @@ fn subject() -> impl Strategy<Value = Subject> {
     let socket = prop_oneof![(1_u64..).prop_map(SocketId::Cookie), (1_u64..).prop_map(SocketId::Serial)];
     let connection = (1_u64..).prop_map(ConnectionId);
     let netns = (1_u32..).prop_map(Netns);
-    let evidence = select(&[Evidence::Listener, Evidence::Procfs, Evidence::Syscall][..]);
+    let evidence = select(&[Evidence::Listener, Evidence::Procfs, Evidence::Accept, Evidence::Syscall][..]);
     let owner = (1_u32.., comm(), any::<u32>(), evidence)
         .prop_map(|(pid, comm, uid, evidence)| Owner::new(pid, comm, uid, evidence));
     let cgroup = prop_oneof![

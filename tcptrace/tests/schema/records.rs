@@ -142,7 +142,7 @@ pub fn records() -> Vec<Record> {
         fallback: None,
         kernel: "6.18.0".to_owned(),
         filter: "--port 10050".to_owned(),
-        sees: ["stand_ins", "resets", "retransmits", "forks"].map(str::to_owned).to_vec(),
+        sees: ["stand_ins", "resets", "retransmits", "forks", "accepts"].map(str::to_owned).to_vec(),
     };
     let start_classic = Start {
         probe: "tracepoint".to_owned(),
@@ -231,7 +231,7 @@ fn verdicts() -> impl Iterator<Item = Verdict> {
         address: end("127.0.0.1", 54998),
         socket: Some(SocketId::Cookie(121_911)),
         state: Some(TcpState::TimeWait),
-        owner: Some(owner(Evidence::Syscall)),
+        owner: Some(owner(Evidence::Accept)),
         handshake_ns: Some(52_000),
         payload: Some(6),
         retransmits: Some(1),
