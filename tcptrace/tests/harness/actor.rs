@@ -279,6 +279,19 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
             sockopt::set_socket_linger(&mine[name], Some(Duration::ZERO))?;
             return done;
         }
+        // connect(AF_UNSPEC): back to CLOSE, with the descriptor still open.
+        ["disconnect", name] => {
+            rustix::net::connect_unspec(&mine[name])?;
+            return done;
+        }
+        ["stop-listening", name] => {
+            rustix::net::shutdown(&mine[name], Shutdown::Read)?;
+            return done;
+        }
+        ["listen-again", name, backlog] => {
+            rustix::net::listen(&mine[name], backlog.parse().unwrap())?;
+            return done;
+        }
         // Nothing to accept before there is data.
         ["defer", name] => {
             let seconds = 10_i32;
