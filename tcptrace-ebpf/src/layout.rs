@@ -79,6 +79,22 @@ layout! {
         cgroup_node,
         /// `kernfs_node.id`, from the start of `struct kernfs_node`
         node_id,
+        /// `sock.sk_lingertime`
+        linger_time,
+        /// Number of the bit `SOCK_LINGER` in the flags
+        linger_bit,
+        /// `inet_connection_sock.icsk_user_timeout`
+        user_timeout,
+        /// `tcp_sock.rcv_nxt`
+        received_next,
+        /// `tcp_sock.copied_seq`
+        copied,
+        /// `tcp_sock.snd_una`
+        unacknowledged,
+        /// `tcp_sock.snd_nxt`
+        sent_next,
+        /// `tcp_sock.write_seq`
+        written,
         /// `tcp_sock.srtt_us`
         srtt,
         /// `tcp_sock.total_retrans`

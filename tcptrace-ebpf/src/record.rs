@@ -222,4 +222,16 @@ impl Flags {
     pub const FILE_RELEASED: u32 = 1 << 8;
     /// The numbers from `struct tcp_sock` are there.
     pub const HAS_NUMBERS: u32 = 1 << 9;
+    /// The bits that follow are there: what the connection had in hand when it was closed. Only at the step to `CLOSE`.
+    pub const HAS_ENDING: u32 = 1 << 10;
+    /// `SO_LINGER` with a time of 0.
+    pub const LINGER_ZERO: u32 = 1 << 11;
+    /// Data was received that the process has not read.
+    pub const UNREAD: u32 = 1 << 12;
+    /// Something was sent that the peer has not acknowledged.
+    pub const UNACKNOWLEDGED: u32 = 1 << 13;
+    /// Data is there that could not be sent yet.
+    pub const UNSENT: u32 = 1 << 14;
+    /// `TCP_USER_TIMEOUT` is set: then it decides when to give up.
+    pub const USER_TIMEOUT: u32 = 1 << 15;
 }

@@ -130,12 +130,22 @@ pub enum Cause {
     FinReceived,
     /// The peer's RST arrived.
     ResetReceived,
-    /// Our process ended the connection without a FIN.
+    /// Our process ended the connection without a FIN: `connect(AF_UNSPEC)`, or what is not known better.
     Abort,
+    /// The same: it closed the socket with data that it had not read.
+    UnreadData,
+    /// The same: it closed the socket with `SO_LINGER` and a time of 0.
+    LingerZero,
     /// A RST answered our SYN.
     Refused,
-    /// No answer: retransmissions, keepalive probes or `TCP_USER_TIMEOUT` ran out.
+    /// No answer to the SYN or the SYN+ACK, or something that is not known better.
     TimedOut,
+    /// What was sent, again and again, was never acknowledged; or the peer's window never opened.
+    RetransmissionTimeout,
+    /// Keepalive probes were not answered.
+    KeepaliveTimeout,
+    /// The time that the process set with `TCP_USER_TIMEOUT` was over.
+    UserTimeout,
     /// The network said that there is no way.
     Unreachable {
         /// Its errno.
@@ -157,6 +167,21 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether an answer was waited for too long.
+    #[must_use]
+    pub const fn is_timeout(self) -> bool {
+        matches!(
+            self,
+            Self::TimedOut | Self::RetransmissionTimeout | Self::KeepaliveTimeout | Self::UserTimeout
+        )
+    }
+
+    /// Whether this end broke the connection off, without a FIN.
+    #[must_use]
+    pub const fn is_abort(self) -> bool {
+        matches!(self, Self::Abort | Self::UnreadData | Self::LingerZero | Self::ListenerClosed)
+    }
+
     /// The word in records.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -169,8 +194,13 @@ impl Cause {
             Self::FinReceived => "fin_received",
             Self::ResetReceived => "reset_received",
             Self::Abort => "abort",
+            Self::UnreadData => "unread_data",
+            Self::LingerZero => "linger_zero",
             Self::Refused => "refused",
             Self::TimedOut => "timed_out",
+            Self::RetransmissionTimeout => "retransmission_timeout",
+            Self::KeepaliveTimeout => "keepalive_timeout",
+            Self::UserTimeout => "user_timeout",
             Self::Unreachable { .. } => "unreachable",
             Self::Destroyed => "destroyed",
             Self::Error { .. } => "error",

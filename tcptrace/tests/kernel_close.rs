@@ -205,7 +205,7 @@ fn a_reset_is_an_abort_here_and_received_there() {
         tracer.wait_for_step(&opened.cookie, "CLOSE");
         tracer.wait_for_step(&accepted.cookie, "CLOSE");
         let trace = tracer.finish();
-        assert_opened(&trace, &opened, &["ESTABLISHED>CLOSE process client/syscall abort"]);
+        assert_opened(&trace, &opened, &["ESTABLISHED>CLOSE process client/syscall linger_zero"]);
         assert_accepted(&trace, &accepted, &["ESTABLISHED>CLOSE softirq server/listener reset_received"]);
         assert_eq!((ss::of(&opened), ss::of(&accepted)), (None, None));
     });

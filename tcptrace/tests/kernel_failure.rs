@@ -115,7 +115,7 @@ fn data_is_left_unread() {
         server.order("close s");
         tracer.wait_for_step(&opened.cookie, "CLOSE");
         let trace = tracer.finish();
-        assert_eq!(trace.life(&accepted)[2..], ["ESTABLISHED>CLOSE process server/syscall abort"]);
+        assert_eq!(trace.life(&accepted)[2..], ["ESTABLISHED>CLOSE process server/syscall unread_data"]);
         assert_eq!(trace.life(&opened)[2..], ["ESTABLISHED>CLOSE softirq client/syscall reset_received"]);
     });
 }
@@ -146,4 +146,46 @@ fn an_orphan_is_given_up_before_the_peer_closes() {
             "{last}"
         );
     });
+}
+
+/// Why a connection ended whose other end was suddenly nowhere, after the client has done as it was told.
+fn end_of_a_peer_that_vanished(orders: &'static [&'static str], cause: &'static str) {
+    in_a_namespace(move || {
+        if !veth(&[]) {
+            return;
+        }
+        link();
+        // It has the address for a while; then all that is sent there leaves the host and comes to nothing.
+        run("ip", &["neighbour", "add", "192.0.2.9", "lladdr", "02:00:00:00:00:09", "dev", "v0"]);
+        run("ip", &["address", "add", "192.0.2.9/32", "dev", "lo"]);
+        std::fs::write("/proc/sys/net/ipv4/tcp_retries2", "2").unwrap();
+        let tracer = Tracer::start(&[]);
+        let (server, client) = (Actor::new("server"), Actor::new("client"));
+        let listener = server.tell("listen l 192.0.2.9:0");
+        let opened = client.tell(&format!("connect c {}", listener.local));
+        server.tell("accept l s");
+        run("ip", &["address", "delete", "192.0.2.9/32", "dev", "lo"]);
+        for order in orders {
+            client.order(order);
+        }
+        tracer.wait_for_step(&opened.cookie, "CLOSE");
+        let trace = tracer.finish();
+        let expected = format!("ESTABLISHED>CLOSE softirq client/syscall {cause}");
+        assert_eq!(trace.life(&opened)[2..], [expected], "{:#?}", trace.lines());
+    });
+}
+
+#[test]
+fn sent_again_in_vain() {
+    end_of_a_peer_that_vanished(&["send c"], "retransmission_timeout");
+}
+
+#[test]
+fn keepalive_without_an_answer() {
+    end_of_a_peer_that_vanished(&["keepalive c"], "keepalive_timeout");
+}
+
+#[test]
+fn the_time_that_the_process_set() {
+    end_of_a_peer_that_vanished(&["user-timeout c", "send c"], "user_timeout");
 }

@@ -77,6 +77,7 @@ const HELD: SockFacts = SockFacts {
     error: 0,
     receive_shutdown: false,
     file_released: Some(true),
+    ending: None,
 };
 const PACKET: SockFacts = SockFacts { owned: false, file_released: None, ..HELD };
 const ORPHANED: SockFacts = SockFacts { orphan: true, ..PACKET };

@@ -19,6 +19,8 @@ use super::{
 };
 
 const IPPROTO_TCP: u16 = 6;
+/// `TCP_CLOSE`
+const CLOSE: u8 = 7;
 
 /// `trace_inet_sock_set_state(const struct sock *sk, const int oldstate, const int newstate)`
 #[btf_tracepoint(function = "inet_sock_set_state")]
@@ -55,7 +57,10 @@ fn report(ctx: &BtfTracePointContext) -> Option<()> {
             return None;
         }
         // Not skc_num: it is 0 at X -> CLOSE, when the port has been put already (tcp_set_state).
-        let local_port = u16::from_be(Direct::read(tcp, global(&SOCK.local_port))?);
+        let local_port = match sock::has_port::<Direct>(sk, old_state, new_state) {
+            true => u16::from_be(Direct::read(tcp, global(&SOCK.local_port))?),
+            false => 0,
+        };
         let remote_port = u16::from_be(Direct::read(sk, global(&SOCK.remote_port))?);
         let addresses = addresses(sk, tcp, family)?;
         let subject = Subject {
@@ -81,6 +86,9 @@ fn report(ctx: &BtfTracePointContext) -> Option<()> {
             record.remote_address = ends::bytes(addresses.1);
             sock::fill::<Direct>(sk, record);
             sock::numbers::<Direct>(tcp, record);
+            if new_state == CLOSE {
+                sock::ending::<Direct>(tcp, record);
+            }
             record.cgroup = sock::cgroup::<Direct>(sk);
             task::fill::<Direct>(bpf_get_current_task_btf().cast(), record);
         });

@@ -21,6 +21,8 @@ use super::{
 };
 
 const IPPROTO_TCP: u16 = 6;
+/// `TCP_CLOSE`
+const CLOSE: u8 = 7;
 
 /// `sock:inet_sock_set_state`
 #[tracepoint(category = "sock", name = "inet_sock_set_state")]
@@ -49,7 +51,10 @@ fn report(ctx: &TracePointContext) -> Option<()> {
         let sk: *const u8 = Probed::read(event, global(&FORMAT.skaddr))?;
         let family: u16 = Probed::read(event, global(&FORMAT.family))?;
         // The tracepoint stores the ports in host order.
-        let local_port: u16 = Probed::read(event, global(&FORMAT.sport))?;
+        let local_port: u16 = match sock::has_port::<Probed>(sk, old_state, new_state) {
+            true => Probed::read(event, global(&FORMAT.sport))?,
+            false => 0,
+        };
         let remote_port: u16 = Probed::read(event, global(&FORMAT.dport))?;
         let local: [u64; 2] = Probed::read(event, global(&FORMAT.saddr_v6))?;
         let remote: [u64; 2] = Probed::read(event, global(&FORMAT.daddr_v6))?;
@@ -77,6 +82,9 @@ fn report(ctx: &TracePointContext) -> Option<()> {
             record.remote_address = ends::bytes(remote);
             sock::fill::<Probed>(sk, record);
             sock::numbers::<Probed>(sk, record);
+            if new_state == CLOSE {
+                sock::ending::<Probed>(sk, record);
+            }
             record.cgroup = sock::cgroup::<Probed>(sk);
             task::fill::<Probed>(bpf_get_current_task() as *const u8, record);
         });

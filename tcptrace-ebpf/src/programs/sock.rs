@@ -74,6 +74,72 @@ pub unsafe fn numbers<M: Memory>(tcp: *const u8, record: &mut RawTransition) {
     record.bytes_received = received.unwrap_or(0);
 }
 
+/// Fills in what the connection has in hand when it is closed for good.
+///
+/// # Safety
+/// `tcp` is a `struct tcp_sock`, readable through `M`.
+#[inline(always)]
+pub unsafe fn ending<M: Memory>(tcp: *const u8, record: &mut RawTransition) {
+    // SAFETY: the layout's offsets are for `struct tcp_sock`, which begins with all the others.
+    let fields = unsafe {
+        (
+            M::read::<u64>(tcp, global(&SOCK.linger_time)),
+            M::read::<u64>(tcp, global(&SOCK.flags)),
+            M::read::<u32>(tcp, global(&SOCK.user_timeout)),
+            M::read::<u32>(tcp, global(&SOCK.received_next)),
+            M::read::<u32>(tcp, global(&SOCK.copied)),
+            M::read::<u32>(tcp, global(&SOCK.unacknowledged)),
+            M::read::<u32>(tcp, global(&SOCK.sent_next)),
+            M::read::<u32>(tcp, global(&SOCK.written)),
+        )
+    };
+    let (
+        Some(linger_time),
+        Some(flags),
+        Some(user_timeout),
+        Some(received),
+        Some(copied),
+        Some(unacknowledged),
+        Some(sent),
+        Some(written),
+    ) = fields
+    else {
+        return;
+    };
+    record.flags |= Flags::HAS_ENDING;
+    if flags >> (global(&SOCK.linger_bit) & 63) & 1 != 0 && linger_time == 0 {
+        record.flags |= Flags::LINGER_ZERO;
+    }
+    // A FIN takes a number too, until the process has read that there is nothing more.
+    let fin = u32::from(record.flags & Flags::FIN_RECEIVED != 0);
+    if received.wrapping_sub(copied) as i32 > fin as i32 {
+        record.flags |= Flags::UNREAD;
+    }
+    if sent != unacknowledged {
+        record.flags |= Flags::UNACKNOWLEDGED;
+    }
+    if written != sent {
+        record.flags |= Flags::UNSENT;
+    }
+    if user_timeout != 0 {
+        record.flags |= Flags::USER_TIMEOUT;
+    }
+}
+
+/// Whether the local port that a socket shows is its own. After connect(AF_UNSPEC) `inet_sport` keeps the old one until
+/// the next connection has one of its own; `skc_num` does not.
+///
+/// # Safety
+/// As [`fill`].
+#[inline(always)]
+pub unsafe fn has_port<M: Memory>(sock: *const u8, old_state: u8, new_state: u8) -> bool {
+    const SYN_SENT: u8 = 2;
+    const CLOSE: u8 = 7;
+    // SAFETY: passed on.
+    (old_state, new_state) != (CLOSE, SYN_SENT)
+        || unsafe { M::read::<u16>(sock, global(&SOCK.number)) } != Some(0)
+}
+
 /// Id of the cgroup that the socket belongs to: that of the task that made it, or of its listener; 0 if unknown.
 ///
 /// # Safety

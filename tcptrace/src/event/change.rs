@@ -53,6 +53,23 @@ pub struct SockFacts {
     pub receive_shutdown: bool,
     /// The last reference to the socket's file is gone: `close()`. `None` if the file could not be read.
     pub file_released: Option<bool>,
+    /// What the connection had in hand at its step to `CLOSE`.
+    pub ending: Option<Ending>,
+}
+
+/// What a connection has in hand when it is closed for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// `SO_LINGER` with a time of 0.
+    pub linger_zero: bool,
+    /// Data was received that the process has not read.
+    pub unread: bool,
+    /// Something was sent that the peer has not acknowledged.
+    pub unacknowledged: bool,
+    /// Data is there that could not be sent yet.
+    pub unsent: bool,
+    /// `TCP_USER_TIMEOUT` is set: then it decides when to give up.
+    pub user_timeout: bool,
 }
 
 /// The task that was current when the event fired.
@@ -109,6 +126,13 @@ impl Event {
                 error: raw.error,
                 receive_shutdown: raw.shutdown & 1 != 0,
                 file_released: has(Flags::HAS_FILE).then(|| has(Flags::FILE_RELEASED)),
+                ending: has(Flags::HAS_ENDING).then(|| Ending {
+                    linger_zero: has(Flags::LINGER_ZERO),
+                    unread: has(Flags::UNREAD),
+                    unacknowledged: has(Flags::UNACKNOWLEDGED),
+                    unsent: has(Flags::UNSENT),
+                    user_timeout: has(Flags::USER_TIMEOUT),
+                }),
             }),
             numbers: has(Flags::HAS_NUMBERS).then_some(Numbers {
                 // The kernel keeps eighths of a microsecond.

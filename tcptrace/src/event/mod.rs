@@ -12,7 +12,7 @@ use std::fmt;
 use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 pub use accept::Accept;
-pub use change::{Activity, Event, SockFacts, Task};
+pub use change::{Activity, Ending, Event, SockFacts, Task};
 pub use fork::Fork;
 pub use note::{Note, Sign, TimerStep};
 pub use timers::Timers;

@@ -90,7 +90,7 @@ fn acts(account: &Account, step: &Step) -> (Vec<Act>, usize) {
         (_, Close) => match cause {
             Some(Cause::ResetReceived | Cause::Refused) => vec![Received(Rst)],
             _ if from == SynSent => vec![GaveUp(Syn)],
-            Some(Cause::TimedOut | Cause::Unreachable { .. }) => match from {
+            Some(cause) if cause.is_timeout() || matches!(cause, Cause::Unreachable { .. }) => match from {
                 SynRecv => vec![GaveUp(SynAck)],
                 FinWait1 | Closing | LastAck => vec![GaveUp(Fin)],
                 _ => vec![Nothing],
@@ -108,12 +108,9 @@ const fn sends_reset(from: TcpState, cause: Cause) -> bool {
     match from {
         Close | Listen | SynSent | NewSynRecv | TimeWait => false,
         SynRecv | Established | CloseWait | FinWait1 | FinWait2 => {
-            matches!(
-                cause,
-                Cause::Abort | Cause::Exit | Cause::Killed { .. } | Cause::Destroyed | Cause::ListenerClosed
-            )
+            cause.is_abort() || matches!(cause, Cause::Exit | Cause::Killed { .. } | Cause::Destroyed)
         }
-        Closing | LastAck => matches!(cause, Cause::Abort),
+        Closing | LastAck => cause.is_abort(),
     }
 }
 

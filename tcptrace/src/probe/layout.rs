@@ -42,8 +42,8 @@ impl Layouts {
 
     fn parse(bytes: &[u8]) -> Result<Self> {
         let types = Types(Btf::new(bytes).with_context(|| format!("understand {BTF}"))?);
-        let [sock, inet_sock, tcp_sock, socket, file, net, task] =
-            ["sock", "inet_sock", "tcp_sock", "socket", "file", "net", "task_struct"]
+        let [sock, inet_sock, connection_sock, tcp_sock, socket, file, net, task] =
+            ["sock", "inet_sock", "inet_connection_sock", "tcp_sock", "socket", "file", "net", "task_struct"]
                 .map(|name| types.0.structure(name));
         let [timer, timewait, request, cgroup, node] =
             ["timer_list", "inet_timewait_sock", "request_sock", "cgroup", "kernfs_node"]
@@ -77,6 +77,14 @@ impl Layouts {
                 cgroup: types.offset(sock, "sk_cgrp_data.cgroup"),
                 cgroup_node: types.offset(cgroup, "kn"),
                 node_id: types.offset(node, "id"),
+                linger_time: types.offset(sock, "sk_lingertime"),
+                linger_bit: types.enumerator("sock_flags", "SOCK_LINGER"),
+                user_timeout: types.offset(connection_sock, "icsk_user_timeout"),
+                received_next: types.offset(tcp_sock, "rcv_nxt"),
+                copied: types.offset(tcp_sock, "copied_seq"),
+                unacknowledged: types.offset(tcp_sock, "snd_una"),
+                sent_next: types.offset(tcp_sock, "snd_nxt"),
+                written: types.offset(tcp_sock, "write_seq"),
                 srtt: types.offset(tcp_sock, "srtt_us"),
                 retransmits: types.offset(tcp_sock, "total_retrans"),
                 bytes_sent: types.offset(tcp_sock, "bytes_sent"),

@@ -43,16 +43,14 @@ impl Phase {
     pub const fn after(from: TcpState, to: TcpState, cause: Option<Cause>) -> Self {
         match (to, cause) {
             _ if matches!(tcp::step(from, to), tcp::Step::Impossible) => Self::Broken,
+            (TcpState::Close, Some(cause)) if cause.is_abort() || cause.is_timeout() => Self::Broken,
             (
                 TcpState::Close,
                 Some(
                     Cause::ResetReceived
-                    | Cause::Abort
                     | Cause::Refused
-                    | Cause::TimedOut
                     | Cause::Unreachable { .. }
                     | Cause::Destroyed
-                    | Cause::ListenerClosed
                     | Cause::Error { .. },
                 ),
             ) => Self::Broken,

@@ -55,6 +55,7 @@ pub fn transition_words(step: &Transition) -> String {
 fn ending(from: TcpState, cause: Option<Cause>) -> String {
     match cause {
         Some(Cause::Abort) => "aborted, RST sent".to_owned(),
+        Some(Cause::UnreadData | Cause::LingerZero) => because(cause, "RST sent"),
         Some(Cause::Exit | Cause::Killed { .. }) if from != TcpState::SynSent => because(cause, "RST sent"),
         Some(Cause::Close | Cause::Shutdown { .. } | Cause::Exit | Cause::Killed { .. }) => {
             because(cause, "gave up")
@@ -81,8 +82,13 @@ pub fn cause_words(cause: &Cause) -> String {
         Cause::FinReceived => "FIN received".to_owned(),
         Cause::ResetReceived => "RST received".to_owned(),
         Cause::Abort => "aborted".to_owned(),
+        Cause::UnreadData => "closed with unread data".to_owned(),
+        Cause::LingerZero => "closed with SO_LINGER 0".to_owned(),
         Cause::Refused => "refused: RST received".to_owned(),
         Cause::TimedOut => "timed out, no answer".to_owned(),
+        Cause::RetransmissionTimeout => "sent again in vain, gave up".to_owned(),
+        Cause::KeepaliveTimeout => "keepalive not answered, gave up".to_owned(),
+        Cause::UserTimeout => "TCP_USER_TIMEOUT is over".to_owned(),
         Cause::Unreachable { errno } => format!("unreachable ({})", error_name(*errno)),
         Cause::Destroyed => "destroyed from outside (ss -K)".to_owned(),
         Cause::Error { errno } => format!("error ({})", error_name(*errno)),

@@ -36,13 +36,13 @@ pub(super) fn cause(event: &Event) -> Option<Cause> {
         (FinWait2, Close, _) if facts.fin_received => Some(Cause::FinReceived),
         // __tcp_close decides alone: an error here is an old one that nobody fetched, as IP_RECVERR leaves them.
         (SynSent, Close, Some(cause)) => Some(cause),
-        (SynRecv | Established | CloseWait, Close, Some(cause)) => Some(abort(cause)),
-        (_, Close, _) if facts.error != 0 => Some(failure(event.from, facts.error)),
+        (SynRecv | Established | CloseWait, Close, Some(cause)) => Some(abort(cause, &facts)),
+        (_, Close, _) if facts.error != 0 => Some(failure(event.from, &facts)),
         // tcp_disconnect sets sk_err only after the event: 0 and a process means its own choice. Not so in SYN_SENT,
         // where connect() itself may have failed (tcp_v4_connect).
         (SynRecv | Established | CloseWait, Close, None) if facts.owned => Some(Cause::Abort),
         // __tcp_close with SO_LINGER 0, before it makes the socket an orphan.
-        (FinWait1 | FinWait2, Close, Some(cause)) if !facts.orphan => Some(abort(cause)),
+        (FinWait1 | FinWait2, Close, Some(cause)) if !facts.orphan => Some(abort(cause, &facts)),
         _ => None,
     }
 }
@@ -52,10 +52,13 @@ fn closing(event: &Event, facts: &SockFacts) -> Option<Cause> {
     local(event, facts).filter(|_| facts.file_released == Some(true))
 }
 
-/// A process that ends takes its connections along: says that rather than how.
-fn abort(closed: Cause) -> Cause {
+/// A process that ends takes its connections along: says that rather than how. `__tcp_close` looks for unread data first.
+fn abort(closed: Cause, facts: &SockFacts) -> Cause {
+    let ending = facts.ending.unwrap_or_default();
     match closed {
         Cause::Exit | Cause::Killed { .. } => closed,
+        _ if ending.unread => Cause::UnreadData,
+        _ if ending.linger_zero => Cause::LingerZero,
         _ => Cause::Abort,
     }
 }
@@ -74,15 +77,30 @@ fn local(event: &Event, facts: &SockFacts) -> Option<Cause> {
 }
 
 /// What `sk_err` says at the end of a connection (`tcp_reset`, `tcp_write_err`, `tcp_v4_err`, `tcp_abort`).
-fn failure(from: TcpState, error: u16) -> Cause {
-    match error {
+fn failure(from: TcpState, facts: &SockFacts) -> Cause {
+    match facts.error {
         errno::ECONNREFUSED if from == TcpState::SynSent => Cause::Refused,
         errno::ECONNRESET | errno::EPIPE => Cause::ResetReceived,
-        errno::ETIMEDOUT => Cause::TimedOut,
+        errno::ETIMEDOUT => timeout(from, facts),
         errno::ECONNABORTED => Cause::Destroyed,
         errno::ENETDOWN | errno::ENETUNREACH | errno::EHOSTDOWN | errno::EHOSTUNREACH => {
-            Cause::Unreachable { errno: error }
+            Cause::Unreachable { errno: facts.error }
         }
         errno => Cause::Error { errno },
+    }
+}
+
+/// Which of its timers gave up on an open connection. `TCP_USER_TIMEOUT` decides for all of them where it is set
+/// (`tcp_write_timeout`, `tcp_keepalive_timer`, `tcp_probe_timer`); keepalive runs only while nothing else is under way.
+fn timeout(from: TcpState, facts: &SockFacts) -> Cause {
+    let Some(ending) = facts.ending.filter(|_| !matches!(from, TcpState::SynSent | TcpState::SynRecv)) else {
+        return Cause::TimedOut;
+    };
+    if ending.user_timeout {
+        Cause::UserTimeout
+    } else if ending.unacknowledged || ending.unsent {
+        Cause::RetransmissionTimeout
+    } else {
+        Cause::KeepaliveTimeout
     }
 }

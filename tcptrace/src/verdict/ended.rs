@@ -78,7 +78,7 @@ pub(super) fn ended(account: &Account, places: &Places) -> Option<Ended> {
                 continue;
             }
             Some(Cause::Refused) => Ended::Refused,
-            Some(Cause::TimedOut) => Ended::TimedOut,
+            Some(cause) if cause.is_timeout() => Ended::TimedOut,
             Some(Cause::Unreachable { errno }) => Ended::Unreachable { errno },
             Some(Cause::Destroyed) => Ended::Destroyed,
             Some(Cause::Error { errno }) => Ended::Error { errno },
@@ -87,7 +87,8 @@ pub(super) fn ended(account: &Account, places: &Places) -> Option<Ended> {
             {
                 Ended::Abandoned
             }
-            Some(Cause::Abort | Cause::Exit | Cause::Killed { .. }) => by(places.of_side(step.side)),
+            Some(Cause::Exit | Cause::Killed { .. }) => by(places.of_side(step.side)),
+            Some(cause) if cause.is_abort() => by(places.of_side(step.side)),
             _ => continue,
         };
         local = local.or(Some(broken));

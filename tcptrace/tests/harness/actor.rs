@@ -279,6 +279,19 @@ fn obey(mine: &mut HashMap<String, OwnedFd>, order: &str) -> Result<String, Errn
             sockopt::set_socket_linger(&mine[name], Some(Duration::ZERO))?;
             return done;
         }
+        // After a second, one probe, and a second to answer it.
+        ["keepalive", name] => {
+            let second = Duration::from_secs(1);
+            sockopt::set_tcp_keepidle(&mine[name], second)?;
+            sockopt::set_tcp_keepintvl(&mine[name], second)?;
+            sockopt::set_tcp_keepcnt(&mine[name], 1)?;
+            sockopt::set_socket_keepalive(&mine[name], true)?;
+            return done;
+        }
+        ["user-timeout", name] => {
+            sockopt::set_tcp_user_timeout(&mine[name], 1_000)?;
+            return done;
+        }
         // connect(AF_UNSPEC): back to CLOSE, with the descriptor still open.
         ["disconnect", name] => {
             rustix::net::connect_unspec(&mine[name])?;

@@ -215,13 +215,18 @@ fn cause() -> impl Strategy<Value = Cause> {
                 Cause::SynReceived,
                 Cause::FinReceived,
                 Cause::ResetReceived,
-                Cause::Abort
+                Cause::Abort,
+                Cause::UnreadData,
+                Cause::LingerZero
             ][..]
         ),
         select(
             &[
                 Cause::Refused,
                 Cause::TimedOut,
+                Cause::RetransmissionTimeout,
+                Cause::KeepaliveTimeout,
+                Cause::UserTimeout,
                 Cause::Destroyed,
                 Cause::Elapsed,
                 Cause::ListenerClosed,

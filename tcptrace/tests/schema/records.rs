@@ -83,9 +83,14 @@ fn next(cause: &Cause) -> Option<Cause> {
         Cause::SynReceived => Cause::FinReceived,
         Cause::FinReceived => Cause::ResetReceived,
         Cause::ResetReceived => Cause::Abort,
-        Cause::Abort => Cause::Refused,
+        Cause::Abort => Cause::UnreadData,
+        Cause::UnreadData => Cause::LingerZero,
+        Cause::LingerZero => Cause::Refused,
         Cause::Refused => Cause::TimedOut,
-        Cause::TimedOut => Cause::Unreachable { errno: 113 },
+        Cause::TimedOut => Cause::RetransmissionTimeout,
+        Cause::RetransmissionTimeout => Cause::KeepaliveTimeout,
+        Cause::KeepaliveTimeout => Cause::UserTimeout,
+        Cause::UserTimeout => Cause::Unreachable { errno: 113 },
         Cause::Unreachable { .. } => Cause::Destroyed,
         Cause::Destroyed => Cause::Error { errno: 5 },
         Cause::Error { .. } => Cause::Elapsed,
@@ -104,11 +109,16 @@ fn caused(cause: Cause) -> Transition {
         Cause::SynReceived => (Listen, SynRecv, Context::Softirq),
         Cause::FinReceived => (Established, CloseWait, Context::Softirq),
         Cause::Refused | Cause::TimedOut | Cause::Unreachable { .. } => (SynSent, Close, Context::Softirq),
-        Cause::Abort | Cause::Destroyed => (Established, Close, Context::Process),
-        Cause::Elapsed | Cause::Reused => (TimeWait, Close, Context::Softirq),
-        Cause::ResetReceived | Cause::ListenerClosed | Cause::Error { .. } => {
-            (Established, Close, Context::Softirq)
+        Cause::Abort | Cause::UnreadData | Cause::LingerZero | Cause::Destroyed => {
+            (Established, Close, Context::Process)
         }
+        Cause::Elapsed | Cause::Reused => (TimeWait, Close, Context::Softirq),
+        Cause::ResetReceived
+        | Cause::RetransmissionTimeout
+        | Cause::KeepaliveTimeout
+        | Cause::UserTimeout
+        | Cause::ListenerClosed
+        | Cause::Error { .. } => (Established, Close, Context::Softirq),
     };
     step(from, to, context, Some(cause))
 }
