@@ -152,6 +152,8 @@ layout! {
 layout! {
     /// Byte offsets on the way from a task and a descriptor to the socket.
     AcceptLayout {
+        /// `syscall_trace_exit.ret`, in the event's record
+        returned,
         /// `task_struct.files`
         files,
         /// `files_struct.fdt`

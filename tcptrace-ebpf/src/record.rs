@@ -17,8 +17,6 @@ impl Kind {
     pub const REQUEST: u8 = 3;
     /// A RST is sent.
     pub const RESET_SENT: u8 = 4;
-    /// A RST came in and is valid.
-    pub const RESET_RECEIVED: u8 = 5;
     /// A segment is sent again.
     pub const RETRANSMIT: u8 = 6;
     /// A SYN+ACK is sent again.

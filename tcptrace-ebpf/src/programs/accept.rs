@@ -4,6 +4,7 @@
 //! call of the host takes the slow path. So this is attached only where it is asked for.
 
 use aya_ebpf::{
+    EbpfContext as _,
     helpers::{
         bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
         generated::{bpf_get_current_task, bpf_ktime_get_ns},
@@ -20,9 +21,6 @@ use super::{
     publish::publish_accept,
 };
 
-/// `ret` in the record of every `sys_exit_…` (`struct syscall_trace_exit`): behind the common fields and the number.
-const RETURNED: usize = 16;
-
 const IPPROTO_TCP: u16 = 6;
 
 #[tracepoint]
@@ -33,9 +31,9 @@ pub fn tcptrace_accept(ctx: TracePointContext) -> u32 {
 
 #[inline(always)]
 fn report(ctx: &TracePointContext) -> Option<()> {
-    // SAFETY: the record is at least this long; the pointers are read by a helper that copies or fails.
+    // SAFETY: the offsets are those of the running kernel; the pointers are read by a helper that copies or fails.
     unsafe {
-        let returned: i64 = ctx.read_at(RETURNED).ok()?;
+        let returned: i64 = Probed::read(ctx.as_ptr().cast(), global(&ACCEPT.returned))?;
         let descriptor = u32::try_from(returned).ok()?;
         let task = bpf_get_current_task() as *const u8;
         let files: *const u8 = Probed::read(task, global(&ACCEPT.files))?;

@@ -1,4 +1,4 @@
-//! Single segments that tell why: RSTs in and out, and what is sent again.
+//! Single segments that tell why: RSTs that are sent, and what is sent again.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use tcptrace_ebpf::Kind;
@@ -8,13 +8,6 @@ use super::{
     memory::{Direct, Memory as _},
     notes::{Said, note},
 };
-
-/// `trace_tcp_receive_reset(struct sock *sk)`: a RST that is valid, just before it takes effect (`tcp_reset`).
-#[btf_tracepoint(function = "tcp_receive_reset")]
-pub fn tcptrace_reset_in(ctx: BtfTracePointContext) -> i32 {
-    report(&ctx, Kind::RESET_RECEIVED, 0);
-    0
-}
 
 /// `trace_tcp_send_reset(const struct sock *sk, const struct sk_buff *skb, const enum sk_rst_reason reason)`, since 6.10
 #[btf_tracepoint(function = "tcp_send_reset")]

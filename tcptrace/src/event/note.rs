@@ -42,8 +42,6 @@ pub enum Sign {
         /// Its number on the running kernel.
         reason: Option<u32>,
     },
-    /// A valid RST came in.
-    ResetReceived,
     /// A segment is sent again.
     Retransmit,
     /// A SYN+ACK is sent again.
@@ -79,7 +77,6 @@ impl Note {
             Kind::TIMEWAIT => Sign::Timewait(step()?),
             Kind::REQUEST => Sign::Request(step()?),
             Kind::RESET_SENT => Sign::ResetSent { reason: raw.reason.checked_sub(1) },
-            Kind::RESET_RECEIVED => Sign::ResetReceived,
             Kind::RETRANSMIT => Sign::Retransmit,
             Kind::RETRANSMIT_SYNACK => Sign::RetransmitSynAck,
             kind => return Err(DecodeError::Kind(kind)),

@@ -12,7 +12,7 @@ use super::attach::explain;
 pub enum Extra {
     /// The life of minisockets and request sockets: `TIME_WAIT`, orphaned `FIN_WAIT2`, half-open connections.
     StandIns,
-    /// RSTs sent and received.
+    /// RSTs that are sent.
     Resets,
     /// Segments sent again.
     Retransmits,
@@ -58,10 +58,9 @@ impl Extra {
                 &[("tcptrace_timer_cancel", "timer_cancel")],
                 &[("tcptrace_timer_expire", "timer_expire_entry")],
             ],
-            Self::Resets => &[
-                &[("tcptrace_reset_in", "tcp_receive_reset")],
-                &[("tcptrace_reset_out_why", "tcp_send_reset"), ("tcptrace_reset_out", "tcp_send_reset")],
-            ],
+            Self::Resets => {
+                &[&[("tcptrace_reset_out_why", "tcp_send_reset"), ("tcptrace_reset_out", "tcp_send_reset")]]
+            }
             Self::Retransmits => &[
                 &[("tcptrace_retransmit", "tcp_retransmit_skb")],
                 &[("tcptrace_retransmit_synack", "tcp_retransmit_synack")],

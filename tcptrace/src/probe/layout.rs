@@ -99,6 +99,7 @@ impl Layouts {
                 tgid: types.offset(task, "tgid"),
             },
             accept: AcceptLayout {
+                returned: types.offset(types.0.structure("syscall_trace_exit"), "ret"),
                 files: types.offset(task, "files"),
                 table: types.offset(types.0.structure("files_struct"), "fdt"),
                 descriptors: types.offset(types.0.structure("fdtable"), "fd"),

@@ -19,7 +19,6 @@ impl Tracker {
         match note.sign {
             Sign::Timewait(step) => self.minisocket(at, note, step, out),
             Sign::Request(step) => self.request(at, note, step, out),
-            Sign::ResetReceived => {}
             Sign::ResetSent { reason: number } => {
                 let Some(key) = self.noted(note) else { return };
                 let Some(subject) = self.sockets.get(key).map(|socket| socket.subject()) else { return };
