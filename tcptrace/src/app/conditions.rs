@@ -23,7 +23,8 @@ impl Met {
             Record::Stuck(stuck) => self.stuck += u64::from(stuck.count == 1),
             Record::Transition(step) => {
                 let reset = match step.cause {
-                    Some(Cause::ResetReceived | Cause::Abort) => true,
+                    Some(Cause::ResetReceived) => true,
+                    Some(cause) if cause.is_abort() => true,
                     // The process ended and took the connection along.
                     Some(Cause::Exit | Cause::Killed { .. }) => {
                         step.to == Close && step.from != SynSent && step.subject.connection.is_some()
