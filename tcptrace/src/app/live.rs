@@ -3,7 +3,10 @@
 use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 
 use super::{
     cgroups::Hierarchy,
@@ -241,6 +244,10 @@ impl Live {
 
     async fn wait(&mut self, pacing: Pacing) -> Result<bool> {
         match pacing {
+            Pacing::Now => {
+                yield_now().await;
+                Ok(false)
+            }
             Pacing::Tick => {
                 sleep(TICK).await;
                 Ok(false)

@@ -1,6 +1,7 @@
 //! When to drain and when to sleep: at once when idle, on a timer when busy, and not at all when nothing happens.
 //!
-//! A wake-up costs more than ten events, so a busy reader is not woken: it drains every [`TICK`]. Once a drain finds
+//! A wake-up costs more than ten events, so a busy reader is not woken: it drains every [`TICK`], or without a pause while
+//! there is more than it takes in one go. Once a drain finds
 //! nothing it asks to be woken and waits one tick more, because an event that was being written at that moment may
 //! have missed the request. Only after that does it sleep without limit.
 
@@ -9,9 +10,14 @@ use std::time::Duration;
 /// How long a busy reader lets events gather: the most that an event can be late on the screen.
 pub const TICK: Duration = Duration::from_millis(5);
 
+/// Records read in one go before signals and timers get their turn again.
+pub(super) const BATCH: usize = 4096;
+
 /// What to do before the next drain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pacing {
+    /// Nothing: the last drain took all that it may, and there is more.
+    Now,
     /// Sleep one tick.
     Tick,
     /// Ask for a wake-up, then wait for it, at most one tick.
@@ -26,8 +32,9 @@ impl Pacing {
     #[must_use]
     pub fn after(self, records: usize, woken: bool) -> Self {
         match (records, self) {
+            (BATCH.., _) => Self::Now,
             (1.., _) => Self::Tick,
-            (0, Self::Tick) => Self::Ask,
+            (0, Self::Tick | Self::Now) => Self::Ask,
             // The wake-up that we asked for is used up, though it brought nothing.
             (0, _) if woken => Self::Ask,
             (0, _) => Self::Sleep,
@@ -43,11 +50,12 @@ mod tests {
     fn an_idle_reader_ends_asleep_and_a_busy_one_is_never_woken() {
         let mut pacing = Pacing::default();
         let mut steps = Vec::new();
-        for (records, woken) in [(0, false), (3, true), (100, false), (0, false), (0, false), (0, true)] {
+        let drains = [(0, false), (3, true), (BATCH, false), (100, false), (0, false), (0, false), (0, true)];
+        for (records, woken) in drains {
             pacing = pacing.after(records, woken);
             steps.push(pacing);
         }
-        use Pacing::{Ask, Sleep, Tick};
-        assert_eq!(steps, [Sleep, Tick, Tick, Ask, Sleep, Ask]);
+        use Pacing::{Ask, Now, Sleep, Tick};
+        assert_eq!(steps, [Sleep, Tick, Now, Tick, Ask, Sleep, Ask]);
     }
 }

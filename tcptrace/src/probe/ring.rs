@@ -6,10 +6,8 @@ use anyhow::{Context as _, Result};
 use aya::maps::{Array, MapData, RingBuf};
 use tokio::io::{Interest, unix::AsyncFd};
 
+use super::pacing::BATCH;
 use crate::event::{DecodeError, Observation};
-
-/// Records read in one go before signals and timers get their turn again.
-const BATCH: usize = 4096;
 
 /// The reading end of the ring buffer.
 pub struct Reader {

@@ -136,7 +136,9 @@ impl Sockets {
         if socket.unfinished && !socket.request {
             self.unfinished.insert(key);
         }
-        let listens = socket.state == TcpState::Listen && socket.tuple.local.is_set() && !socket.unfinished;
+        // A child begins as a copy of its listener, but has a peer.
+        let has_peer = socket.unfinished || socket.tuple.remote.is_set();
+        let listens = socket.state == TcpState::Listen && socket.tuple.local.is_set() && !has_peer;
         self.table.insert(key, socket);
         if listens {
             self.listens(key);
