@@ -61,7 +61,10 @@ impl Sockets {
         assert!(of(&self.by_cookie) && of(&self.by_pointer), "{self:?}");
         assert!(self.by_cookie.len() <= self.len() && self.by_pointer.len() <= self.len(), "{self:?}");
         assert_eq!(self.by_tuple.values().map(Vec::len).sum::<usize>(), self.len(), "{self:?}");
-        let listens = |port: &u16, key| self.get(key).is_some_and(|socket| socket.tuple.local.port == *port);
+        let listens = |port: &u16, key| {
+            self.get(key)
+                .is_some_and(|socket| socket.tuple.local.port == *port && socket.state == TcpState::Listen)
+        };
         let listeners = |(port, keys): (_, &Vec<_>)| keys.iter().all(|key| listens(port, *key));
         assert!(self.listeners.iter().all(listeners), "{self:?}");
         assert!(self.connections.len() <= self.len(), "{self:?}");
