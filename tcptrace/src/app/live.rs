@@ -21,7 +21,7 @@ use crate::{
     event::{Observation, Timers},
     filter::Filter,
     found,
-    probe::{Attached, Counted, Extra, Pacing, TICK},
+    probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
     record::{Loss, Lost, Record, Totals},
     report::Listed,
     snapshot::{self, Options, Scope, States},
@@ -254,11 +254,18 @@ impl Live {
             }
             Pacing::Ask => {
                 self.attached.reader.ask_to_be_woken()?;
-                timeout(TICK, self.attached.reader.woken())
-                    .await
-                    .map_or(Ok(false), |woken| woken.map(|()| true))
+                match timeout(TICK, self.attached.reader.woken()).await {
+                    Ok(woken) => woken?,
+                    Err(_) => return Ok(false),
+                }
+                sleep(GATHERING).await;
+                Ok(true)
             }
-            Pacing::Sleep => self.attached.reader.woken().await.map(|()| true),
+            Pacing::Sleep => {
+                self.attached.reader.woken().await?;
+                sleep(GATHERING).await;
+                Ok(true)
+            }
         }
     }
 

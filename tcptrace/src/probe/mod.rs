@@ -13,5 +13,5 @@ mod symbols;
 pub use accounting::{Accounting, Counted};
 pub use attach::{Attached, Choice, Hook, Refusal, Settings, attach};
 pub use extras::Extra;
-pub use pacing::{Pacing, TICK};
+pub use pacing::{GATHERING, Pacing, TICK};
 pub use ring::Reader;

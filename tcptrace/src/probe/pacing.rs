@@ -10,6 +10,9 @@ use std::time::Duration;
 /// How long a busy reader lets events gather: the most that an event can be late on the screen.
 pub const TICK: Duration = Duration::from_millis(5);
 
+/// How long after a wake-up to drain: what comes together is then told in its order, the handshake above all.
+pub const GATHERING: Duration = Duration::from_millis(1);
+
 /// Records read in one go before signals and timers get their turn again.
 pub(super) const BATCH: usize = 4096;
 
