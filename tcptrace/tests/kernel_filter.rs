@@ -99,11 +99,15 @@ fn each_tells_what_it_was_asked_for() {
             }
         }
         let all = all.finish();
-        assert_eq!(all.total("shown"), 3 + 6 * 10);
+        // The end of an orphan's wait is one more if its timer shows it, which takes a chance.
+        let seen_going = |record: &&&Value| record["from"] == "FIN_WAIT2" && record["context"] == "softirq";
+        let by_chance = all.of_type("transition").iter().filter(seen_going).count() as u64;
+        let shown = all.total("shown") - by_chance;
+        assert_eq!(shown, 3 + 6 * 10);
         let traces: Vec<Trace> = filtered.into_iter().map(Tracer::finish).collect();
         for ((arguments, wanted), trace) in cases.iter().zip(traces) {
             assert_eq!(told(&trace, |_| true), told(&all, *wanted), "{arguments:?}");
-            assert!(trace.total("filtered") >= all.total("shown") - trace.total("shown"), "{arguments:?}");
+            assert!(trace.total("filtered") + trace.total("shown") >= shown, "{arguments:?}");
             assert!(!trace.of_type("start")[0]["filter"].as_str().unwrap().is_empty(), "{arguments:?}");
         }
     });
