@@ -6,6 +6,7 @@ mod demo;
 mod ebpf;
 mod run;
 mod test;
+mod vm;
 mod workspace;
 
 use clap::Parser;
@@ -20,6 +21,7 @@ enum Chore {
     Ebpf(ebpf::Options),
     Run(run::Options),
     Test(test::Options),
+    VmTest(vm::Options),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Chore::Ebpf(options) => ebpf::main(options),
         Chore::Run(options) => run::main(options),
         Chore::Test(options) => test::main(options),
+        Chore::VmTest(options) => vm::main(options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

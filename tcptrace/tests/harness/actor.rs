@@ -25,7 +25,7 @@ use rustix::{
 };
 use tempfile::TempDir;
 
-use super::{PATIENCE, Reaped};
+use super::{Reaped, patience};
 
 const SUMMONS: &str = "TCPTRACE_TEST_ACTOR";
 
@@ -87,7 +87,7 @@ impl Actor {
             }
         };
         let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_read_timeout(Some(PATIENCE)).unwrap();
+        ours.set_read_timeout(Some(patience())).unwrap();
         let child = command
             .args(["--exact", "harness::actor::act", "--nocapture"])
             .env(SUMMONS, "1")

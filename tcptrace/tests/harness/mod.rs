@@ -17,7 +17,14 @@ use std::{
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// How long anything may take on a busy machine before the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub fn patience() -> Duration {
+    Duration::from_secs(20) * slowness()
+}
+
+/// How many times slower than a real machine this one is: an emulated one says so.
+pub fn slowness() -> u32 {
+    std::env::var("TCPTRACE_TEST_PATIENCE").map_or(1, |times| times.parse().unwrap())
+}
 
 /// Runs `test` on a thread in a network namespace of its own, with `lo` up.
 pub fn in_a_namespace(test: impl FnOnce() + Send + 'static) {
@@ -74,7 +81,7 @@ pub fn wait_for<T>(what: &str, answer: impl FnMut() -> Option<T>) -> T {
 
 /// The same, for whom has more to say if it does not come.
 pub fn patiently<T>(mut answer: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience();
     while Instant::now() < deadline {
         if let Some(answer) = answer() {
             return Some(answer);
