@@ -102,7 +102,7 @@ pub struct RawTransition {
     pub bytes_sent: u64,
     /// `tcp_sock.bytes_acked`: what the peer acknowledged; the kernel counts SYN and FIN as a byte each.
     pub bytes_acked: u64,
-    /// `tcp_sock.bytes_received`: payload received in order.
+    /// `tcp_sock.bytes_received`: what was received in order; the kernel counts the peer's FIN as a byte.
     pub bytes_received: u64,
 }
 

@@ -2,6 +2,8 @@
 
 mod cause;
 mod loss;
+mod stuck;
+mod verdict;
 
 use std::{fmt, sync::Arc};
 
@@ -11,11 +13,11 @@ use crate::{
     process::Owner,
     tcp::{self, TcpState},
     time::Moment,
-    verdict::Verdict,
-    watch::Stuck,
 };
 pub use cause::Cause;
 pub use loss::{Loss, Lost};
+pub use stuck::Stuck;
+pub use verdict::{Completeness, ConnectionEnd, Ended, Verdict};
 
 /// Identity of a socket for its whole life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

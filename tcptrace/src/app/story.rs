@@ -6,11 +6,10 @@ use super::conditions::Met;
 use crate::{
     filter::{Filter, Gate},
     output::Output,
-    record::{Record, Totals},
+    record::{Record, Totals, Verdict},
     render::Render,
     report::{Account, Ledger},
     time::Moment,
-    verdict::Verdict,
 };
 
 /// The way out of a trace.

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use super::clock::Clock;
 use crate::{
     found::Found,
-    record::{Record, SocketId},
+    record::{Record, SocketId, Stuck},
     snapshot::{self, Options, Scope, States},
     time::Moment,
     tracker::Tracker,
-    watch::{Limits, Stuck, Watch},
+    watch::{Limits, Watch},
 };
 
 /// How often to ask at most.

@@ -20,9 +20,8 @@ use crate::{
     cgroup::Cgroup,
     found::Found,
     process::Owner,
-    record::{Existing, Orphan, Record, Transition},
+    record::{Existing, Orphan, Record, Stuck, Transition},
     tcp::TcpState,
-    watch::Stuck,
 };
 
 /// An IP version.

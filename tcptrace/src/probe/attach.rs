@@ -15,6 +15,7 @@ use tcptrace_ebpf::{
 
 use super::{
     accounting::Accounting,
+    explain::{explain, is_denied},
     extras::Extra,
     format,
     layout::{BTF, Layouts},
@@ -263,58 +264,6 @@ fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<aya::programs::ProgramFd> {
     program.load().map_err(|error| explain(WHAT, &error))?;
     program.attach("sock", "inet_sock_set_state").map_err(|error| explain(WHAT, &error))?;
     Ok(program.fd()?.try_clone()?)
-}
-
-/// Turns the loader's error into one sentence with the next step. The verifier's words go to the debug log.
-pub(super) fn explain(what: &str, error: &(dyn std::error::Error + 'static)) -> anyhow::Error {
-    if let Some(ProgramError::LoadError { verifier_log, .. }) = error.downcast_ref() {
-        log::debug!("{what}: the verifier said:\n{verifier_log}");
-    }
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        if let Some(os) = current.downcast_ref::<std::io::Error>() {
-            let denied = os.kind() == std::io::ErrorKind::PermissionDenied;
-            let hint = match denied {
-                true if what.contains("tracepoint ") => {
-                    " (needs CAP_BPF, CAP_PERFMON and a readable tracefs; try sudo)"
-                }
-                true => " (needs CAP_BPF and CAP_PERFMON; try sudo)",
-                false => "",
-            };
-            let reason = io_reason(os);
-            return if denied {
-                anyhow!(Denied(format!("{what}: {reason}{hint}")))
-            } else {
-                anyhow!("{what}: {reason}")
-            };
-        }
-        cause = current.source();
-    }
-    anyhow!("{what}: {error}")
-}
-
-/// `operation not permitted`, without the number and the capital letter.
-fn io_reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-/// The kernel said no for want of privileges: another hook would be refused too.
-#[derive(Debug)]
-struct Denied(String);
-
-impl std::fmt::Display for Denied {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Denied {}
-
-fn is_denied(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Denied>())
 }
 
 /// The kernel's BTF, parsed, took 20 MB for a moment. glibc would keep them for us as long as we live.

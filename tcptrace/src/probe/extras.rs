@@ -5,7 +5,7 @@ use aya::{
     programs::{BtfTracePoint, TracePoint},
 };
 
-use super::attach::explain;
+use super::explain::explain;
 
 /// Something that is seen only with hooks of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

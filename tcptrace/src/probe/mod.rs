@@ -3,6 +3,7 @@
 mod accounting;
 mod attach;
 mod btf;
+mod explain;
 mod extras;
 mod format;
 mod layout;

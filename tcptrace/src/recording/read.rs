@@ -18,10 +18,9 @@ use crate::{
     process::{Comm, Evidence, Owner},
     record::{
         self, Cause, ConnectionId, Context, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit,
-        SocketId, Start, Subject, Totals, Transition,
+        SocketId, Start, Stuck, Subject, Totals, Transition,
     },
     time::Moment,
-    watch::Stuck,
 };
 
 /// The types of records.

@@ -19,12 +19,11 @@ use crate::{
     address::Endpoint,
     process::{Owner, is_invisible},
     record::{
-        self, Cause, Context, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit, Start, Subject,
-        Totals, Transition,
+        self, Cause, ConnectionEnd, Context, Ended, Existing, Lost, Numbers, Orphan, Record, Reset,
+        Retransmit, Start, Subject, Totals, Transition, Verdict,
     },
     render::signal_name,
     time::Moment,
-    verdict::{self, Ended, Verdict},
     watch::advice,
 };
 
@@ -205,8 +204,8 @@ fn judged(verdict: &Verdict) -> Line<'_> {
     }
 }
 
-impl From<&verdict::End> for VerdictEnd<'_> {
-    fn from(end: &verdict::End) -> Self {
+impl From<&ConnectionEnd> for VerdictEnd<'_> {
+    fn from(end: &ConnectionEnd) -> Self {
         Self {
             address: Some(end.address.address),
             port: end.address.is_set().then_some(end.address.port),

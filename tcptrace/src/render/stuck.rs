@@ -1,6 +1,6 @@
 //! A socket that is stuck, in words.
 
-use crate::watch::{Stuck, advice};
+use crate::{record::Stuck, watch::advice};
 
 /// What to do about it, and by which descriptor the owner has it.
 #[must_use]

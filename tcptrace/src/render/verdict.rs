@@ -1,7 +1,7 @@
 //! The verdict on a connection in one line of words.
 
 use super::short;
-use crate::verdict::{Completeness, Ended, Verdict};
+use crate::record::{Completeness, Ended, Verdict};
 
 /// The verdict in one line: `in order, handshake 52 µs, 6 bytes from …, 512 from …, no retransmits`.
 #[must_use]

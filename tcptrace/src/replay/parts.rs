@@ -1,9 +1,8 @@
 //! The parts of a record that change when it is told again in another story.
 
 use crate::{
-    record::{End, Existing, Lost, Orphan, Record, Reset, Retransmit, Start, Subject, Transition},
+    record::{End, Existing, Lost, Orphan, Record, Reset, Retransmit, Start, Stuck, Subject, Transition},
     time::Moment,
-    watch::Stuck,
 };
 
 impl Record {

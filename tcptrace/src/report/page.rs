@@ -10,14 +10,13 @@ use anstyle::Style;
 
 use super::{Account, FirstClose, Side, Step, What};
 use crate::{
-    record::SocketId,
+    record::{SocketId, Verdict},
     render::{
         EXISTING_WORDS, Line, ORPHAN_WORDS, Phase, Text, arrow, cause_words, owner, reset_words,
         sent_again_words, short, since, transition_words, verdict_words,
     },
     tcp::TcpState,
     time::Moment,
-    verdict::Verdict,
 };
 
 /// A socket as the kernel lists it at the end: what no event tells, like the end of `TIME_WAIT`.

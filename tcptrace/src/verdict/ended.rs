@@ -2,63 +2,10 @@
 
 use super::ends::Places;
 use crate::{
-    record::Cause,
+    record::{Cause, Ended},
     report::{Account, What},
     tcp::TcpState::*,
 };
-
-/// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// One end closed, then the other one.
-    InOrder,
-    /// Both closed before either knew of the other's FIN.
-    Simultaneous,
-    /// Only one end ever closed; its stand-in gave up.
-    HalfClosed,
-    /// A RST ended it.
-    Reset {
-        /// The end that sent it, if that is known.
-        by: Option<usize>,
-    },
-    /// No answer.
-    TimedOut,
-    /// A RST answered the SYN.
-    Refused,
-    /// The network said that there is no way.
-    Unreachable {
-        /// Its errno.
-        errno: u16,
-    },
-    /// Another process had it destroyed.
-    Destroyed,
-    /// Some other error.
-    Error {
-        /// Its errno.
-        errno: u16,
-    },
-    /// The opener gave up before it was open.
-    Abandoned,
-}
-
-impl Ended {
-    /// The word in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::InOrder => "in_order",
-            Self::Simultaneous => "simultaneous",
-            Self::HalfClosed => "half_closed",
-            Self::Reset { .. } => "reset",
-            Self::TimedOut => "timed_out",
-            Self::Refused => "refused",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Destroyed => "destroyed",
-            Self::Error { .. } => "error",
-            Self::Abandoned => "abandoned",
-        }
-    }
-}
 
 /// What the steps say, if they say anything. What happened at one end goes before what that end's RST did to the other,
 /// and a stand-in that ran out before what its absence did.

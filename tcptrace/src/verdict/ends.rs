@@ -1,7 +1,10 @@
 //! The two ends of a connection, the opener first.
 
-use super::{End, bytes, durations};
-use crate::report::{Account, Side};
+use super::{bytes, durations};
+use crate::{
+    record::ConnectionEnd,
+    report::{Account, Side},
+};
 
 /// Which side of an account is which end of the verdict.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +51,7 @@ impl Places {
         }
     }
 
-    pub(super) fn ends(self, account: &Account) -> Vec<End> {
+    pub(super) fn ends(self, account: &Account) -> Vec<ConnectionEnd> {
         let mut ends: Vec<_> = account
             .sides
             .iter()
@@ -66,10 +69,10 @@ impl Places {
     }
 }
 
-fn here(account: &Account, index: usize, side: &Side) -> End {
+fn here(account: &Account, index: usize, side: &Side) -> ConnectionEnd {
     let peer = if account.sides.len() == 2 { account.sides.get(1 - index) } else { None };
     let counted = side.counted.as_ref().map(|counted| u64::from(counted.numbers.retransmits));
-    End {
+    ConnectionEnd {
         address: side.tuple.local,
         socket: Some(side.socket),
         state: Some(side.state),
@@ -81,8 +84,8 @@ fn here(account: &Account, index: usize, side: &Side) -> End {
 }
 
 /// The peer of the only side.
-fn elsewhere(side: &Side) -> End {
-    End {
+fn elsewhere(side: &Side) -> ConnectionEnd {
+    ConnectionEnd {
         address: side.tuple.remote,
         socket: None,
         state: None,

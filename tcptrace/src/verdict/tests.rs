@@ -2,8 +2,8 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{Ended, Verdict};
 use crate::{
+    record::{Ended, Verdict},
     report::{Keep, Ledger},
     time::Moment,
     tracker::tests::notation::told,

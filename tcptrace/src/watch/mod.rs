@@ -9,30 +9,11 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    record::{Context, Inference, Record, SocketId, Subject},
+    record::{Context, Inference, Record, SocketId, Stuck, Subject},
     tcp::TcpState,
     time::Moment,
 };
 pub use limits::{Limits, advice};
-
-/// A socket that has been in a state for longer than is normal for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stuck {
-    /// When it was noticed.
-    pub at: Moment,
-    /// Which socket.
-    pub subject: Subject,
-    /// The state it is in.
-    pub state: TcpState,
-    /// For how long.
-    pub for_ns: u64,
-    /// Whether it may be longer: when it entered the state was not seen.
-    pub at_least: bool,
-    /// How often that was told of it in this state, this time included.
-    pub count: u64,
-    /// The owner's descriptor of it, where `/proc` shows one.
-    pub fd: Option<i32>,
-}
 
 /// A socket in a state with a limit.
 #[derive(Clone, Debug)]

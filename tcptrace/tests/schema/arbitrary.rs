@@ -19,13 +19,12 @@ use tcptrace::{
     found::{Found, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner},
     record::{
-        Cause, ConnectionId, Context, End, Existing, Inference, Loss, Lost, Numbers, Orphan, Record, Reset,
-        Retransmit, SocketId, Start, Subject, Totals, Transition,
+        Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
+        Lost, Numbers, Orphan, Record, Reset, Retransmit, SocketId, Start, Stuck, Subject, Totals,
+        Transition, Verdict,
     },
     tcp::TcpState,
     time::Moment,
-    verdict::{self, Completeness, Ended, Verdict},
-    watch::Stuck,
 };
 
 /// Any record.
@@ -111,7 +110,7 @@ fn stuck() -> impl Strategy<Value = Stuck> {
 
 fn verdict() -> impl Strategy<Value = Verdict> {
     let end = (end(), of(subject()), state(), of(any::<u64>()), of(any::<u64>()), of(any::<u64>())).prop_map(
-        |(address, subject, state, handshake_ns, payload, retransmits)| verdict::End {
+        |(address, subject, state, handshake_ns, payload, retransmits)| ConnectionEnd {
             address,
             socket: subject.as_ref().map(|subject| subject.socket),
             state: subject.as_ref().map(|_| state),

@@ -10,14 +10,13 @@ use tcptrace::{
     found::{Found, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner},
     record::{
-        Cause, ConnectionId, Context, End, Existing, Inference, Loss, Lost, Numbers, Orphan, Record, Reset,
-        Retransmit, SocketId, Start, Subject, Totals, Transition,
+        Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
+        Lost, Numbers, Orphan, Record, Reset, Retransmit, SocketId, Start, Stuck, Subject, Totals,
+        Transition, Verdict,
     },
     render::{Json, Render as _, write_listed},
     tcp::TcpState,
     time::Moment,
-    verdict::{self, Completeness, Ended, Verdict},
-    watch::Stuck,
 };
 
 pub const AT: Moment = Moment { mono_ns: 590_701_997_760, wall_ns: 1_795_341_600_123_456_789 };
@@ -237,7 +236,7 @@ pub fn records() -> Vec<Record> {
 
 /// One verdict with everything, one for each way to end, and one on a connection that is open.
 fn verdicts() -> impl Iterator<Item = Verdict> {
-    let opener = verdict::End {
+    let opener = ConnectionEnd {
         address: end("127.0.0.1", 54998),
         socket: Some(SocketId::Cookie(121_911)),
         state: Some(TcpState::TimeWait),
@@ -246,7 +245,7 @@ fn verdicts() -> impl Iterator<Item = Verdict> {
         payload: Some(6),
         retransmits: Some(1),
     };
-    let elsewhere = verdict::End {
+    let elsewhere = ConnectionEnd {
         address: end("127.0.0.1", 10050),
         socket: None,
         state: None,
