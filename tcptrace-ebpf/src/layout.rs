@@ -150,8 +150,10 @@ layout! {
 }
 
 layout! {
-    /// Byte offsets on the way from a task and a descriptor to the socket.
+    /// The way to an accepted socket: behind the arguments of a function, or from a task and a descriptor by byte offsets.
     AcceptLayout {
+        /// Number of arguments of `inet_csk_accept`
+        arguments,
         /// `syscall_trace_exit.ret`, in the event's record
         returned,
         /// `task_struct.files`

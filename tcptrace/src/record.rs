@@ -226,6 +226,15 @@ pub struct Totals {
     pub lost: u64,
 }
 
+/// A hook that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// What it would see, by name.
+    pub what: String,
+    /// In one line.
+    pub why: String,
+}
+
 /// The beginning of a trace: everything is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
@@ -243,6 +252,8 @@ pub struct Start {
     pub filter: String,
     /// What is seen besides state changes, by name.
     pub sees: Vec<String>,
+    /// What is not seen, though it was tried, and why.
+    pub unseen: Vec<Unseen>,
 }
 
 /// The end of a trace.

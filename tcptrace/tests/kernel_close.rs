@@ -95,7 +95,7 @@ fn the_client_closes_and_the_server_takes_its_time() {
             "FIN_WAIT2>TIME_WAIT softirq|inferred:peer_closed client/syscall fin_received",
         ];
         let closes_second = [
-            "ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received",
+            "ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received",
             "CLOSE_WAIT>LAST_ACK process server/syscall close",
             "LAST_ACK>CLOSE process|softirq server/syscall -",
         ];
@@ -186,7 +186,7 @@ fn half_closed_the_other_half_goes_on() {
             "FIN_WAIT2>TIME_WAIT process|softirq client/syscall fin_received",
         ];
         let closes_second = [
-            "ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received",
+            "ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received",
             "CLOSE_WAIT>LAST_ACK process server/syscall close",
             "LAST_ACK>CLOSE process|softirq server/syscall -",
         ];
@@ -206,7 +206,7 @@ fn a_reset_is_an_abort_here_and_received_there() {
         tracer.wait_for_step(&accepted.cookie, "CLOSE");
         let trace = tracer.finish();
         assert_opened(&trace, &opened, &["ESTABLISHED>CLOSE process client/syscall linger_zero"]);
-        assert_accepted(&trace, &accepted, &["ESTABLISHED>CLOSE softirq server/listener reset_received"]);
+        assert_accepted(&trace, &accepted, &["ESTABLISHED>CLOSE softirq server/acceptor reset_received"]);
         assert_eq!((ss::of(&opened), ss::of(&accepted)), (None, None));
     });
 }
@@ -251,7 +251,7 @@ fn killed_by_a_signal_and_exited() {
             assert_accepted(
                 &trace,
                 &accepted,
-                &["ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received"],
+                &["ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received"],
             );
         }
     });

@@ -99,6 +99,7 @@ fn watch(
     let mut server = start("server", arguments[0]);
     let mut client = start("client", arguments[1]);
     let accepted = listed("ESTABLISHED", true).sock();
+    wait_for("the server to accept", || ss::of(&accepted).filter(|line| !line.pids.is_empty()));
     let opened = listed("ESTABLISHED", false).sock();
     let listener = listed("LISTEN", true).sock();
     goes_on(&mut server, &mut client, &opened, &accepted);
@@ -207,7 +208,7 @@ fn ctrl_c_on_the_client() {
                 "FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -",
                 "orphan:FIN_WAIT2 process|softirq client/syscall -",
             ],
-            &["ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received"],
+            &["ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received"],
             &[],
         );
         let Watched { opened, accepted, .. } = &watched;
@@ -242,7 +243,7 @@ fn nobody_is_killed() {
         watched.assert_lives(
             &[&closes[..], if has_minisocket { by_a_minisocket } else { at_once }].concat(),
             &[
-                "ESTABLISHED>CLOSE_WAIT softirq|process server/listener|server/syscall fin_received",
+                "ESTABLISHED>CLOSE_WAIT softirq|process server/acceptor|server/syscall fin_received",
                 "CLOSE_WAIT>LAST_ACK process server/syscall close",
                 "LAST_ACK>CLOSE process|softirq server/syscall -",
             ],

@@ -100,7 +100,8 @@ fn somebody_else_destroys_it() {
         tracer.wait_for_step(&accepted.cookie, "CLOSE");
         let trace = tracer.finish();
         assert_eq!(trace.life(&opened)[2..], ["ESTABLISHED>CLOSE process client/syscall destroyed"]);
-        assert_eq!(trace.life(&accepted)[2..], ["ESTABLISHED>CLOSE softirq server/listener reset_received"]);
+        let reset = format!("ESTABLISHED>CLOSE softirq server/{} reset_received", trace.acceptor());
+        assert_eq!(trace.life(&accepted)[2..], [reset]);
     });
 }
 
@@ -136,7 +137,7 @@ fn an_orphan_is_given_up_before_the_peer_closes() {
         assert_eq!(
             trace.life(&accepted)[2..4],
             [
-                "ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received",
+                &format!("ESTABLISHED>CLOSE_WAIT softirq server/{} fin_received", trace.acceptor()),
                 "CLOSE_WAIT>LAST_ACK process server/syscall close"
             ]
         );

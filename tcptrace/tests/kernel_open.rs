@@ -39,7 +39,7 @@ fn ipv6() {
             &[
                 "LISTEN>SYN_RECV softirq server/listener syn_received",
                 "SYN_RECV>ESTABLISHED softirq server/listener -",
-                "ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received",
+                "ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received",
             ],
         );
         for record in trace.records.iter().filter(|record| record["socket"].is_string()) {

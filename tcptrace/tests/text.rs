@@ -125,6 +125,7 @@ fn story() -> Vec<Record> {
         kernel: "6.18.0".to_owned(),
         filter: "port 10050".to_owned(),
         sees: Vec::new(),
+        unseen: Vec::new(),
     })];
     let owner = Owner::new(77, Comm::from_slice(b"sshd"), 0, Evidence::Procfs);
     for (cookie, tuple, owner) in [(9, far, Some(owner)), (10, tuple("10.0.0.1-22", "10.0.0.2-10050"), None)]

@@ -4,6 +4,7 @@
 //! closed first is worked out in user space. No map here can overflow with sockets, leak or expire.
 
 mod accept;
+mod accept_calls;
 mod btf;
 mod classic;
 mod ends;

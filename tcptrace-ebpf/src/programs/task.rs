@@ -10,7 +10,7 @@ use super::{
 
 /// `include/linux/sched.h`: macros, so BTF does not have them. Unchanged since 2.6.
 const PF_EXITING: u32 = 0x4;
-const PF_KTHREAD: u32 = 0x0020_0000;
+pub const PF_KTHREAD: u32 = 0x0020_0000;
 
 /// Fills in the task's part of the record.
 ///

@@ -162,7 +162,7 @@ fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
         buffer: 1 << 16,
         filter: Default::default(),
         ports: Vec::new(),
-        extras: Extra::USUAL.into_iter().chain([Extra::Forks, Extra::Accepts]).collect(),
+        extras: Extra::USUAL.into_iter().chain([Extra::Forks, Extra::AcceptCalls]).collect(),
         messages: false,
     };
     let (outcome, attached) = match probe::attach(&settings) {
@@ -172,7 +172,9 @@ fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
     let extras = attached.filter(|_| choice == Choice::Btf).map_or_else(Vec::new, |attached| {
         let seen = attached.extras.iter().map(|extra| (*extra, Outcome::Good("seen".to_owned())));
         let unseen = attached.missing.iter().map(|(extra, why)| (*extra, Outcome::Worse(why.clone())));
-        seen.chain(unseen).map(|(extra, outcome)| Check { name: extra.title(), outcome }).collect()
+        let mut all: Vec<_> = seen.chain(unseen).collect();
+        all.sort_by_key(|(extra, _)| *extra);
+        all.into_iter().map(|(extra, outcome)| Check { name: extra.title(), outcome }).collect()
     });
     std::iter::once(Check { name, outcome }).chain(extras).collect()
 }

@@ -19,7 +19,7 @@ use crate::{
     ladder::{self, Ladders},
     output::Output,
     probe::{self, Extra, Settings},
-    record::{End, Record, Start},
+    record::{End, Record, Start, Unseen},
     render::{Json, Palette, Render, Text, totals_words},
     report::{Keep, Ledger, Now, Page},
 };
@@ -50,7 +50,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         extras: Extra::USUAL
             .into_iter()
             .chain(filter.children.then_some(Extra::Forks))
-            .chain(args.accepts.then_some(Extra::Accepts))
+            .chain(args.accepts.then_some(Extra::AcceptCalls))
             .collect(),
         messages: args.verbose > 0,
     };
@@ -69,7 +69,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         for (extra, why) in &attached.missing {
             match extra {
                 Extra::Forks => log::warn!("descendants made from now on are not traced: {why}"),
-                Extra::Accepts => log::warn!("who accepts is not seen: {why}"),
+                Extra::AcceptCalls => log::warn!("who accepts is not seen: {why}"),
                 _ => log::info!("not seen: {}: {why}", extra.name()),
             }
         }
@@ -82,6 +82,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
             kernel: kernel_release(),
             filter: what.clone(),
             sees: attached.extras.iter().map(|extra| extra.name().to_owned()).collect(),
+            unseen: attached.missing.iter().map(unseen).collect(),
         });
         let mut live = Live::new(attached, clock, story, limits);
         live.story.announce(&start).and_then(|()| live.story.flush()).context("write")?;
@@ -149,6 +150,10 @@ pub(super) fn report(story: &mut Story, page: &Page<'_>) -> std::io::Result<()> 
         1 => writeln!(story.out, "1 connection that was there before did not change"),
         _ => writeln!(story.out, "{unchanged} connections that were there before did not change"),
     }
+}
+
+fn unseen((extra, why): &(Extra, String)) -> Unseen {
+    Unseen { what: extra.name().to_owned(), why: why.clone() }
 }
 
 /// A line on standard error that is no warning.

@@ -38,7 +38,8 @@ pub struct TraceArgs {
     /// Exit with 4 if one of these was seen; `stuck` turns --stuck on
     #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',')]
     pub fail_on: Vec<Condition>,
-    /// See who accepts each connection, before it acts on it; slows every system call of the host a little
+    /// See who accepts each connection, before it acts on it, also where the kernel does not allow it without cost (see
+    /// doctor): then it slows every system call of the host a little
     #[arg(long)]
     pub accepts: bool,
     /// Hook in the kernel

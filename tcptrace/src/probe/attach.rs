@@ -125,6 +125,7 @@ impl Attached {
             let unloaded = match program {
                 aya::programs::Program::BtfTracePoint(program) => program.unload(),
                 aya::programs::Program::TracePoint(program) => program.unload(),
+                aya::programs::Program::FExit(program) => program.unload(),
                 _ => continue,
             };
             if let Err(error) = unloaded
@@ -191,6 +192,9 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
             let btf = Btf::from_sys_fs().with_context(|| format!("{ATTACH_BTF}: read {BTF}"))?;
             // Before the main one: what they note comes before the change that it explains.
             for &extra in &settings.extras {
+                if extra.is_covered(&extras) {
+                    continue;
+                }
                 let outcome = match (extra, &handlers) {
                     (Extra::StandIns, Err(error)) => Err(anyhow!("{error:#}")),
                     _ => extra.attach(&mut ebpf, &btf),

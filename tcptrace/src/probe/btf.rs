@@ -41,6 +41,8 @@ mod kind {
     pub(super) const VOLATILE: u32 = 9;
     pub(super) const CONST: u32 = 10;
     pub(super) const RESTRICT: u32 = 11;
+    pub(super) const FUNC: u32 = 12;
+    pub(super) const FUNC_PROTO: u32 = 13;
     pub(super) const TYPE_TAG: u32 = 18;
 }
 
@@ -107,6 +109,12 @@ impl<'a> Btf<'a> {
             offset = offset.checked_add(at)?;
         }
         Some(offset)
+    }
+
+    /// Number of arguments of a function of the kernel.
+    pub(super) fn arguments(&self, function: &str) -> Option<u32> {
+        let prototype = self.head(self.head(self.find(kind::FUNC, function)?)?.referent)?;
+        (prototype.kind == kind::FUNC_PROTO).then_some(prototype.members)
     }
 
     /// Value of an enumerator of a named enumeration.
@@ -215,9 +223,9 @@ fn body_size(head: &Head) -> Option<usize> {
         1 | 14 | 17 => 4,  // INT, VAR, DECL_TAG
         kind::ARRAY => 12, //
         kind::STRUCT | kind::UNION => members * 12,
-        kind::ENUM | 13 => members * 8, // FUNC_PROTO
-        15 | 19 => members * 12,        // DATASEC, ENUM64
-        2 | 7 | 12 | 16 => 0,           // PTR, FWD, FUNC, FLOAT
+        kind::ENUM | kind::FUNC_PROTO => members * 8,
+        15 | 19 => members * 12,      // DATASEC, ENUM64
+        2 | 7 | kind::FUNC | 16 => 0, // PTR, FWD, FLOAT
         kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => 0,
         _ => return None,
     })
@@ -235,7 +243,7 @@ mod tests {
     use super::*;
 
     /// `struct lock { int owned; }; typedef struct lock lock_t; enum f { A, B = 3 };`
-    /// `struct sock { int a; union { lock_t l; int u; }; int bit:1; };`
+    /// `struct sock { int a; union { lock_t l; int u; }; int bit:1; }; int lock(int a, int u);`
     fn sample() -> Vec<u8> {
         let strings = b"\0lock\0owned\0lock_t\0f\0A\0B\0sock\0a\0l\0u\0bit\0int\0";
         let name = |wanted: &str| {
@@ -257,6 +265,9 @@ mod tests {
         types.extend([name("l"), 3, 0, name("u"), 1, 0]);
         types.extend(head(name("sock"), 4 | 0x80, 3, 12)); // 6, with bit fields
         types.extend([name("a"), 1, 0, 0, 5, 32, name("bit"), 1, 1 << 24 | 64]);
+        types.extend(head(0, 13, 2, 1)); // 7
+        types.extend([name("a"), 1, name("u"), 1]);
+        types.extend(head(name("lock"), 12, 1, 7)); // 8
         let size = types.len() as u32 * 4;
         let header = [u32::from(MAGIC) | 1 << 16, 24, 0, size, size, strings.len() as u32];
         let mut bytes: Vec<u8> = header.iter().chain(&types).flat_map(|w| w.to_ne_bytes()).collect();
@@ -278,6 +289,7 @@ mod tests {
         assert_eq!(btf.enumerator("f", "C"), None);
         assert_eq!(btf.enumerators("f"), [(0, "A".to_owned()), (3, "B".to_owned())]);
         assert_eq!(btf.structure("lock_t"), None, "a typedef is no structure");
+        assert_eq!((btf.arguments("lock"), btf.arguments("sock")), (Some(2), None));
     }
 
     #[test]
@@ -300,6 +312,7 @@ mod tests {
                         let _ = btf.offset(id, "l.owned");
                     }
                     let _ = btf.enumerator("f", "B");
+                    let _ = btf.arguments("lock");
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, TracePoint},
+    programs::{BtfTracePoint, FExit, TracePoint},
 };
 
 use super::explain::explain;
@@ -18,13 +18,16 @@ pub enum Extra {
     Retransmits,
     /// Who made whom. Only where descendants are asked for.
     Forks,
-    /// Who accepts a connection. Only where it is asked for, because it slows every system call.
+    /// Who accepts a connection.
     Accepts,
+    /// The same where [`Accepts`](Self::Accepts) is refused, of the system calls of that name alone. Only where it is asked
+    /// for, because it slows every system call of the host.
+    AcceptCalls,
 }
 
 impl Extra {
     /// Those that every trace wants.
-    pub const USUAL: [Self; 3] = [Self::StandIns, Self::Resets, Self::Retransmits];
+    pub const USUAL: [Self; 4] = [Self::StandIns, Self::Resets, Self::Retransmits, Self::Accepts];
 
     /// The word in records.
     #[must_use]
@@ -35,6 +38,7 @@ impl Extra {
             Self::Retransmits => "retransmits",
             Self::Forks => "forks",
             Self::Accepts => "accepts",
+            Self::AcceptCalls => "accept_calls",
         }
     }
 
@@ -46,7 +50,8 @@ impl Extra {
             Self::Resets => "RSTs sent",
             Self::Retransmits => "retransmits",
             Self::Forks => "new processes",
-            Self::Accepts => "accept()",
+            Self::Accepts => "who accepts",
+            Self::AcceptCalls => "with --accepts",
         }
     }
 
@@ -66,14 +71,21 @@ impl Extra {
                 &[("tcptrace_retransmit_synack", "tcp_retransmit_synack")],
             ],
             Self::Forks => &[&[("tcptrace_fork", "sched_process_fork")]],
-            Self::Accepts => &[],
+            Self::Accepts | Self::AcceptCalls => &[],
         }
+    }
+
+    /// Whether one that is attached already tells all that this one would.
+    pub(super) fn is_covered(self, attached: &[Self]) -> bool {
+        self == Self::AcceptCalls && attached.contains(&Self::Accepts)
     }
 
     /// Loads and attaches its programs.
     pub(super) fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
-        if self == Self::Accepts {
-            return attach_accepts(ebpf);
+        match self {
+            Self::Accepts => return attach_accepts(ebpf, btf),
+            Self::AcceptCalls => return attach_accept_calls(ebpf),
+            _ => {}
         }
         for group in self.hooks() {
             let mut outcome = Ok(());
@@ -99,11 +111,23 @@ fn attach(ebpf: &mut Ebpf, btf: &Btf, program: &str, tracepoint: &str) -> anyhow
     Ok(())
 }
 
-/// Both ways to accept, with the one program.
-fn attach_accepts(ebpf: &mut Ebpf) -> anyhow::Result<()> {
+fn attach_accepts(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
     use anyhow::Context as _;
-    let program: &mut TracePoint =
+    const WHAT: &str = "attach fexit inet_csk_accept";
+    let program: &mut FExit =
         ebpf.program_mut("tcptrace_accept").context("find program tcptrace_accept")?.try_into()?;
+    program.load("inet_csk_accept", btf).map_err(|error| explain(WHAT, &error))?;
+    program.attach().map_err(|error| explain(WHAT, &error))?;
+    Ok(())
+}
+
+/// Both system calls, with the one program.
+fn attach_accept_calls(ebpf: &mut Ebpf) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    let program: &mut TracePoint = ebpf
+        .program_mut("tcptrace_accept_calls")
+        .context("find program tcptrace_accept_calls")?
+        .try_into()?;
     program.load().map_err(|error| explain("attach tracepoint syscalls:sys_exit_accept", &error))?;
     for event in ["sys_exit_accept", "sys_exit_accept4"] {
         let what = format!("attach tracepoint syscalls:{event}");

@@ -99,6 +99,7 @@ impl Layouts {
                 tgid: types.offset(task, "tgid"),
             },
             accept: AcceptLayout {
+                arguments: types.0.arguments("inet_csk_accept").unwrap_or(MISSING),
                 returned: types.offset(types.0.structure("syscall_trace_exit"), "ret"),
                 files: types.offset(task, "files"),
                 table: types.offset(types.0.structure("files_struct"), "fdt"),

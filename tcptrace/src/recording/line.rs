@@ -42,6 +42,7 @@ object! {
         probe_fallback: Text<'a>,
         filter: Text<'a>,
         sees: Vec<Text<'a>>,
+        unseen: Vec<Unseen<'a>>,
         // The subject.
         socket: Text<'a>,
         connection: Text<'a>,
@@ -113,6 +114,14 @@ object! {
         handshake_ns: u64,
         payload_bytes: u64,
         retransmits: u64,
+    }
+}
+
+object! {
+    /// What is not seen.
+    Unseen<'a> {
+        what: Text<'a>,
+        why: Text<'a>,
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Deserializer, de::SliceRead};
 
 use super::{
     left_out::LeftOut,
-    line::{End, Illegal, Line, Process, VERSION},
+    line::{End, Illegal, Line, Process, Unseen, VERSION},
     words::{self, Named},
 };
 use crate::{
@@ -127,6 +127,7 @@ impl Line<'_> {
             kernel: text(&self.kernel).unwrap_or_default(),
             filter: text(&self.filter).unwrap_or_default(),
             sees: self.sees.iter().flatten().map(|what| what.clone().into_owned()).collect(),
+            unseen: self.unseen.iter().flatten().filter_map(Unseen::read).collect(),
         }))
     }
 
@@ -270,6 +271,12 @@ impl Line<'_> {
 impl From<End> for Endpoint {
     fn from(end: End) -> Self {
         Self { address: end.address.to_canonical(), port: end.port.unwrap_or(0) }
+    }
+}
+
+impl Unseen<'_> {
+    fn read(&self) -> Option<record::Unseen> {
+        Some(record::Unseen { what: self.what.as_deref()?.to_owned(), why: self.why.as_deref()?.to_owned() })
     }
 }
 

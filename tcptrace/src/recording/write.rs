@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize as _;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::line::{End, Illegal, Line, Process, VERSION, VerdictEnd};
+use super::line::{End, Illegal, Line, Process, Unseen, VERSION, VerdictEnd};
 use crate::{
     address::Endpoint,
     process::{Owner, is_invisible},
@@ -133,7 +133,7 @@ pub(crate) fn about(subject: &Subject) -> Line<'static> {
 }
 
 fn starting(start: &Start) -> Line<'_> {
-    let Start { at: _, version, probe, fallback, kernel, filter, sees } = start;
+    let Start { at: _, version, probe, fallback, kernel, filter, sees, unseen } = start;
     Line {
         version: Some(version.into()),
         kernel: Some(kernel.into()),
@@ -141,6 +141,7 @@ fn starting(start: &Start) -> Line<'_> {
         probe_fallback: fallback.as_deref().map(Into::into),
         filter: Some(filter).filter(|filter| !filter.is_empty()).map(Into::into),
         sees: Some(sees.iter().map(Into::into).collect()),
+        unseen: (!unseen.is_empty()).then(|| unseen.iter().map(Unseen::from).collect()),
         ..Line::default()
     }
 }
@@ -233,6 +234,13 @@ fn in_context(context: Option<Context>, line: Line<'static>) -> Line<'static> {
 impl From<Endpoint> for End {
     fn from(end: Endpoint) -> Self {
         Self { address: end.address, port: end.is_set().then_some(end.port) }
+    }
+}
+
+impl<'a> From<&'a record::Unseen> for Unseen<'a> {
+    fn from(unseen: &'a record::Unseen) -> Self {
+        let record::Unseen { what, why } = unseen;
+        Self { what: Some(what.into()), why: Some(why.into()) }
     }
 }
 

@@ -41,11 +41,22 @@ impl Trace {
         self.of_socket(&sock.cookie).into_iter().map(line).collect()
     }
 
-    /// Compares a socket's life with what it must be. A word may name several that will do: `process|softirq`.
+    /// What shows whose an accepted socket is until its process acts on it: that it was seen accepting where this kernel
+    /// lets us see it, else that it listens.
+    pub fn acceptor(&self) -> &'static str {
+        let sees = self.of_type("start")[0]["sees"].as_array().unwrap();
+        let accepts = ["accepts", "accept_calls"].iter().any(|what| sees.iter().any(|seen| seen == what));
+        if accepts { "accept" } else { "listener" }
+    }
+
+    /// Compares a socket's life with what it must be. A word may name several that will do: `process|softirq`; after an
+    /// `accept()` the owner is known by [`acceptor`](Self::acceptor).
     #[track_caller]
     pub fn assert_life(&self, sock: &Sock, expected: &[&str]) {
         let told = self.life(sock);
-        let same = told.len() == expected.len() && told.iter().zip(expected).all(|(a, b)| fits(a, b));
+        let evidence = format!("/{}", self.acceptor());
+        let expected: Vec<_> = expected.iter().map(|line| line.replace("/acceptor", &evidence)).collect();
+        let same = told.len() == expected.len() && told.iter().zip(&expected).all(|(a, b)| fits(a, b));
         assert!(same, "{sock:?}\ntold:     {told:#?}\nexpected: {expected:#?}\nall: {:#?}", self.lines());
         for record in self.of_socket(&sock.cookie) {
             let end = |end: &Value| (end["address"].clone(), end["port"].clone());

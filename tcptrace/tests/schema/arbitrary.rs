@@ -21,7 +21,7 @@ use tcptrace::{
     record::{
         Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
         Lost, Numbers, Orphan, Record, Reset, Retransmit, SocketId, Start, Stuck, Subject, Totals,
-        Transition, Verdict,
+        Transition, Unseen, Verdict,
     },
     tcp::TcpState,
     time::Moment,
@@ -85,8 +85,9 @@ fn start() -> impl Strategy<Value = Start> {
         "[0-9.]{1,9}[a-z+-]{0,9}",
         any::<String>(),
         subsequence(vec!["stand_ins", "resets", "retransmits"], 0..=3),
+        vec((select(&["forks", "accepts"][..]), "\\PC{1,40}"), 0..3),
     )
-        .prop_map(|(at, probe, fallback, kernel, filter, sees)| Start {
+        .prop_map(|(at, probe, fallback, kernel, filter, sees, unseen)| Start {
             at,
             version: "0.1.0".to_owned(),
             probe: probe.to_owned(),
@@ -94,6 +95,7 @@ fn start() -> impl Strategy<Value = Start> {
             kernel,
             filter,
             sees: sees.into_iter().map(str::to_owned).collect(),
+            unseen: unseen.into_iter().map(|(what, why)| Unseen { what: what.to_owned(), why }).collect(),
         })
 }
 

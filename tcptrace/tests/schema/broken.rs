@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 /// Fields that hold free text, so that no other text in them is wrong.
-const FREE: [&str; 8] =
-    ["version", "kernel", "probe_fallback", "filter", "comm", "advice", "cgroup", "container"];
+const FREE: [&str; 9] =
+    ["version", "kernel", "probe_fallback", "filter", "why", "comm", "advice", "cgroup", "container"];
 
 /// All that can be broken in `line`.
 pub fn variants(line: &str) -> Vec<String> {
@@ -80,10 +80,9 @@ fn may_be_missing(object: &Map<String, Value>, key: &str) -> bool {
         "connection" => !has("ends"),
         "opener" | "closed_first" | "ended" | "reset_by" | "lasted_ns" | "established_ns"
         | "half_closed_ns" | "teardown_ns" | "handshake_ns" | "payload_bytes" => true,
-        "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter" | "comm_hex"
-        | "other_holders" | "timer" | "illegal" | "at_least" | "fd" | "srtt_us" | "reason" | "container" => {
-            true
-        }
+        "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter" | "unseen"
+        | "comm_hex" | "other_holders" | "timer" | "illegal" | "at_least" | "fd" | "srtt_us" | "reason"
+        | "container" => true,
         "retransmits" => has("address"),
         "netns" => !has("recv_queue"),
         "cgroup" => !has("container"),

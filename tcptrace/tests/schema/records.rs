@@ -12,7 +12,7 @@ use tcptrace::{
     record::{
         Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
         Lost, Numbers, Orphan, Record, Reset, Retransmit, SocketId, Start, Stuck, Subject, Totals,
-        Transition, Verdict,
+        Transition, Unseen, Verdict,
     },
     render::{Json, Render as _, write_listed},
     tcp::TcpState,
@@ -152,12 +152,17 @@ pub fn records() -> Vec<Record> {
         kernel: "6.18.0".to_owned(),
         filter: "--port 10050".to_owned(),
         sees: ["stand_ins", "resets", "retransmits", "forks", "accepts"].map(str::to_owned).to_vec(),
+        unseen: Vec::new(),
     };
     let start_classic = Start {
         probe: "tracepoint".to_owned(),
         fallback: Some("attach tp_btf inet_sock_set_state: no BTF".to_owned()),
         filter: String::new(),
-        sees: Vec::new(),
+        sees: vec!["accept_calls".to_owned()],
+        unseen: vec![Unseen {
+            what: "accepts".to_owned(),
+            why: "attach fexit inet_csk_accept: operation not permitted".to_owned(),
+        }],
         ..start.clone()
     };
     let numbers = Numbers {
