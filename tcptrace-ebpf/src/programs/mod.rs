@@ -10,6 +10,7 @@ mod classic;
 mod ends;
 mod forks;
 mod globals;
+mod mark;
 mod memory;
 mod notes;
 mod publish;

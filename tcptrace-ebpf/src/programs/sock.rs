@@ -4,6 +4,7 @@ use tcptrace_ebpf::{Flags, RawTransition};
 
 use super::{
     globals::{SOCK, global},
+    mark::mark,
     memory::Memory,
 };
 
@@ -27,22 +28,22 @@ pub unsafe fn fill<M: Memory>(sock: *const u8, record: &mut RawTransition) {
         record.shutdown = 0;
         return;
     };
-    record.flags |= Flags::HAS_SOCK;
+    mark(record, Flags::HAS_SOCK);
     record.error = error as u16;
     record.shutdown = shutdown;
     // Masked: the verifier wants a shift that stays inside 64 bits.
     if flags >> (global(&SOCK.dead_bit) & 63) & 1 != 0 {
-        record.flags |= Flags::ORPHAN;
+        mark(record, Flags::ORPHAN);
     }
     if flags >> (global(&SOCK.done_bit) & 63) & 1 != 0 {
-        record.flags |= Flags::FIN_RECEIVED;
+        mark(record, Flags::FIN_RECEIVED);
     }
     if owned != 0 {
-        record.flags |= Flags::OWNED;
+        mark(record, Flags::OWNED);
         // SAFETY: as above.
         match unsafe { file_released::<M>(sock) } {
-            Some(true) => record.flags |= Flags::HAS_FILE | Flags::FILE_RELEASED,
-            Some(false) => record.flags |= Flags::HAS_FILE,
+            Some(true) => mark(record, Flags::HAS_FILE | Flags::FILE_RELEASED),
+            Some(false) => mark(record, Flags::HAS_FILE),
             None => {}
         }
     }
@@ -65,7 +66,7 @@ pub unsafe fn numbers<M: Memory>(tcp: *const u8, record: &mut RawTransition) {
         )
     };
     if let (Some(_), Some(_), Some(_), Some(_), Some(_)) = (srtt, retransmits, sent, acked, received) {
-        record.flags |= Flags::HAS_NUMBERS;
+        mark(record, Flags::HAS_NUMBERS);
     }
     record.srtt = srtt.unwrap_or(0);
     record.retransmits = retransmits.unwrap_or(0);
@@ -106,23 +107,23 @@ pub unsafe fn ending<M: Memory>(tcp: *const u8, record: &mut RawTransition) {
     else {
         return;
     };
-    record.flags |= Flags::HAS_ENDING;
+    mark(record, Flags::HAS_ENDING);
     if flags >> (global(&SOCK.linger_bit) & 63) & 1 != 0 && linger_time == 0 {
-        record.flags |= Flags::LINGER_ZERO;
+        mark(record, Flags::LINGER_ZERO);
     }
     // A FIN takes a number too, until the process has read that there is nothing more.
     let fin = u32::from(record.flags & Flags::FIN_RECEIVED != 0);
     if received.wrapping_sub(copied) as i32 > fin as i32 {
-        record.flags |= Flags::UNREAD;
+        mark(record, Flags::UNREAD);
     }
     if sent != unacknowledged {
-        record.flags |= Flags::UNACKNOWLEDGED;
+        mark(record, Flags::UNACKNOWLEDGED);
     }
     if written != sent {
-        record.flags |= Flags::UNSENT;
+        mark(record, Flags::UNSENT);
     }
     if user_timeout != 0 {
-        record.flags |= Flags::USER_TIMEOUT;
+        mark(record, Flags::USER_TIMEOUT);
     }
 }
 

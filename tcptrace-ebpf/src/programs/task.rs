@@ -5,6 +5,7 @@ use tcptrace_ebpf::{Flags, RawTransition};
 
 use super::{
     globals::{TASK, global},
+    mark::mark,
     memory::Memory,
 };
 
@@ -36,12 +37,12 @@ pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
         match (name, M::read::<u32>(task, global(&TASK.flags))) {
             (Some(name), Some(flags)) => {
                 record.comm = core::mem::transmute::<[u64; 2], [u8; 16]>(name);
-                record.flags |= Flags::HAS_TASK;
+                mark(record, Flags::HAS_TASK);
                 if flags & PF_KTHREAD != 0 {
-                    record.flags |= Flags::KERNEL_THREAD;
+                    mark(record, Flags::KERNEL_THREAD);
                 }
                 if flags & PF_EXITING != 0 {
-                    record.flags |= Flags::EXITING;
+                    mark(record, Flags::EXITING);
                     record.exit_code = M::read(task, global(&TASK.exit_code)).unwrap_or(0);
                 }
             }
