@@ -27,7 +27,7 @@ use crate::{
     time::Moment,
 };
 use socket::Socket;
-use sockets::{Closing, Key, Sockets};
+use sockets::{Closing, Key, Request, Sockets};
 
 /// Follows every socket that it is told of.
 #[derive(Debug, Default)]
@@ -220,9 +220,10 @@ impl Tracker {
             None if event.to == TcpState::Listen || unfinished => {}
             None => self.sockets.connect(key),
         }
-        let Some((since, held)) = request.and_then(|request| request.noted) else { return (key, false) };
+        let Some(Request { name, noted: Some((since, held)), .. }) = request else { return (key, false) };
         if let Some(socket) = self.sockets.get_mut(key) {
             (socket.state, socket.since) = (event.to, since);
+            socket.id = name.unwrap_or(socket.id);
             let subject = socket.subject();
             out.extend(held.into_iter().map(|record| self.sockets.renamed(record, subject.clone())));
         }

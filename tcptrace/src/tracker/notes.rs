@@ -28,6 +28,7 @@ impl Tracker {
             }
             Sign::Retransmit | Sign::RetransmitSynAck => {
                 let Some(key) = self.noted(note) else { return };
+                self.sockets.identify(key, note.cookie);
                 self.sockets.release(key, out);
                 let Some(socket) = self.sockets.get_mut(key) else { return };
                 socket.retransmits += 1;

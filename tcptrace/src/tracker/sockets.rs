@@ -45,6 +45,8 @@ pub(super) struct Sockets {
 pub(super) struct Request {
     /// Its place in the connection.
     pub(super) place: Option<ConnectionId>,
+    /// The name that it was told under already: one life has one name.
+    pub(super) name: Option<SocketId>,
     /// Its own account of its beginning, where that was seen: when, and the record if it is not told yet.
     pub(super) noted: Option<(Option<Moment>, Vec<Record>)>,
 }
@@ -191,9 +193,10 @@ impl Sockets {
 
     /// Takes over what an event tells of a socket that is in the table already.
     pub(super) fn learn(&mut self, key: Key, event: &Event, out: &mut Vec<Record>) {
-        if self.get(key).is_some_and(|socket| socket.unfinished)
-            && let Some(request) = self.take_request(event.cookie, event.netns, &event.tuple)
-        {
+        let unfinished = self.get(key).is_some_and(|socket| socket.unfinished);
+        let mut named = None;
+        if unfinished && let Some(request) = self.take_request(event.cookie, event.netns, &event.tuple) {
+            named = request.name;
             if let Some(place) = request.place {
                 self.connect_as(key, place);
             }
@@ -213,7 +216,7 @@ impl Sockets {
             socket.cookie = Some(cookie);
             self.by_cookie.insert(cookie, key);
             if socket.unfinished {
-                socket.id = SocketId::Cookie(cookie);
+                socket.id = named.unwrap_or(SocketId::Cookie(cookie));
             }
         }
         socket.netns = socket.netns.or(event.netns);
@@ -292,9 +295,22 @@ impl Sockets {
             .filter(|key| self.get(*key).is_some_and(is_request))?;
         let socket = self.table.get_mut(&key)?;
         let place = socket.connection.take();
+        let name = (socket.request && !socket.unfinished).then_some(socket.id);
         let noted = socket.request.then(|| (socket.since, std::mem::take(&mut socket.held)));
         self.end(key, &mut Vec::new());
-        Some(Request { place, noted })
+        Some(Request { place, name, noted })
+    }
+
+    /// Names a request socket that had no cookie at first, if somebody has asked for it since.
+    pub(super) fn identify(&mut self, key: Key, cookie: Option<u64>) {
+        if let (Some(cookie), Some(socket)) = (cookie, self.table.get_mut(&key))
+            && socket.unfinished
+            && socket.cookie.is_none()
+        {
+            socket.cookie = Some(cookie);
+            socket.id = SocketId::Cookie(cookie);
+            self.by_cookie.entry(cookie).or_insert(key);
+        }
     }
 
     /// Whether a child of the listener at this end is about to be finished: then a request there is completed.

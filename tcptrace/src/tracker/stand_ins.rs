@@ -60,11 +60,15 @@ impl Tracker {
             // Its child has taken over, or it was there before.
             (_, None) => {}
             // A SYN+ACK was sent again: the handshake hangs, so it is told of before there is a child to name it by.
-            (TimerStep::Started | TimerStep::Restarted, Some(key)) => self.sockets.release(key, out),
+            (TimerStep::Started | TimerStep::Restarted, Some(key)) => {
+                self.sockets.identify(key, note.cookie);
+                self.sockets.release(key, out);
+            }
             // Completed. Before Linux 6.15 its child gets its ends only after this.
             (TimerStep::Stopped, Some(_)) if self.sockets.awaits_child(note.netns, note.tuple.local) => {}
             (TimerStep::Stopped | TimerStep::Expired | TimerStep::Reused, Some(key)) => {
                 let cause = (step == TimerStep::Expired).then_some(Cause::TimedOut);
+                self.sockets.identify(key, note.cookie);
                 self.sockets.release(key, out);
                 self.step(at, key, TcpState::Close, Some(Context::Softirq), cause, out);
                 self.sockets.end(key, out);

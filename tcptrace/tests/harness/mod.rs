@@ -1,6 +1,7 @@
 //! What the kernel tests share: a namespace per test, actors that do as told, the tracer as a child, and `ss` as witness.
 
 pub mod actor;
+mod orders;
 pub mod ss;
 pub mod trace;
 pub mod tracer;

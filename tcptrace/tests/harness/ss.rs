@@ -21,7 +21,11 @@ pub struct Line {
 impl Line {
     /// The same, as an actor would describe it.
     pub fn sock(&self) -> Sock {
-        let end = |text: &str| text.replace('*', "0").parse().unwrap();
+        // `*:80` is of a socket that takes both families, `0.0.0.0:*` has no port.
+        let end = |text: &str| {
+            let text = text.strip_prefix("*:").map_or(text.to_owned(), |port| format!("[::]:{port}"));
+            text.replace('*', "0").parse().unwrap()
+        };
         Sock { cookie: self.cookie.clone(), local: end(&self.local), remote: end(&self.remote), fd: -1 }
     }
 }

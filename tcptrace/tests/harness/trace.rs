@@ -59,17 +59,25 @@ impl Trace {
         let same = told.len() == expected.len() && told.iter().zip(&expected).all(|(a, b)| fits(a, b));
         assert!(same, "{sock:?}\ntold:     {told:#?}\nexpected: {expected:#?}\nall: {:#?}", self.lines());
         for record in self.of_socket(&sock.cookie) {
-            let end = |end: &Value| (end["address"].clone(), end["port"].clone());
-            let want = |address: std::net::SocketAddr| {
-                (Value::from(address.ip().to_canonical().to_string()), Value::from(address.port()))
-            };
-            // The one thing that is not known at first.
-            if record["to"] != "SYN_SENT" {
-                assert_eq!(end(&record["local"]), want(sock.local), "{record}");
-            }
-            if sock.remote.port() != 0 {
-                assert_eq!(end(&record["remote"]), want(sock.remote), "{record}");
-            }
+            self.assert_ends(sock, record);
+        }
+    }
+
+    /// A record has the addresses of its socket, as far as its process knows them.
+    #[track_caller]
+    pub fn assert_ends(&self, sock: &Sock, record: &Value) {
+        let end = |end: &Value| (end["address"].clone(), end["port"].clone());
+        let want = |address: std::net::SocketAddr| {
+            (Value::from(address.ip().to_canonical().to_string()), Value::from(address.port()))
+        };
+        // The one thing that is not known at first.
+        if record["to"] != "SYN_SENT" && sock.local.port() != 0 {
+            assert_eq!(end(&record["local"]), want(sock.local), "{record}");
+            let family = if sock.local.ip().to_canonical().is_ipv4() { "ipv4" } else { "ipv6" };
+            assert_eq!(record["family"], family, "{record}");
+        }
+        if sock.remote.port() != 0 {
+            assert_eq!(end(&record["remote"]), want(sock.remote), "{record}");
         }
     }
 
@@ -195,7 +203,8 @@ pub fn line(record: &Value) -> String {
     format!("{step} {context} {owner} {cause}")
 }
 
-fn fits(told: &str, expected: &str) -> bool {
+/// Whether a line is as expected, of which a word may name several that will do.
+pub fn fits(told: &str, expected: &str) -> bool {
     let (told, expected): (Vec<_>, Vec<_>) = (told.split(' ').collect(), expected.split(' ').collect());
     told.len() == expected.len() && told.iter().zip(expected).all(|(a, b)| b.split('|').any(|b| *a == b))
 }

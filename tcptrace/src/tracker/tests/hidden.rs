@@ -133,10 +133,55 @@ fn a_half_open_connection_waits_for_its_name() {
         "sees stand-ins
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started nameless
-        +1s    server request restarted
+        +1s    server request restarted nameless
             = ~1[10.0.0.2:4000]#1  LISTEN → SYN_RECV  SynReceived
-        +63s   server request expired
+        +63s   server request expired nameless
             = ~1[10.0.0.2:4000]#1  SYN_RECV → CLOSE  TimedOut  after 63s",
+    );
+}
+
+/// What was told under a name of our own goes on under it: one life has one name, on older kernels too.
+#[test]
+fn a_half_open_connection_that_hangs_and_then_opens() {
+    ladder(
+        "sees stand-ins
+        server = 10.0.0.1:80 > 10.0.0.2:4000
+        +0     server request started nameless
+        +1s    server request restarted nameless
+            = ~1[10.0.0.2:4000]#1  LISTEN → SYN_RECV  SynReceived
+        +2s    server LISTEN → SYN_RECV
+        +2s    server request stopped
+        +2s    server SYN_RECV → ESTABLISHED
+            = ~1[10.0.0.2:4000]#1  SYN_RECV → ESTABLISHED  after 2s
+        +3s    server ESTABLISHED → CLOSE err=104
+            = ~1[10.0.0.2:4000]#1  ESTABLISHED → CLOSE  ResetReceived  after 1s",
+    );
+    ladder(
+        "sees stand-ins
+        listener = 10.0.0.1:80 > 0.0.0.0:0
+        server = 10.0.0.1:80 > 10.0.0.2:4000
+        +0     server request started nameless
+        +1s    server request restarted nameless
+            = ~1[10.0.0.2:4000]#1  LISTEN → SYN_RECV  SynReceived
+        +2s    server LISTEN → SYN_RECV as=listener
+        +2s    server request stopped
+        +2s    server SYN_RECV → ESTABLISHED
+            = ~1[10.0.0.2:4000]#1  SYN_RECV → ESTABLISHED  after 2s",
+    );
+}
+
+/// Somebody has asked for the cookie meanwhile (`ss -e`): then that is the name.
+#[test]
+fn a_half_open_connection_that_was_listed() {
+    ladder(
+        "sees stand-ins
+        server = 10.0.0.1:80 > 10.0.0.2:4000
+        +0     server request started nameless
+        +1s    server request restarted
+            = server#1  LISTEN → SYN_RECV  SynReceived
+        +2s    server LISTEN → SYN_RECV
+        +2s    server SYN_RECV → ESTABLISHED
+            = server#1  SYN_RECV → ESTABLISHED  after 2s",
     );
 }
 
