@@ -15,44 +15,6 @@ use harness::{
 };
 use serde_json::Value;
 
-/// A forked worker has the master's descriptors. Who accepts and acts is the owner, not who listens.
-#[test]
-fn the_worker_owns_what_it_acts_on() {
-    in_a_namespace(|| {
-        let tracer = Tracer::start(&[]);
-        let (master, worker, client) = (Actor::new("master"), Actor::new("worker"), Actor::new("client"));
-        let listener = master.tell("listen l 127.0.0.1:0");
-        worker.tell(&format!("adopt l {} {}", master.pid(), listener.fd));
-        let opened = client.tell(&format!("connect c {}", listener.local));
-        let accepted = worker.tell("accept l s");
-        assert_eq!(ss::wait(&accepted, "ESTABLISHED").pids, [worker.pid()]);
-        worker.order("shutdown s");
-        tracer.wait_for_step(&accepted.cookie, "FIN_WAIT2");
-        client.order("close c");
-        tracer.wait_for_step(&opened.cookie, "CLOSE");
-        // The master stops listening, but the worker still has the socket.
-        master.order("close l");
-        assert_eq!(ss::wait(&listener, "LISTEN").pids, [worker.pid()]);
-        worker.order("close l");
-        tracer.wait_for_step(&listener.cookie, "CLOSE");
-        let trace = tracer.finish();
-        trace.assert_life(
-            &accepted,
-            &[
-                "LISTEN>SYN_RECV softirq master/listener syn_received",
-                "SYN_RECV>ESTABLISHED softirq master/listener -",
-                "ESTABLISHED>FIN_WAIT1 process worker/syscall shutdown",
-                "FIN_WAIT1>FIN_WAIT2 process|softirq worker/syscall -",
-                "FIN_WAIT2>TIME_WAIT process|softirq worker/syscall fin_received",
-            ],
-        );
-        trace.assert_life(
-            &listener,
-            &["CLOSE>LISTEN process master/syscall -", "LISTEN>CLOSE process worker/syscall close"],
-        );
-    });
-}
-
 /// Where it is seen who accepts, it is known before the worker acts on it: here it never does, the peer does all.
 #[test]
 fn the_worker_owns_what_it_accepts() {
@@ -143,33 +105,6 @@ fn who_accepts_late_owns_it_from_then_on() {
             ],
         );
         assert!(ss::of(&opened).is_none());
-    });
-}
-
-#[test]
-fn the_last_one_who_has_it_closes_it() {
-    in_a_namespace(|| {
-        let tracer = Tracer::start(&[]);
-        let (server, heir, client) = (Actor::new("server"), Actor::new("heir"), Actor::new("client"));
-        let listener = server.tell("listen l 127.0.0.1:0");
-        client.tell(&format!("connect c {}", listener.local));
-        let accepted = server.tell("accept l s");
-        heir.tell(&format!("adopt s {} {}", server.pid(), accepted.fd));
-        server.order("close s");
-        assert_eq!(ss::wait(&accepted, "ESTABLISHED").pids, [heir.pid()]);
-        heir.order("close s");
-        tracer.wait_for("the orphan", |record| record["type"] == "orphan");
-        let trace = tracer.finish();
-        trace.assert_life(
-            &accepted,
-            &[
-                "LISTEN>SYN_RECV softirq server/listener syn_received",
-                "SYN_RECV>ESTABLISHED softirq server/listener -",
-                "ESTABLISHED>FIN_WAIT1 process heir/syscall close",
-                "FIN_WAIT1>FIN_WAIT2 process|softirq heir/syscall -",
-                "orphan:FIN_WAIT2 process|softirq heir/syscall -",
-            ],
-        );
     });
 }
 

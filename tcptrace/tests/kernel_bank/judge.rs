@@ -1,6 +1,6 @@
 //! What was told of a socket, against what must be.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 
@@ -53,6 +53,16 @@ pub fn assert_life(trace: &Trace, name: &str, sock: &Sock, expected: &[Expected]
     let records = of_states(&trace.records, sock);
     let last = records.iter().rposition(|record| record["from"] == "CLOSE").unwrap_or_default();
     records[last..].iter().for_each(|record| trace.assert_ends(sock, record));
+    let listens = |record: &Value| {
+        record["to"] == "LISTEN" || (&record["from"], &record["to"]) == (&"LISTEN".into(), &"CLOSE".into())
+    };
+    for record in records.iter().filter(|record| listens(record)) {
+        assert!(record["remote"].is_null() && record["connection"].is_null(), "{record}");
+    }
+    // Each life is a connection of its own.
+    let opens: Vec<_> = records.iter().filter(|record| record["to"] == "SYN_SENT").collect();
+    let connections: BTreeSet<_> = opens.iter().map(|record| record["connection"].to_string()).collect();
+    assert_eq!(connections.len(), opens.len(), "{all:#?}");
 }
 
 /// Each of these segments was told of: `reset:STATE REASON`, `retransmit:STATE`.

@@ -17,7 +17,7 @@ bank! {
             # Within the timer's 2 s: the peer tells, or the timer itself if it moves on.
             FIN_WAIT2>TIME_WAIT softirq|inferred:peer_closed client/syscall fin_received
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
             CLOSE_WAIT>LAST_ACK process server/syscall close
             LAST_ACK>CLOSE process|softirq server/syscall -
     "
@@ -53,7 +53,7 @@ bank! {
             ?orphan:FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>TIME_WAIT process|softirq|inferred:peer_closed client/syscall fin_received
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
             CLOSE_WAIT>LAST_ACK process server/syscall close
             LAST_ACK>CLOSE process|softirq server/syscall -
     "
@@ -100,7 +100,7 @@ bank! {
             FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>TIME_WAIT process|softirq client/syscall fin_received
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
             CLOSE_WAIT>LAST_ACK process server/syscall close
             LAST_ACK>CLOSE process|softirq server/syscall -
     "
@@ -136,7 +136,7 @@ bank! {
             orphan:FIN_WAIT2 process client/syscall -
             FIN_WAIT2>TIME_WAIT softirq|inferred:peer_closed client/syscall fin_received
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
             CLOSE_WAIT>LAST_ACK process server/syscall close
             LAST_ACK>CLOSE process|softirq server/syscall -
     "
@@ -151,7 +151,7 @@ bank! {
             FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -
             orphan:FIN_WAIT2 process|softirq client/syscall -
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
     "
 
     /// The experiment that started it all.
@@ -180,7 +180,7 @@ bank! {
             FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -
             orphan:FIN_WAIT2 process|softirq client/syscall -
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
     "
 
     /// First the peer has closed, and then a signal ends the process.
@@ -196,7 +196,7 @@ bank! {
             orphan:FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>TIME_WAIT softirq|inferred:peer_closed client/syscall fin_received
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
             CLOSE_WAIT>LAST_ACK process server/syscall killed:SIGTERM
             LAST_ACK>CLOSE process|softirq server/syscall -
     "

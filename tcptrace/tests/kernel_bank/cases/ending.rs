@@ -10,7 +10,7 @@ bank! {
         c = opened
             ESTABLISHED>CLOSE process client/syscall linger_zero
         s = accepted
-            ESTABLISHED>CLOSE softirq server/listener reset_received
+            ESTABLISHED>CLOSE softirq server/acceptor reset_received
     "
 
     /// A close with data that nobody has read is a reset.
@@ -37,7 +37,7 @@ bank! {
         server accept l t
         rests c ESTABLISHED of client, t ESTABLISHED of server
         s = accepted
-            ESTABLISHED>CLOSE softirq server/listener reset_received
+            ESTABLISHED>CLOSE softirq server/acceptor reset_received
         t = accepted
         c =
             CLOSE>SYN_SENT process client/syscall -
@@ -56,7 +56,7 @@ bank! {
         c = opened
             ESTABLISHED>CLOSE process client/syscall destroyed
         s = accepted
-            ESTABLISHED>CLOSE softirq server/listener reset_received
+            ESTABLISHED>CLOSE softirq server/acceptor reset_received
     "
 
     /// Of a listening socket no error stays behind.
@@ -100,8 +100,8 @@ bank! {
             orphan:FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>CLOSE softirq client/syscall -
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
-            CLOSE_WAIT>CLOSE process|softirq server/listener|server/syscall reset_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
+            CLOSE_WAIT>CLOSE process|softirq server/acceptor|server/syscall reset_received
     "
 
     /// The process of a half-closed connection breaks off the rest.
@@ -117,7 +117,7 @@ bank! {
             FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>CLOSE process client/syscall linger_zero
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
-            CLOSE_WAIT>CLOSE softirq server/listener reset_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
+            CLOSE_WAIT>CLOSE softirq server/acceptor reset_received
     "
 }

@@ -146,7 +146,7 @@ bank! {
             orphan:FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>CLOSE softirq client/syscall elapsed >1900ms
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
     "
 
     /// The peer is gone for good when the other side closes at last: its FIN gets no ACK, but a reset.
@@ -164,7 +164,7 @@ bank! {
             orphan:FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>CLOSE softirq client/syscall elapsed
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
             CLOSE_WAIT>LAST_ACK process server/syscall close
             LAST_ACK>CLOSE process|softirq server/syscall reset_received
     "

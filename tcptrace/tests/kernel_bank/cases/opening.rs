@@ -12,7 +12,7 @@ bank! {
             FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -
             orphan:FIN_WAIT2 process|softirq client/syscall -
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
     "
 
     /// An IPv6 socket that takes IPv4: the connection is IPv4, and its two ends find each other.
@@ -41,7 +41,7 @@ bank! {
             orphan:FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>TIME_WAIT softirq|inferred:peer_closed client/syscall fin_received
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
             CLOSE_WAIT>LAST_ACK process server/syscall close
             LAST_ACK>CLOSE process|softirq server/syscall -
     "

@@ -31,29 +31,6 @@ bank! {
             FIN_WAIT2>TIME_WAIT process|softirq worker/syscall fin_received
     "
 
-    /// With `--accepts` it is known before the worker acts on it: here it never does, the peer does all.
-    the_worker_owns_what_it_accepts: "
-        trace --accepts
-        master listen l 127.0.0.1:0
-        worker adopt l %master #l
-        client connect a @l
-        master accept l s
-        client connect b @l
-        worker accept l t
-        rests s ESTABLISHED of master, t ESTABLISHED of worker
-        client close a
-        client close b
-        rests s CLOSE_WAIT of master, t CLOSE_WAIT of worker
-        s =
-            LISTEN>SYN_RECV softirq master/listener syn_received
-            SYN_RECV>ESTABLISHED softirq master/listener -
-            ESTABLISHED>CLOSE_WAIT softirq master/accept fin_received
-        t =
-            LISTEN>SYN_RECV softirq master/listener syn_received
-            SYN_RECV>ESTABLISHED softirq master/listener -
-            ESTABLISHED>CLOSE_WAIT softirq worker/accept fin_received
-    "
-
     the_last_one_who_has_it_closes_it: "
         connected
         heir adopt s %server #s
@@ -136,7 +113,7 @@ bank! {
             orphan:FIN_WAIT2 process|softirq client/syscall -
             FIN_WAIT2>TIME_WAIT softirq|inferred:peer_closed client/syscall fin_received
         s = accepted
-            ESTABLISHED>CLOSE_WAIT softirq server/listener fin_received
+            ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received
             CLOSE_WAIT>LAST_ACK process server/syscall close
             LAST_ACK>CLOSE process|softirq server/syscall -
     "
