@@ -30,8 +30,8 @@ pub struct Options {
 const SHORT: [&str; 5] = [
     "kernel_probe::",
     "kernel_experiment::ctrl_c_on_the_server",
-    "kernel_failure::somebody_else_destroys_it",
-    "kernel_failure::nobody_answers",
+    "kernel_bank::cases::ending::destroyed",
+    "kernel_bank::cases::failing::nobody_answers",
     "kernel_before::",
 ];
 

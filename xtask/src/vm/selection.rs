@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_filter_is_a_part_of_the_name_with_its_file() {
         let choose = |filters: &[&str]| {
-            chosen("kernel_close", LISTED, &filters.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>())
+            chosen("kernel_open", LISTED, &filters.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>())
         };
         assert_eq!(choose(&[]), ["close_ends_it", "reset"]);
         assert_eq!(choose(&["close::"]), ["close_ends_it", "reset"]);
