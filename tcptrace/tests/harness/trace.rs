@@ -41,12 +41,9 @@ impl Trace {
         self.of_socket(&sock.cookie).into_iter().map(line).collect()
     }
 
-    /// What shows whose an accepted socket is until its process acts on it: that it was seen accepting where this kernel
-    /// lets us see it, else that it listens.
+    /// See [`acceptor`].
     pub fn acceptor(&self) -> &'static str {
-        let sees = self.of_type("start")[0]["sees"].as_array().unwrap();
-        let accepts = ["accepts", "accept_calls"].iter().any(|what| sees.iter().any(|seen| seen == what));
-        if accepts { "accept" } else { "listener" }
+        acceptor(self.of_type("start")[0])
     }
 
     /// Compares a socket's life with what it must be. A word may name several that will do: `process|softirq`; after an
@@ -201,6 +198,14 @@ pub fn line(record: &Value) -> String {
         _ => text(&record["cause"]),
     };
     format!("{step} {context} {owner} {cause}")
+}
+
+/// What shows whose an accepted socket is until its process acts on it: that it was seen accepting where this kernel
+/// lets us see it, else that it listens.
+pub fn acceptor(start: &Value) -> &'static str {
+    let sees = start["sees"].as_array().unwrap();
+    let accepts = ["accepts", "accept_calls"].iter().any(|what| sees.iter().any(|seen| seen == what));
+    if accepts { "accept" } else { "listener" }
 }
 
 /// Whether a line is as expected, of which a word may name several that will do.

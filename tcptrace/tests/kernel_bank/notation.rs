@@ -10,13 +10,14 @@
 //!     ESTABLISHED>FIN_WAIT1 process client/syscall close
 //! ```
 //!
-//! A record is `STEP CONTEXT OWNER CAUSE`. A word may name several that will do, with `|` between them; a record with `?`
-//! before it may be missing; `>900ms` behind it is the least that the state before must have lasted. `c sends` lists
-//! segments that must have been told of: `reset:STATE REASON` and `retransmit:STATE`.
+//! A record is `STEP CONTEXT OWNER CAUSE`. A word may name several that will do, with `|` between them; `server/acceptor`
+//! is `server/accept` where it is seen who accepts, else `server/listener`. A record with `?` before it may be missing;
+//! `>900ms` behind it is the least that the state before must have lasted. `c sends` lists segments that must have been
+//! told of: `reset:STATE REASON` and `retransmit:STATE`.
 //!
-//! In an order `@l` is the address of l, `127.0.0.1:$l` one with its port, `#l` its descriptor, `%server` the process id of server. `begins`
-//! before it does not wait for the answer, for which `answers` waits; `retries` repeats it until it succeeds; `=> error
-//! ECONNREFUSED` behind it is the answer that must come. What else a line can be: see `Play::line`.
+//! In an order `@l` is the address of l, `127.0.0.1:$l` one with its port, `#l` its descriptor, `%server` the process id of
+//! server. `begins` before it does not wait for the answer, for which `answers` waits; `retries` repeats it until it
+//! succeeds; `=> error ECONNREFUSED` behind it is the answer that must come. What else a line can be: see `Play::line`.
 
 use std::time::Duration;
 

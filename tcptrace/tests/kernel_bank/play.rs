@@ -12,7 +12,7 @@ use crate::{
         actor::{self, Actor, Sock},
         in_a_namespace, patiently, run, skip,
         ss::{self, Line},
-        trace::{Trace, line},
+        trace::{Trace, acceptor, line},
         tracer::Tracer,
         wait_for,
     },
@@ -25,18 +25,15 @@ use crate::{
 
 /// Plays a case in a namespace of its own, and leaves its row in the report.
 pub fn play(name: &'static str, text: &'static str) {
-    in_a_namespace(move || {
-        let case = notation::read(text);
-        match catch_unwind(AssertUnwindSafe(|| Play::run(&case))) {
-            Ok(Ok((trace, seen))) => report::row(name, Ok((&trace, seen))),
-            Ok(Err(Skipped(why))) => {
-                skip(&why);
-                report::row(name, Err(&format!("skipped: {why}")));
-            }
-            Err(panic) => {
-                report::row(name, Err("FAILED"));
-                resume_unwind(panic);
-            }
+    in_a_namespace(move || match catch_unwind(AssertUnwindSafe(|| Play::run(text))) {
+        Ok(Ok((trace, seen))) => report::row(name, Ok((&trace, seen))),
+        Ok(Err(Skipped(why))) => {
+            skip(&why);
+            report::row(name, Err(&format!("skipped: {why}")));
+        }
+        Err(panic) => {
+            report::row(name, Err("FAILED"));
+            resume_unwind(panic);
         }
     });
 }
@@ -56,20 +53,17 @@ struct Play {
 }
 
 impl Play {
-    fn run(case: &Case) -> Result<(Trace, usize), Skipped> {
-        let arguments = case.script[0].strip_prefix("trace ").unwrap_or_default();
-        let tracer = Tracer::start(&arguments.split_whitespace().collect::<Vec<_>>());
-        let start = tracer.records()[0].clone();
+    fn run(text: &str) -> Result<(Trace, usize), Skipped> {
+        let tracer = Tracer::start(&[]);
+        let start = tracer.records().swap_remove(0);
         report::opening(&start);
-        if arguments == "--accepts" && !start["sees"].as_array().unwrap().contains(&"accepts".into()) {
-            return Err(Skipped("tracepoints of system calls cannot be attached".to_owned()));
-        }
+        let case = notation::read(&text.replace("/acceptor", &format!("/{}", acceptor(&start))));
         let (actors, socks, begun, rests) = Default::default();
         let mut play = Self { tracer, witness: Witness::new(), actors, socks, begun, rests };
-        for line in case.script.iter().filter(|line| !line.starts_with("trace ")) {
+        for line in &case.script {
             play.line(line)?;
         }
-        Ok(play.judge(case))
+        Ok(play.judge(&case))
     }
 
     fn line(&mut self, line: &str) -> Result<(), Skipped> {
