@@ -32,6 +32,11 @@ fn subflows_are_told() {
             let of_owner = of_owner.filter(|line| line.split(' ').nth(2).unwrap().starts_with(owner));
             of_owner.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
         };
+        // accept() on the socket above takes the first subflow from its listener.
+        let evidence = if trace.sees("accepts") { "server/accept" } else { "server/listener" };
+        let told: Vec<_> = trace.of_type("transition").into_iter().map(line).collect();
+        let fin = told.iter().find(|line| line.starts_with("ESTABLISHED>CLOSE_WAIT")).unwrap();
+        assert!(fin.contains(evidence), "{told:#?}");
         assert_eq!(
             steps("client/")[..4],
             ["CLOSE>SYN_SENT", "SYN_SENT>ESTABLISHED", "ESTABLISHED>FIN_WAIT1", "FIN_WAIT1>FIN_WAIT2"],

@@ -108,6 +108,42 @@ fn who_accepts_late_owns_it_from_then_on() {
     });
 }
 
+/// No system call tells of these; its workers are threads of the process that asked.
+#[test]
+fn who_accepts_by_io_uring() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let (master, worker, client) = (Actor::new("master"), Actor::new("worker"), Actor::new("client"));
+        let answer = worker.speak("ring");
+        if answer != "done" {
+            return skip(&format!("this kernel gives no io_uring: {answer}"));
+        }
+        let listener = master.tell("listen l 127.0.0.1:0");
+        worker.tell(&format!("adopt l {} {}", master.pid(), listener.fd));
+        let mut accepted = Vec::new();
+        for place in ["here", "worker"] {
+            client.tell(&format!("connect {place} {}", listener.local));
+            accepted.push(worker.tell(&format!("accept-by-ring l {place} {place}")));
+            client.order(&format!("close {place}"));
+        }
+        for sock in &accepted {
+            tracer.wait_for_step(&sock.cookie, "CLOSE_WAIT");
+        }
+        let trace = tracer.finish();
+        let owner = if trace.sees("accepts") { "worker/accept" } else { "master/listener" };
+        for sock in &accepted {
+            trace.assert_life(
+                sock,
+                &[
+                    "LISTEN>SYN_RECV softirq master/listener syn_received",
+                    "SYN_RECV>ESTABLISHED softirq master/listener -",
+                    &format!("ESTABLISHED>CLOSE_WAIT softirq {owner} fin_received"),
+                ],
+            );
+        }
+    });
+}
+
 /// The delayed ACK comes from a timer, on the time of whoever runs then: here always of one that has nothing to do with it.
 #[test]
 fn a_bystander_is_never_the_owner() {

@@ -43,7 +43,9 @@ impl Tracker {
     pub fn accepted(&mut self, accept: &Accept) {
         let by_cookie = accept.cookie.and_then(|cookie| self.sockets.with_cookie(cookie));
         let Some(key) = by_cookie.or_else(|| self.sockets.with_pointer(accept.pointer)) else { return };
-        if let Some(socket) = self.sockets.get_mut(key) {
+        // Found by its place in memory alone it may be another one, whose end was lost.
+        let is_it = |cookie| accept.cookie.is_none_or(|accepted| accepted == cookie);
+        if let Some(socket) = self.sockets.get_mut(key).filter(|socket| socket.cookie.is_none_or(is_it)) {
             socket.owner = Some(self.family.judge(accept.owner));
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod actor;
 mod orders;
+mod ring;
 pub mod ss;
 pub mod trace;
 pub mod tracer;

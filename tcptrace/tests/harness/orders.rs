@@ -24,6 +24,8 @@ use rustix::{
     process::{Pid, PidfdFlags, PidfdGetfdFlags, Uid},
 };
 
+use super::ring;
+
 /// What an actor has: sockets by name, a child, and where others hand sockets in.
 #[derive(Default)]
 pub struct Stage {
@@ -110,6 +112,11 @@ impl Stage {
                 let flags = SendFlags::from_bits_retain(libc::MSG_FASTOPEN.cast_unsigned());
                 rustix::net::sendto(&socket, b"x", flags, &to)?;
                 (name, socket)
+            }
+            ["ring"] => return ring::new().map(|_| "done".to_owned()),
+            // In this thread, or in a worker of the kernel's on its behalf.
+            ["accept-by-ring", listener, name, place] => {
+                (name, ring::accept(mine[listener].as_fd(), place == "worker")?)
             }
             ["accept", listener, name] => (name, rustix::net::accept(&mine[listener])?),
             // What a forked child has: the same open file as its parent.

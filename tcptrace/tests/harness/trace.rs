@@ -41,6 +41,11 @@ impl Trace {
         self.of_socket(&sock.cookie).into_iter().map(line).collect()
     }
 
+    /// Whether the hooks are attached that see this.
+    pub fn sees(&self, what: &str) -> bool {
+        sees(self.of_type("start")[0], what)
+    }
+
     /// See [`acceptor`].
     pub fn acceptor(&self) -> &'static str {
         acceptor(self.of_type("start")[0])
@@ -203,9 +208,11 @@ pub fn line(record: &Value) -> String {
 /// What shows whose an accepted socket is until its process acts on it: that it was seen accepting where this kernel
 /// lets us see it, else that it listens.
 pub fn acceptor(start: &Value) -> &'static str {
-    let sees = start["sees"].as_array().unwrap();
-    let accepts = ["accepts", "accept_calls"].iter().any(|what| sees.iter().any(|seen| seen == what));
-    if accepts { "accept" } else { "listener" }
+    if sees(start, "accepts") || sees(start, "accept_calls") { "accept" } else { "listener" }
+}
+
+fn sees(start: &Value, what: &str) -> bool {
+    start["sees"].as_array().unwrap().iter().any(|seen| seen == what)
 }
 
 /// Whether a line is as expected, of which a word may name several that will do.

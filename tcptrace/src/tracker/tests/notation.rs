@@ -11,13 +11,13 @@
 //! to run), `err=104`, `bound` (the local port is known at `connect()`), `as=listener` (its cookie and addresses, as
 //! before Linux 6.15), `blind` (the classic hook without BTF), `acked=8` and the kernel's other numbers. `found` with one state is a socket that was there before;
 //! between `attached` and `listed` it is merged with the events. A note has `request`, `minisocket`, `RST` or `again` in
-//! the place of the states, and the timer's step. `opened` stands for an ordinary opening by `curl`.
+//! the place of the states, and the timer's step; `accept` has the process that does it. `opened` stands for an ordinary opening by `curl`.
 
 use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::{Activity, Event, Note, Sign, SockFacts, Task, TimerStep},
+    event::{Accept, Activity, Event, Note, Sign, SockFacts, Task, TimerStep},
     process::{Comm, Evidence, Owner},
     record::{Context, Record, SocketId, Subject},
     tcp::TcpState,
@@ -114,6 +114,12 @@ impl Ladder {
                 let note = self.note(time, name, kind, more);
                 let reason = |number| Some(format!("REASON_{number}"));
                 self.tracker.note(at(note.mono_ns), &note, reason, out);
+            }
+            [time, name, "accept", who] => {
+                let Named { cookie, pointer, .. } = self.sockets[*name];
+                let (pid, comm) = process(who.strip_prefix("pid=").unwrap());
+                let owner = Owner::new(pid, comm, 0, Evidence::Accept);
+                self.tracker.accepted(&Accept { mono_ns: nanoseconds(time), pointer, cookie, owner });
             }
             ["finish"] => self.tracker.finish(out),
             ["attached"] => self.merging = true,

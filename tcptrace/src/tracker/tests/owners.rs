@@ -22,6 +22,55 @@ fn a_worker_takes_over() {
     );
 }
 
+/// Before it acts: even if the peer has closed already, and whichever of several listeners it was.
+#[test]
+fn who_accepts_owns_it() {
+    ladder(
+        "
+        one = 0.0.0.0:80 > *
+        two = 0.0.0.0:80 > *
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        early = 127.0.0.1:80 > 127.0.0.1:4001
+        +0     one  CLOSE → LISTEN  pid=5/httpd
+            = one  CLOSE → LISTEN  httpd:5(syscall)  call
+        +0     two  CLOSE → LISTEN  pid=6/httpd
+            = two  CLOSE → LISTEN  httpd:6(syscall)  call
+        +1ms   server  LISTEN → SYN_RECV
+            = server#1  LISTEN → SYN_RECV
+        +1ms   server  SYN_RECV → ESTABLISHED
+            = server#1  SYN_RECV → ESTABLISHED  after 0ns
+        +2ms   server  ESTABLISHED → CLOSE_WAIT  fin
+            = server#1  ESTABLISHED → CLOSE_WAIT  FinReceived  after 1ms
+        +3ms   server  accept  pid=7/worker
+        +4ms   server  CLOSE_WAIT → CLOSE  err=104
+            = server#1  CLOSE_WAIT → CLOSE  worker:7(accept)  ResetReceived  after 2ms
+        +5ms   early  LISTEN → SYN_RECV
+            = early#2  LISTEN → SYN_RECV
+        +5ms   early  accept  pid=7/worker
+        +5ms   early  SYN_RECV → ESTABLISHED
+            = early#2  SYN_RECV → ESTABLISHED  worker:7(accept)  after 0ns
+        +6ms   early  ESTABLISHED → FIN_WAIT1  pid=8/heir close
+            = early#2  ESTABLISHED → FIN_WAIT1  heir:8(syscall)  call  Close  after 1ms
+        ",
+    );
+}
+
+/// The end of the one that was there before was lost: what is accepted now is another one.
+#[test]
+fn who_accepts_owns_nothing_else() {
+    ladder(
+        "
+        old = 127.0.0.1:80 > 127.0.0.1:4000
+        new = 127.0.0.1:80 > 127.0.0.1:4001 at=old
+        +0     old  LISTEN → SYN_RECV
+            = old#1  LISTEN → SYN_RECV
+        +1ms   new  accept  pid=7/worker
+        +2ms   old  SYN_RECV → ESTABLISHED
+            = old#1  SYN_RECV → ESTABLISHED  after 2ms
+        ",
+    );
+}
+
 /// SO_REUSEPORT: the child is of one of them, nobody knows which; when one is left, it is its.
 #[test]
 fn listeners_that_disagree() {
