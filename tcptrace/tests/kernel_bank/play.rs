@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::{
     harness::{
         actor::{self, Actor, Sock},
-        in_a_namespace, patiently, run, skip,
+        in_a_namespace, patiently, run, skip, slowness,
         ss::{self, Line},
         trace::{Trace, acceptor, line},
         tracer::Tracer,
@@ -76,7 +76,14 @@ impl Play {
                 let wanted: Vec<_> = line["rests ".len()..].split(", ").collect();
                 wanted.into_iter().for_each(|wanted| self.rest(wanted));
             }
-            ["set", parameter, value] => world::set(parameter, value),
+            // Where everything takes longer a time must be longer, or it is over before anybody has looked.
+            ["set", parameter, value] => match value.strip_suffix('s') {
+                Some(seconds) => {
+                    let seconds = seconds.parse::<u32>().unwrap() * slowness();
+                    world::set(parameter, &seconds.to_string());
+                }
+                None => world::set(parameter, value),
+            },
             ["link"] if !world::link() => return Err(Skipped("no veth".to_owned())),
             ["wire"] if !world::wire() => return Err(Skipped("no veth".to_owned())),
             ["link" | "wire"] => {}

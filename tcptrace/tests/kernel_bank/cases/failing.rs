@@ -135,7 +135,7 @@ bank! {
 
     /// tcp_fin_timeout.
     a_peer_that_never_closes: "
-        set tcp_fin_timeout 2
+        set tcp_fin_timeout 2s
         connected
         client close c
         rests c FIN_WAIT2 of nobody, s CLOSE_WAIT of server
@@ -151,7 +151,7 @@ bank! {
 
     /// The peer is gone for good when the other side closes at last: its FIN gets no ACK, but a reset.
     closed_too_late: "
-        set tcp_fin_timeout 1
+        set tcp_fin_timeout 1s
         connected
         client close c
         rests c FIN_WAIT2 of nobody, s CLOSE_WAIT of server
