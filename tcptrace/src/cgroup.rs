@@ -2,11 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-/// A cgroup of the unified hierarchy.
+/// A cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cgroup {
-    /// Its path from the root of the hierarchy: `/system.slice/ssh.service`.
+    /// Its path from the root of the unified hierarchy: `/system.slice/ssh.service`.
     pub path: String,
+    /// The path is in an older hierarchy (cgroup v1), and the process's: sockets have none there.
+    pub is_older: bool,
     /// The id of the container that it is, or is in.
     pub container: Option<String>,
 }
@@ -17,7 +19,34 @@ impl Cgroup {
     pub fn new(path: impl Into<String>) -> Self {
         let path = path.into();
         let container = path.split('/').rev().find_map(container).map(str::to_owned);
-        Self { path, container }
+        Self { path, is_older: false, container }
+    }
+
+    /// From `/proc/PID/cgroup`, lines of `ID:CONTROLLERS:PATH`. The unified hierarchy is `0::PATH`. Where it is not used,
+    /// or the process is at its root, the older ones may know more: the first path in which there is a container, else
+    /// that of systemd, which puts each service somewhere.
+    #[must_use]
+    pub fn of_process(text: &str) -> Option<Self> {
+        let lines = || text.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
+        let unified =
+            lines().find(|(controllers, _)| controllers.is_empty()).map(|(_, path)| Self::new(path));
+        if let Some(unified) = unified.as_ref().filter(|cgroup| !cgroup.is_root()) {
+            return Some(unified.clone());
+        }
+        let older = |(_, path)| Self { is_older: true, ..Self::new(path) };
+        let of_systemd = |(controllers, path): &(&str, &str)| *controllers == "name=systemd" && *path != "/";
+        lines()
+            .filter(|(controllers, _)| !controllers.is_empty())
+            .map(older)
+            .find(|cgroup| cgroup.container.is_some())
+            .or_else(|| lines().find(of_systemd).map(older))
+            .or(unified)
+    }
+
+    /// Whether it is the one that all others are in.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.path == "/"
     }
 
     /// The container's id as people know it: the first twelve digits of a long one.
@@ -27,9 +56,12 @@ impl Cgroup {
     }
 }
 
-/// Cgroups by id, which the kernel never gives to another one.
+/// Cgroups by id, which the kernel never gives to another one; and those of processes where ids are not enough.
 #[derive(Debug, Default)]
-pub struct Cgroups(HashMap<u64, Option<Arc<Cgroup>>>);
+pub struct Cgroups {
+    by_id: HashMap<u64, Option<Arc<Cgroup>>>,
+    by_pid: HashMap<u32, Arc<Cgroup>>,
+}
 
 impl Cgroups {
     /// More than this are not remembered: containers come and go for as long as a trace may run.
@@ -38,21 +70,47 @@ impl Cgroups {
     /// Whether nobody has looked for this one yet.
     #[must_use]
     pub fn lacks(&self, id: u64) -> bool {
-        !self.0.contains_key(&id)
+        !self.by_id.contains_key(&id)
     }
 
     /// Takes in what was found; `None` is one that is gone or hidden.
     pub fn learn(&mut self, id: u64, cgroup: Option<Arc<Cgroup>>) {
-        if self.0.len() >= Self::MOST {
-            self.0.clear();
+        if self.by_id.len() >= Self::MOST {
+            self.by_id.clear();
         }
-        self.0.insert(id, cgroup);
+        self.by_id.insert(id, cgroup);
+    }
+
+    /// Takes in the cgroup of a process, as of now.
+    pub fn learn_process(&mut self, pid: u32, cgroup: Option<Arc<Cgroup>>) {
+        if self.by_pid.len() >= Self::MOST {
+            self.by_pid.clear();
+        }
+        match cgroup {
+            Some(cgroup) => self.by_pid.insert(pid, cgroup),
+            None => self.by_pid.remove(&pid),
+        };
+    }
+
+    /// The cgroup of a socket with this id and this holder; `None` if that is not known, or is no more than is known.
+    pub(crate) fn of_socket(
+        &self,
+        id: Option<u64>,
+        holder: Option<u32>,
+        known: Option<&Cgroup>,
+    ) -> Option<Arc<Cgroup>> {
+        if !self.by_pid.is_empty()
+            && let Some(cgroup) = holder.and_then(|pid| self.by_pid.get(&pid))
+        {
+            return Some(Arc::clone(cgroup));
+        }
+        self.named(id?).filter(|cgroup| known.is_none() || !cgroup.is_root())
     }
 
     /// The cgroup with this id.
     #[must_use]
     pub fn named(&self, id: u64) -> Option<Arc<Cgroup>> {
-        self.0.get(&id).cloned().flatten()
+        self.by_id.get(&id).cloned().flatten()
     }
 }
 
@@ -82,6 +140,58 @@ fn is_hash(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As hosts of each kind show it.
+    #[test]
+    fn processes_in_hierarchies_of_both_kinds() {
+        let id = "0123456789abcdef".repeat(4);
+        for (text, path, is_older, container) in [
+            // Unified alone.
+            ("0::/system.slice/ssh.service\n", "/system.slice/ssh.service", false, None),
+            ("0::/system.slice/docker-ID.scope\n", "/system.slice/docker-ID.scope", false, Some(&*id)),
+            ("0::/\n", "/", false, None),
+            // Docker with cgroupfs, cgroup v1 alone: there is no line 0.
+            (
+                "12:pids:/docker/ID\n3:cpu,cpuacct:/docker/ID\n1:name=systemd:/docker/ID\n",
+                "/docker/ID",
+                true,
+                Some(&*id),
+            ),
+            // Kubernetes on cgroup v1 with an unused unified hierarchy beside it.
+            (
+                "11:memory:/kubepods/burstable/pod1b2c/ID\n1:name=systemd:/kubepods/burstable/pod1b2c/ID\n0::/\n",
+                "/kubepods/burstable/pod1b2c/ID",
+                true,
+                Some(&*id),
+            ),
+            // systemd's hybrid: both say where it is.
+            (
+                "5:devices:/system.slice/cron.service\n1:name=systemd:/system.slice/cron.service\n0::/system.slice/cron.service\n",
+                "/system.slice/cron.service",
+                false,
+                None,
+            ),
+            // A service on cgroup v1: systemd knows, whatever controllers are in use.
+            (
+                "4:memory:/\n2:cpu,cpuacct:/batch\n1:name=systemd:/system.slice/cron.service\n0::/\n",
+                "/system.slice/cron.service",
+                true,
+                None,
+            ),
+            // Nothing that says more.
+            ("9:name=systemd:/\n4:memory:/batch\n0::/\n", "/", false, None),
+            // A path may have colons.
+            ("0::/a:b/c:\n", "/a:b/c:", false, None),
+        ] {
+            let cgroup = Cgroup::of_process(&text.replace("ID", &id)).unwrap();
+            let expected =
+                Cgroup { path: path.replace("ID", &id), is_older, container: container.map(str::to_owned) };
+            assert_eq!(cgroup, expected, "{text}");
+        }
+        for text in ["", "4:memory:/batch\n", "junk\n:\n"] {
+            assert_eq!(Cgroup::of_process(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn containers_of_every_engine() {

@@ -1,9 +1,10 @@
 //! What is known of one socket that was found.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     address::{Netns, Tuple},
+    cgroup::Cgroup,
     process::{Comm, Evidence, Owner},
     tcp::TcpState,
 };
@@ -30,6 +31,10 @@ pub struct Found {
     pub send_q: u32,
     /// The timer that is running, if any.
     pub timer: Option<Timer>,
+    /// Id of the cgroup it was made in, where the kernel tells (Linux 5.9).
+    pub cgroup_id: Option<u64>,
+    /// That cgroup; where the kernel does not tell, its holder's. Absent if it was not asked for.
+    pub cgroup: Option<Arc<Cgroup>>,
     /// Who holds it. Absent if nobody does, if it was not asked for, or if it could not be seen (there is a warning then).
     pub holder: Option<Holder>,
 }

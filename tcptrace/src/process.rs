@@ -102,13 +102,24 @@ impl Evidence {
     }
 }
 
+/// A thread of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Thread id in the initial pid namespace; that of the first thread is the process id.
+    pub tid: u32,
+    /// Its name, which each thread may choose for itself.
+    pub comm: Comm,
+}
+
 /// A socket's owner, with the evidence for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Process id in the initial pid namespace.
     pub pid: u32,
-    /// The process's name.
+    /// The process's name: that of its first thread.
     pub comm: Comm,
+    /// The thread that is in the system call; of what happens outside of one there is none.
+    pub thread: Option<Thread>,
     /// Its real user id.
     pub uid: u32,
     /// How we know.
@@ -121,7 +132,7 @@ impl Owner {
     /// An owner who is nobody's relative, as far as is known.
     #[must_use]
     pub const fn new(pid: u32, comm: Comm, uid: u32, evidence: Evidence) -> Self {
-        Self { pid, comm, uid, evidence, family: false }
+        Self { pid, comm, thread: None, uid, evidence, family: false }
     }
 }
 

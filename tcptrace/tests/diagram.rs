@@ -8,24 +8,34 @@ use std::{
 };
 
 /// Every life in short: opened from both ends, closed in order, refused, reset, an unusual step, and a gap.
-const RECORDING: &str = r#"{"v":1,"type":"start","probe":"btf"}
-{"v":1,"type":"socket","state":"LISTEN"}
-{"v":1,"type":"transition","from":"CLOSE","to":"SYN_SENT"}
-{"v":1,"type":"transition","from":"CLOSE","to":"SYN_SENT"}
-{"v":1,"type":"transition","from":"SYN_SENT","to":"ESTABLISHED","in_from_ns":197000}
-{"v":1,"type":"transition","from":"SYN_SENT","to":"CLOSE","in_from_ns":40000,"cause":"refused"}
-{"v":1,"type":"transition","from":"LISTEN","to":"SYN_RECV"}
-{"v":1,"type":"transition","from":"SYN_RECV","to":"ESTABLISHED","in_from_ns":6000}
-{"v":1,"type":"transition","from":"ESTABLISHED","to":"FIN_WAIT1","in_from_ns":502000000}
-{"v":1,"type":"transition","from":"ESTABLISHED","to":"CLOSE_WAIT","in_from_ns":502001000}
-{"v":1,"type":"transition","from":"ESTABLISHED","to":"CLOSE","in_from_ns":1000000,"cause":"reset_received"}
-{"v":1,"type":"transition","from":"FIN_WAIT1","to":"FIN_WAIT2","in_from_ns":40000}
-{"v":1,"type":"transition","from":"CLOSE_WAIT","to":"LAST_ACK","in_from_ns":1000000000}
-{"v":1,"type":"transition","from":"LAST_ACK","to":"CLOSE","in_from_ns":20000}
-{"v":1,"type":"transition","from":"SYN_RECV","to":"CLOSE_WAIT"}
-{"v":1,"type":"transition","from":"ESTABLISHED","to":"CLOSE","context":"inferred","evidence":"continuity"}
-{"v":1,"type":"end","seen":14}
-"#;
+const STEPS: [(&str, &str); 15] = [
+    ("socket", r#""state":"LISTEN""#),
+    ("transition", r#""from":"CLOSE","to":"SYN_SENT""#),
+    ("transition", r#""from":"CLOSE","to":"SYN_SENT""#),
+    ("transition", r#""from":"SYN_SENT","to":"ESTABLISHED","in_from_ns":197000"#),
+    ("transition", r#""from":"SYN_SENT","to":"CLOSE","in_from_ns":40000,"cause":"refused""#),
+    ("transition", r#""from":"LISTEN","to":"SYN_RECV""#),
+    ("transition", r#""from":"SYN_RECV","to":"ESTABLISHED","in_from_ns":6000"#),
+    ("transition", r#""from":"ESTABLISHED","to":"FIN_WAIT1","in_from_ns":502000000"#),
+    ("transition", r#""from":"ESTABLISHED","to":"CLOSE_WAIT","in_from_ns":502001000"#),
+    ("transition", r#""from":"ESTABLISHED","to":"CLOSE","in_from_ns":1000000,"cause":"reset_received""#),
+    ("transition", r#""from":"FIN_WAIT1","to":"FIN_WAIT2","in_from_ns":40000"#),
+    ("transition", r#""from":"CLOSE_WAIT","to":"LAST_ACK","in_from_ns":1000000000"#),
+    ("transition", r#""from":"LAST_ACK","to":"CLOSE","in_from_ns":20000"#),
+    ("transition", r#""from":"SYN_RECV","to":"CLOSE_WAIT""#),
+    ("transition", r#""from":"ESTABLISHED","to":"CLOSE","context":"inferred","evidence":"continuity""#),
+];
+
+/// The recording of these, in which every step is of a socket of its own.
+fn recording() -> String {
+    let line = |(i, (kind, step)): (usize, &(&str, &str))| {
+        let socket = format!("\"socket\":\"{}\",\"local\":{{\"address\":\"::1\",\"port\":80}}", i + 1);
+        format!(
+            "{{\"v\":1,\"type\":\"{kind}\",\"time\":\"2026-11-22T10:00:00Z\",\"mono_ns\":1,{socket},{step}}}\n"
+        )
+    };
+    STEPS.iter().enumerate().map(line).collect()
+}
 
 fn diagram(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tcptrace"))
@@ -56,26 +66,26 @@ fn plain() {
 
 #[test]
 fn with_what_was_observed() {
-    let (svg, err) = drawn(&["-"], RECORDING);
+    let (svg, err) = drawn(&["-"], &recording());
     assert_eq!(err, "");
     insta::assert_snapshot!("diagram_observed", svg);
 }
 
 #[test]
 fn lines_that_cannot_be_read_are_counted() {
-    let (svg, err) = drawn(&["-"], &format!("nonsense\n{RECORDING}{{\"type\":\"transition\""));
+    let (svg, err) = drawn(&["-"], &format!("nonsense\n{}{{\"type\":\"transition\"", recording()));
     assert_eq!(err, "tcptrace: warn: lines that could not be read: 2\n");
-    assert_eq!(svg, drawn(&["-"], RECORDING).0);
+    assert_eq!(svg, drawn(&["-"], &recording()).0);
 }
 
 #[test]
 fn from_a_file_into_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let [from, to] = ["x.jsonl", "x.svg"].map(|name| dir.path().join(name).to_str().unwrap().to_owned());
-    std::fs::write(&from, RECORDING).unwrap();
+    std::fs::write(&from, recording()).unwrap();
     assert_eq!(drawn(&[&from, "-o", &to], ""), Default::default());
     let before = std::fs::read_to_string(&to).unwrap();
-    assert_eq!(before, drawn(&["-"], RECORDING).0);
+    assert_eq!(before, drawn(&["-"], &recording()).0);
 
     // A recording that is not there costs nothing that is.
     let failed = diagram(&["nowhere.jsonl", "-o", &to], "");

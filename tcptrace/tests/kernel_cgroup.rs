@@ -82,6 +82,14 @@ fn a_container_by_its_cgroup() {
         all.wait_for_step(&accepted.cookie, "CLOSE");
 
         let listed = ran(tcptrace().args(["list", "--format", "json", "--container", &container.id]));
+        for line in listed.out.lines() {
+            let listed: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(
+                (&listed["cgroup"], &listed["container"]),
+                (&container.path.as_str().into(), &container.id.as_str().into()),
+                "{listed}"
+            );
+        }
         assert_eq!(listed.out.lines().count(), 2, "{listed:?}", listed = listed.out);
         let (all, text) = (all.finish(), text.finish());
         let its = [&before, &listener, &accepted].map(|sock| all.of_socket(&sock.cookie)).concat();
@@ -103,8 +111,10 @@ fn a_container_by_its_cgroup() {
             assert_eq!(own, its.len(), "{options:?}: {:#?}", trace.lines());
         }
         assert_eq!(none.total("shown"), 0, "{:#?}", none.lines());
-        let word = format!("{}/inside@{}", inside.pid(), &container.id[..12]);
-        assert_eq!(text.text.lines().filter(|line| line.contains(&word)).count(), its.len(), "{}", text.text);
+        // Between the two there may be a thread.
+        let [who, place] = [format!(" {}/inside", inside.pid()), format!("@{} ", &container.id[..12])];
+        let shown = |line: &&str| line.contains(&who) && line.contains(&place);
+        assert_eq!(text.text.lines().filter(shown).count(), its.len(), "{}", text.text);
         drop((inside, outside));
     });
 }

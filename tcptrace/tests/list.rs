@@ -29,6 +29,8 @@ fn found(state: TcpState, local: &str, remote: &str, comm: Option<&[u8]>) -> Fou
         recv_q: 0,
         send_q: 0,
         timer: None,
+        cgroup_id: None,
+        cgroup: None,
         holder: comm.map(|comm| Holder { pid: 2502, comm: comm.to_vec(), uid: 0, fd: 4, others: 0 }),
     }
 }

@@ -63,7 +63,8 @@ impl Step<'_> {
                 tid: 1,
                 uid: 1000,
                 comm: Comm::from_slice(self.comm),
-                thread: Comm::from_slice(self.comm),
+                // A server with a thread that does nothing but listen.
+                thread: Comm::from_slice(if self.change.1 == Listen { b"acceptor" } else { self.comm }),
                 activity: Some(self.activity),
             },
         }
@@ -156,7 +157,8 @@ fn page(width: Option<usize>, coloured: bool) -> String {
         (2, Listed { state: CloseWait, expires: None }),
         (3, Listed { state: FinWait2, expires: Some(Duration::from_secs(59)) }),
     ]);
-    let page = Page { look: &look, now: Now { at: moment(1_541_502), listed: Some(listed) } };
+    let page =
+        Page { look: &look, now: Now { at: moment(1_541_502), listed: Some(listed) }, recorded: false };
     for account in ledger.accounts() {
         out.push(b'\n');
         page.write(&mut out, account).unwrap();

@@ -1,23 +1,35 @@
 //! Looks up cgroups that events name, without ever giving it more than a tenth of the time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crate::{cgroup::Cgroup, event::Event, snapshot, tracker::Tracker};
 
+/// A process is not looked up again within this time.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The latest look at the hierarchy.
-#[derive(Default)]
 pub(super) struct Hierarchy {
     paths: HashMap<u64, String>,
     not_before: Option<Instant>,
+    /// Processes whose cgroup was looked up, where there are hierarchies that sockets know nothing of.
+    asked: Option<(Instant, HashSet<u32>)>,
+}
+
+impl Default for Hierarchy {
+    fn default() -> Self {
+        let asked = snapshot::has_older().then(|| (Instant::now(), HashSet::new()));
+        Self { paths: HashMap::new(), not_before: None, asked }
+    }
 }
 
 impl Hierarchy {
     /// Has the tracker know the cgroup of an event.
     pub(super) fn tell(&mut self, tracker: &mut Tracker, event: &Event) {
+        self.tell_of_process(tracker, event);
         let Some(id) = event.cgroup.filter(|id| tracker.cgroups().lacks(*id)) else { return };
         if !self.paths.contains_key(&id) {
             let begin = Instant::now();
@@ -32,5 +44,21 @@ impl Hierarchy {
         // One that is not there now is gone for good: no id is used twice.
         let cgroup = self.paths.get(&id).map(|path| Arc::new(Cgroup::new(path)));
         tracker.cgroups().learn(id, cgroup);
+    }
+
+    /// On a host with cgroup v1: who holds the socket tells where it is.
+    fn tell_of_process(&mut self, tracker: &mut Tracker, event: &Event) {
+        let Some((since, asked)) = &mut self.asked else { return };
+        if !event.sock.is_some_and(|facts| facts.owned) {
+            return;
+        }
+        if since.elapsed() > FRESH {
+            (*since, *asked) = (Instant::now(), HashSet::new());
+        }
+        let pid = event.task.pid;
+        if asked.insert(pid) {
+            let cgroup = snapshot::cgroup_of(pid).filter(|cgroup| cgroup.is_older);
+            tracker.cgroups().learn_process(pid, cgroup.map(Arc::new));
+        }
     }
 }

@@ -1,16 +1,23 @@
 //! What `--fail-on` looks for in what is told.
 
+use std::collections::VecDeque;
+
 use crate::{
     cli::Condition,
-    record::{Cause, Record},
+    record::{Cause, ConnectionId, Record},
     tcp::TcpState::{Close, SynSent},
 };
 
+/// So many connections that were reset are remembered, until their other ends have told of it too.
+const RESETS: usize = 1024;
+
 /// How often each condition was met.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Met {
     stuck: u64,
+    /// Connections, not ends of them.
     resets: u64,
+    reset: VecDeque<ConnectionId>,
     /// Impossible steps that were told.
     pub(super) illegal: u64,
     pub(super) lost: u64,
@@ -31,18 +38,33 @@ impl Met {
                     }
                     _ => false,
                 };
-                self.resets += u64::from(reset);
+                if reset {
+                    self.reset(step.subject.connection);
+                }
                 self.illegal += u64::from(step.is_illegal());
             }
             _ => {}
         }
     }
 
+    fn reset(&mut self, connection: Option<ConnectionId>) {
+        if let Some(id) = connection {
+            if self.reset.contains(&id) {
+                return;
+            }
+            self.reset.push_back(id);
+            if self.reset.len() > RESETS {
+                self.reset.pop_front();
+            }
+        }
+        self.resets += 1;
+    }
+
     /// In words, those of the conditions that were met; nothing if none was.
     pub(super) fn words(&self, conditions: &[Condition]) -> Option<String> {
         let words: Vec<_> = [
             (Condition::Stuck, self.stuck, "sockets stuck"),
-            (Condition::Reset, self.resets, "ends of connections reset"),
+            (Condition::Reset, self.resets, "connections reset"),
             (Condition::Illegal, self.illegal, "impossible steps"),
             (Condition::Lost, self.lost, "events lost"),
         ]
@@ -51,5 +73,41 @@ impl Met {
         .map(|(_, count, what)| format!("{what}: {count}"))
         .collect();
         (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tracker::tests::notation::told;
+
+    fn words(ladder: &str) -> Option<String> {
+        let mut met = Met::default();
+        told(ladder).iter().for_each(|record| met.add(record));
+        met.words(&[Condition::Reset])
+    }
+
+    /// One end sends the RST, the other one gets it.
+    #[test]
+    fn a_connection_whose_ends_are_both_here_is_reset_once() {
+        let both = "
+            client = 127.0.0.1:4000 > 127.0.0.1:80
+            server = 127.0.0.1:80 > 127.0.0.1:4000
+            opened client server
+            +1ms client ESTABLISHED → CLOSE pid=7/curl close
+            +1ms server ESTABLISHED → CLOSE task=7/curl err=104";
+        assert_eq!(words(both).as_deref(), Some("connections reset: 1"));
+        let two = "
+            one = 127.0.0.1:80 > 10.0.0.1:4000
+            other = 127.0.0.1:80 > 10.0.0.2:4000
+            +1ms one ESTABLISHED → CLOSE task=7/curl err=104
+            +1ms other ESTABLISHED → CLOSE task=7/curl err=104";
+        assert_eq!(words(two).as_deref(), Some("connections reset: 2"));
+        let none = "
+            client = 127.0.0.1:4000 > 127.0.0.1:80
+            server = 127.0.0.1:80 > 127.0.0.1:4000
+            opened client server
+            +1ms client ESTABLISHED → FIN_WAIT1 pid=7/curl close";
+        assert_eq!(words(none), None);
     }
 }

@@ -19,8 +19,8 @@ use crate::{
 pub(super) fn run(args: &DiagramArgs) -> Result<(), Failure> {
     // Read first: a recording that cannot be opened must not cost the file that is there.
     let observed = args.file.as_deref().map(read).transpose()?;
-    if let Some(observed) = observed.as_ref().filter(|observed| observed.unreadable > 0) {
-        log::warn!("lines that could not be read: {}", observed.unreadable);
+    for sentence in observed.iter().flat_map(|observed| observed.left_out.sentences()) {
+        log::warn!("{sentence}");
     }
     let mut out = match &args.output {
         Some(path) => Output::file(path, ColorChoice::Never)?,

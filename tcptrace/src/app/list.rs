@@ -6,9 +6,7 @@ use anyhow::Context as _;
 
 use super::{Failure, clock::Clock, names::resolve};
 use crate::{
-    cgroup::Cgroup,
     cli::{ListArgs, ListFormat, Selection},
-    found::Found,
     output::Output,
     render::{Palette, Table, write_listed},
     snapshot::{self, Options, Scope, States},
@@ -24,12 +22,11 @@ pub(super) fn run(args: ListArgs) -> Result<(), Failure> {
     let at = Clock::new().now();
     let mut sockets = snapshot.sockets;
     let any_cgroup = filter.cgroups.is_empty() && filter.containers.is_empty();
-    let cgroup = |found: &Found| snapshot::cgroup_of(found.holder.as_ref()?.pid).map(Cgroup::new);
     sockets.retain(|found| {
         // A socket that is only bound has no part in any connection; no other tool lists it.
         (found.state != TcpState::Close || filter.states.contains(&TcpState::Close))
             && filter.lists(found)
-            && (any_cgroup || filter.has_cgroup(cgroup(found).as_ref()))
+            && (any_cgroup || filter.has_cgroup(found.cgroup.as_deref()))
     });
     // Listeners first, then what belongs together side by side.
     sockets.sort_by_key(|found| {

@@ -1,6 +1,6 @@
 //! The loop: wait, drain, follow, tell. Nothing in it blocks but the output itself.
 
-use std::{collections::HashMap, io, sync::Arc, time::Duration};
+use std::{collections::HashMap, io, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::{
@@ -17,7 +17,6 @@ use super::{
     stuck::Watcher,
 };
 use crate::{
-    cgroup::Cgroup,
     event::{Observation, Timers},
     filter::Filter,
     found,
@@ -36,6 +35,9 @@ const LOSS_CHECK: Duration = Duration::from_millis(100);
 
 /// How often to ask what became of stand-ins that no hook tells of.
 const STAND_IN_CHECK: Duration = Duration::from_secs(1);
+
+/// A request lives no longer, nanoseconds: six SYN+ACKs, each after twice as long (`tcp_synack_retries`, 5).
+const REQUEST_LIVES: u64 = 64_000_000_000;
 
 /// Why a trace ended.
 #[derive(Debug)]
@@ -109,6 +111,9 @@ impl Live {
         // Told as of now: what changes while the list is made comes as events.
         let at = self.clock.now();
         let taken = snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true });
+        if taken.is_ok() {
+            self.tracker.knows_requests_from(self.clock.now().mono_ns);
+        }
         while self.gather() > 0 {}
         for observation in &self.events {
             if let Observation::Fork(fork) = observation {
@@ -346,6 +351,8 @@ impl Live {
             (self.undecodable - undecodable, Loss::Undecodable),
         ] {
             if count > 0 {
+                // The beginning of a request may be among what was lost.
+                self.tracker.knows_requests_from(at.mono_ns + REQUEST_LIVES);
                 self.story.announce(&Record::Lost(Lost { at, count, reason })).context("write")?;
             }
         }
@@ -385,10 +392,7 @@ impl From<found::Found> for Found {
             tuple: found.tuple,
             state: found.state,
             owner: found.owner(),
-            cgroup: found
-                .holder
-                .and_then(|holder| snapshot::cgroup_of(holder.pid))
-                .map(|path| Arc::new(Cgroup::new(path))),
+            cgroup: found.cgroup,
         }
     }
 }

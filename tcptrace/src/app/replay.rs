@@ -72,7 +72,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
         story.announce(&Record::End(End { at, totals, illegal })).context("write")?;
     }
     if args.format == Format::Text {
-        let page = Page { look: &look, now: Now { at, listed: None } };
+        let page = Page { look: &look, now: Now { at, listed: None }, recorded: true };
         report(&mut story, &page).context("write the report")?;
         writeln!(story.out, "{}", totals_words(&totals)).context("write")?;
     }

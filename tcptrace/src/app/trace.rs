@@ -105,7 +105,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         let illegal = story.met.illegal;
         story.announce(&Record::End(End { at, totals: ended.totals, illegal })).context("write")?;
         if args.format == Format::Text {
-            let page = Page { look: &look, now: Now { at, listed: ended.listed } };
+            let page = Page { look: &look, now: Now { at, listed: ended.listed }, recorded: false };
             report(&mut story, &page).context("write the report")?;
             writeln!(story.out, "{}", totals_words(&ended.totals)).context("write")?;
         }

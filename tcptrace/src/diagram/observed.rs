@@ -1,16 +1,15 @@
 //! What a recording says about the diagram: how often each step was taken, and how long each state lasted.
-//!
-//! Reads of each line only what it needs, so that it understands recordings of other versions too.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     io::{self, BufRead},
 };
 
-use serde::Deserialize;
-
-use crate::{record::Inference, tcp::TcpState};
+use crate::{
+    record::{Context, Inference, Record},
+    recording::{Item, LeftOut, Reader},
+    tcp::TcpState,
+};
 
 /// Counts of steps and states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +19,8 @@ pub struct Observed {
     lasted: BTreeMap<TcpState, Vec<u64>>,
     /// Steps that must have happened, but were not seen.
     pub unseen: u64,
-    /// Lines that could not be read.
-    pub unreadable: u64,
+    /// What was left out of the recording.
+    pub left_out: LeftOut,
 }
 
 /// How long a state lasted, nanoseconds, by nearest rank.
@@ -33,56 +32,43 @@ pub struct Lasted {
     pub p99: u64,
 }
 
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(borrow)]
-    r#type: Cow<'a, str>,
-    from: Option<Cow<'a, str>>,
-    to: Option<Cow<'a, str>>,
-    state: Option<Cow<'a, str>>,
-    evidence: Option<Cow<'a, str>>,
-    in_from_ns: Option<u64>,
-}
-
 impl Observed {
-    /// Reads JSON lines to their end.
+    /// Reads a recording to its end.
     ///
     /// # Errors
-    /// Only those of `input`; lines that make no sense are counted.
+    /// Only those of `input`; what makes no sense is left out and counted.
     pub fn read(input: impl BufRead) -> io::Result<Self> {
         let mut observed = Self::default();
-        for line in input.split(b'\n') {
-            let line = line?;
-            if !line.trim_ascii().is_empty() && observed.add(&line).is_none() {
-                observed.unreadable += 1;
+        let mut reader = Reader::new(input);
+        for item in &mut reader {
+            if let Item::Record(record) = item? {
+                observed.add(&record);
             }
         }
+        observed.left_out = reader.left_out;
         observed.lasted.values_mut().for_each(|all| all.sort_unstable());
         Ok(observed)
     }
 
-    fn add(&mut self, line: &[u8]) -> Option<()> {
-        let line: Line<'_> = serde_json::from_slice(line).ok()?;
-        let state = |name: Option<Cow<'_, str>>| name?.parse::<TcpState>().ok().map(shown);
-        match &*line.r#type {
-            "transition" => {
-                let (from, to) = (state(line.from)?, state(line.to)?);
-                if line.evidence.as_deref() == Some(Inference::Continuity.name()) {
+    fn add(&mut self, record: &Record) {
+        match record {
+            Record::Transition(step) => {
+                let (from, to) = (shown(step.from), shown(step.to));
+                if step.context == Some(Context::Inferred(Inference::Continuity)) {
                     self.unseen += 1;
                 } else if from != to {
                     *self.steps.entry((from, to)).or_default() += 1;
                 }
                 if from != to {
                     *self.visits.entry(to).or_default() += 1;
-                    self.lasted.entry(from).or_default().extend(line.in_from_ns);
+                    self.lasted.entry(from).or_default().extend(step.in_from_ns);
                 }
             }
             // It was in that state already.
-            "socket" => *self.visits.entry(state(line.state)?).or_default() += 1,
+            Record::Existing(found) => *self.visits.entry(shown(found.state)).or_default() += 1,
             // Other kinds of records say nothing about steps.
             _ => {}
         }
-        Some(())
     }
 
     /// How often a step was taken.
@@ -124,45 +110,50 @@ mod tests {
     use super::*;
     use TcpState::{Established, FinWait1, SynRecv, SynSent};
 
+    /// What every line has, around what a test speaks of.
+    fn line(kind: &str, rest: &str) -> String {
+        format!(
+            r#"{{"v":1,"type":"{kind}","time":"2026-11-22T10:00:00Z","mono_ns":1,"socket":"1","local":{{"address":"::1"}},{rest}}}"#
+        ) + "\n"
+    }
+
+    fn step(from: &str, to: &str, more: &str) -> String {
+        line("transition", &format!(r#""from":"{from}","to":"{to}"{more}"#))
+    }
+
     fn read(text: &str) -> Observed {
         Observed::read(text.as_bytes()).unwrap()
     }
 
     #[test]
     fn counts_steps_visits_and_what_it_cannot_read() {
-        let observed = read(concat!(
-            r#"{"v":1,"type":"start","new_field":[1]}"#,
-            "\n\n",
-            r#"{"type":"socket","state":"ESTABLISHED"}"#,
-            "\r\n",
-            r#"{"type":"transition","from":"SYN_SENT","to":"ESTABLISHED","in_from_ns":7}"#,
-            "\n",
-            r#"{"type":"transition","from":"SYN_SENT","to":"ESTABLISHED","in_from_ns":9}"#,
-            "\n",
-            r#"{"type":"transition","from":"ESTABLISHED","to":"FIN_WAIT1","evidence":"continuity"}"#,
-            "\n",
-            r#"{"type":"transition","from":"CLOSE","to":"NEW_SYN_RECV"}"#,
-            "\n",
-            r#"{"type":"transition","from":"NEW_SYN_RECV","to":"SYN_RECV"}"#,
-            "\nnonsense\n",
-            r#"{"type":"transition","from":"SYN_SENT","to":"NOWHERE"}"#,
-            "\n",
-            r#"{"type":"transition","from":"SYN_SE"#,
-        ));
+        let whole = step("SYN_SENT", "ESTABLISHED", "");
+        let observed = read(
+            &[
+                line("start", r#""new_field":[1]"#),
+                "\n".to_owned(),
+                line("socket", r#""state":"ESTABLISHED""#).replace('\n', "\r\n"),
+                step("SYN_SENT", "ESTABLISHED", r#","in_from_ns":7"#),
+                step("SYN_SENT", "ESTABLISHED", r#","in_from_ns":9"#),
+                step("ESTABLISHED", "FIN_WAIT1", r#","context":"inferred","evidence":"continuity""#),
+                step("CLOSE", "NEW_SYN_RECV", ""),
+                step("NEW_SYN_RECV", "SYN_RECV", ""),
+                "nonsense\n".to_owned(),
+                step("SYN_SENT", "NOWHERE", ""),
+                whole[..whole.len() / 2].to_owned(),
+            ]
+            .concat(),
+        );
         assert_eq!(observed.count(SynSent, Established), 2);
         assert_eq!(observed.count(Established, FinWait1), 0);
         assert_eq!([Established, FinWait1, SynRecv].map(|state| observed.visits(state)), [3, 1, 1]);
-        assert_eq!((observed.unseen, observed.unreadable), (1, 3));
+        assert_eq!((observed.unseen, observed.left_out.lines), (1, 3));
         assert_eq!(observed.steps().count(), 2);
     }
 
     #[test]
     fn the_middle_and_the_end_of_what_lasted() {
-        let line = |ns: u64| {
-            format!(
-                "{{\"type\":\"transition\",\"from\":\"SYN_SENT\",\"to\":\"CLOSE\",\"in_from_ns\":{ns}}}\n"
-            )
-        };
+        let line = |ns: u64| step("SYN_SENT", "CLOSE", &format!(",\"in_from_ns\":{ns}"));
         let lasted = |all: &[u64]| read(&all.iter().map(|ns| line(*ns)).collect::<String>()).lasted(SynSent);
         assert_eq!(lasted(&[]), None);
         assert_eq!(lasted(&[5]), Some(Lasted { median: 5, p99: 5 }));

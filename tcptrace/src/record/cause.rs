@@ -19,6 +19,8 @@ pub enum Cause {
     },
     /// The peer's SYN arrived: the step into `SYN_RECV` was seen when it happened, not when the handshake was over.
     SynReceived,
+    /// The ACK that opened it carried a SYN cookie, and made the socket. Concluded: no request was there before.
+    SynCookie,
     /// The peer's FIN arrived.
     FinReceived,
     /// The peer's RST arrived.
@@ -60,6 +62,12 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether it is concluded, from what was not seen.
+    #[must_use]
+    pub const fn is_inferred(self) -> bool {
+        matches!(self, Self::SynCookie)
+    }
+
     /// Whether an answer was waited for too long.
     #[must_use]
     pub const fn is_timeout(self) -> bool {
@@ -84,6 +92,7 @@ impl Cause {
             Self::Exit => "exit",
             Self::Killed { .. } => "killed",
             Self::SynReceived => "syn_received",
+            Self::SynCookie => "syn_cookie",
             Self::FinReceived => "fin_received",
             Self::ResetReceived => "reset_received",
             Self::Abort => "abort",

@@ -74,6 +74,7 @@ object! {
         evidence: Text<'a>,
         process: Process<'a>,
         cause: Text<'a>,
+        cause_inferred: bool,
         how: Text<'a>,
         signal: Text<'a>,
         errno: u16,
@@ -139,8 +140,18 @@ object! {
         pid: u32,
         comm: Text<'a>,
         comm_hex: Text<'a>,
+        thread: Thread<'a>,
         uid: u32,
         evidence: Text<'a>,
+    }
+}
+
+object! {
+    /// The thread that is in the system call.
+    Thread<'a> {
+        tid: u32,
+        comm: Text<'a>,
+        comm_hex: Text<'a>,
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
-    process::{Comm, Evidence, Owner},
+    process::{self, Comm, Evidence, Owner},
     record::{
         self, Cause, ConnectionId, Context, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit,
         SocketId, Start, Stuck, Subject, Totals, Transition,
@@ -235,7 +235,7 @@ impl Line<'_> {
             owner: self.process.as_ref().and_then(|process| process.owner(words)),
             cgroup: self.cgroup.as_deref().map(|path| {
                 let container = self.container.as_deref().map(str::to_owned);
-                Arc::new(Cgroup { path: path.to_owned(), container })
+                Arc::new(Cgroup { path: path.to_owned(), is_older: false, container })
             }),
         })
     }
@@ -284,11 +284,20 @@ impl Process<'_> {
     /// Without evidence that is understood there is no owner.
     fn owner(&self, words: &mut Words) -> Option<Owner> {
         let evidence: Evidence = words.known("process.evidence", self.evidence.as_deref(), Named::named)?;
-        let comm = match self.comm_hex.as_deref().and_then(bytes) {
-            Some(bytes) => Comm::from_slice(&bytes),
-            None => Comm::from_slice(self.comm.as_deref()?.as_bytes()),
-        };
-        Some(Owner::new(self.pid?, comm, self.uid?, evidence))
+        let comm = comm_of(self.comm.as_deref(), self.comm_hex.as_deref())?;
+        let thread = self.thread.as_ref().and_then(|thread| {
+            let comm = comm_of(thread.comm.as_deref(), thread.comm_hex.as_deref())?;
+            Some(process::Thread { tid: thread.tid?, comm })
+        });
+        Some(Owner { thread, ..Owner::new(self.pid?, comm, self.uid?, evidence) })
+    }
+}
+
+/// A name, by its bytes where they are no text.
+fn comm_of(text: Option<&str>, hex: Option<&str>) -> Option<Comm> {
+    match hex.and_then(bytes) {
+        Some(bytes) => Some(Comm::from_slice(&bytes)),
+        None => text.map(|text| Comm::from_slice(text.as_bytes())),
     }
 }
 

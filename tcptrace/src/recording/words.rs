@@ -70,6 +70,7 @@ pub(super) fn cause(
         "exit" => Cause::Exit,
         "killed" => Cause::Killed { signal: self::signal(signal?)? },
         "syn_received" => Cause::SynReceived,
+        "syn_cookie" => Cause::SynCookie,
         "fin_received" => Cause::FinReceived,
         "reset_received" => Cause::ResetReceived,
         "abort" => Cause::Abort,

@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use serde::Serialize as _;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::line::{End, Illegal, Line, Process, Unseen, VERSION, VerdictEnd};
+use super::line::{End, Illegal, Line, Process, Text, Thread, Unseen, VERSION, VerdictEnd};
 use crate::{
     address::Endpoint,
-    process::{Owner, is_invisible},
+    process::{self, Comm, Owner, is_invisible},
     record::{
         self, Cause, ConnectionEnd, Context, Ended, Existing, Lost, Numbers, Orphan, Record, Reset,
         Retransmit, Start, Subject, Totals, Transition, Verdict,
@@ -155,6 +155,7 @@ fn transition(step: &Transition) -> Line<'static> {
         in_from_ns: *in_from_ns,
         since_first_ns: *since_first_ns,
         cause: cause.as_ref().map(|cause| cause.name().into()),
+        cause_inferred: cause.filter(|cause| cause.is_inferred()).map(|_| true),
         how: match cause {
             Some(Cause::Shutdown { both }) => Some(if *both { "both" } else { "write" }.into()),
             _ => None,
@@ -246,22 +247,34 @@ impl<'a> From<&'a record::Unseen> for Unseen<'a> {
 
 impl From<&Owner> for Process<'_> {
     fn from(owner: &Owner) -> Self {
-        let Owner { pid, comm, uid, evidence, family: _ } = owner;
+        let Owner { pid, comm, thread, uid, evidence, family: _ } = owner;
         Self {
             pid: Some(*pid),
             comm: Some(comm.to_text().into()),
-            comm_hex: str::from_utf8(comm.as_bytes()).err().map(|_| hex(comm.as_bytes()).into()),
+            comm_hex: not_text(comm),
+            thread: thread.as_ref().map(Thread::from),
             uid: Some(*uid),
             evidence: Some(evidence.name().into()),
         }
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
+impl From<&process::Thread> for Thread<'_> {
+    fn from(thread: &process::Thread) -> Self {
+        let process::Thread { tid, comm } = thread;
+        Self { tid: Some(*tid), comm: Some(comm.to_text().into()), comm_hex: not_text(comm) }
+    }
+}
+
+/// The bytes of a name that is not UTF-8, in hexadecimal.
+fn not_text<'a>(comm: &Comm) -> Option<Text<'a>> {
+    let bytes = comm.as_bytes();
+    str::from_utf8(bytes).err()?;
+    let hex = bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
-    })
+    });
+    Some(hex.into())
 }
 
 /// RFC 3339, UTC, always nine digits, so that it sorts as text.

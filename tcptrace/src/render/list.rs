@@ -116,7 +116,7 @@ pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found) -> io::Resul
         netns: Some(found.netns),
         tuple: found.tuple,
         owner: found.owner(),
-        cgroup: None,
+        cgroup: found.cgroup.clone(),
     };
     let line = Line {
         state: Some(found.state.name().into()),

@@ -75,9 +75,14 @@ impl Text {
             remote: &told.subject.tuple.remote.to_string(),
             states: (&told.states, self.palette.phase(told.phase)),
             lasted: &told.lasted_ns.map_or_else(|| "-".to_owned(), short),
-            owner: (&process(told.subject), plain),
+            owner: (&process(told.subject, self.has_room()), plain),
             words: (&told.words, plain),
         })
+    }
+
+    /// Whether there is room for the name of a thread: at the end of the second row, or in a row that has some to spare.
+    fn has_room(&self) -> bool {
+        self.width.is_none_or(|width| !(columns::ONE_ROW..columns::ONE_ROW + 16).contains(&width))
     }
 
     /// All in one row; where that does not fit, what happened in the first row, and to whom in the second.
@@ -220,10 +225,16 @@ pub fn owner(owner: Option<&Owner>) -> String {
     owner.map_or_else(|| "-".to_owned(), |owner| format!("{}/{}", owner.pid, owner.comm))
 }
 
-/// `2502/server@0123456789ab`: with the container, if it is in one.
-fn process(subject: &Subject) -> String {
+/// `2502/server:worker-3@0123456789ab`: with the thread, if it has a name of its own and there is room, and with the
+/// container, if it is in one.
+fn process(subject: &Subject, room: bool) -> String {
     let container = subject.cgroup.as_ref().and_then(|cgroup| cgroup.short_container());
-    let process = owner(subject.owner.as_ref());
+    let mut process = owner(subject.owner.as_ref());
+    if let Some(owner) = subject.owner.filter(|_| room)
+        && let Some(thread) = owner.thread.filter(|thread| thread.comm != owner.comm)
+    {
+        process += &format!(":{}", thread.comm);
+    }
     container.map_or_else(|| process.clone(), |id| format!("{process}@{}", id.escape_default()))
 }
 

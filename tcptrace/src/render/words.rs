@@ -32,6 +32,9 @@ pub fn transition_words(step: &Transition) -> String {
         (Listen, SynRecv) => "the listener's new socket",
         (SynSent, SynRecv) => "SYN received, both connect at once",
         (SynSent, Established) => "SYN+ACK received, connected",
+        (SynRecv, Established) if cause == Some(Cause::SynCookie) => {
+            "ACK received, with a SYN cookie as it seems, connected"
+        }
         (SynRecv, Established) => "ACK received, connected",
         (_, FinWait1) => return because(cause, "FIN sent"),
         (_, LastAck) => return because(cause, "FIN sent"),
@@ -79,6 +82,7 @@ pub fn cause_words(cause: &Cause) -> String {
         Cause::Exit => "process exited".to_owned(),
         Cause::Killed { signal } => exit_words(*signal),
         Cause::SynReceived => "SYN received".to_owned(),
+        Cause::SynCookie => "SYN cookie received".to_owned(),
         Cause::FinReceived => "FIN received".to_owned(),
         Cause::ResetReceived => "RST received".to_owned(),
         Cause::Abort => "aborted".to_owned(),

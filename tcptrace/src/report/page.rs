@@ -53,6 +53,8 @@ pub struct Page<'a> {
     pub look: &'a Text,
     /// The end of the trace.
     pub now: Now,
+    /// Whether it was recorded: then nobody knows what is there now.
+    pub recorded: bool,
 }
 
 impl Page<'_> {
@@ -92,7 +94,11 @@ impl Page<'_> {
             self.step(out, account, step, start)?;
         }
         for (i, side) in account.sides.iter().enumerate() {
-            let label = if i == 0 { "now" } else { "" };
+            let label = match (i, self.recorded) {
+                (0, false) => "now",
+                (0, true) => "at the end",
+                _ => "",
+            };
             self.fact(out, label, &format!("{} {}", side.tuple.local, self.state_now(side)))?;
         }
         Ok(())

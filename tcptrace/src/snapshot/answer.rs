@@ -74,7 +74,7 @@ fn status(payload: &[u8]) -> Result<(), i32> {
     }
 }
 
-/// One `struct inet_diag_msg`. The attributes behind it are not read: none is needed, and
+/// One `struct inet_diag_msg`, and the one attribute behind it that is needed:
 /// [`InetResponse`](netlink_packet_sock_diag::inet::InetResponse) refuses the whole socket for one that it does not like.
 fn socket(payload: &[u8], netns: Netns) -> Option<Found> {
     let header = InetResponseHeader::parse(payload).ok()?;
@@ -99,8 +99,26 @@ fn socket(payload: &[u8], netns: Netns) -> Option<Found> {
         recv_q: header.recv_queue,
         send_q: header.send_queue,
         timer: timer(payload),
+        cgroup_id: cgroup(payload),
+        cgroup: None,
         holder: None,
     })
+}
+
+/// The attribute `INET_DIAG_CGROUP_ID` (`inet_diag_msg_attrs_fill`); minisockets and request sockets have none.
+fn cgroup(payload: &[u8]) -> Option<u64> {
+    const MESSAGE: usize = 72;
+    const CGROUP_ID: u16 = 21;
+    let mut rest = payload.get(MESSAGE..)?;
+    while let Some(([a, b, c, d], body)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_ne_bytes([*a, *b]));
+        if u16::from_ne_bytes([*c, *d]) == CGROUP_ID && length == 12 {
+            return body.first_chunk().map(|id| u64::from_ne_bytes(*id)).filter(|id| *id != 0);
+        }
+        // A length that makes no sense is the end of it.
+        rest = rest.get(length.next_multiple_of(ALIGN)..).filter(|_| length >= 4)?;
+    }
+    None
 }
 
 /// From the same struct: the crate's own `Timer` drops how long `TIME_WAIT` has left, and the count of probes.
@@ -179,6 +197,8 @@ mod tests {
             recv_q: 0,
             send_q: 0,
             timer: None,
+            cgroup_id: None,
+            cgroup: None,
             holder: None,
         };
         let timer = |kind, ms| Some(Timer { kind, expires: Duration::from_millis(ms), retransmits: 0 });
@@ -192,9 +212,15 @@ mod tests {
                 Found {
                     inode: 35_513,
                     recv_q: 1,
+                    cgroup_id: Some(1),
                     ..socket("127.0.0.1:9003", "127.0.0.1:41226", TcpState::CloseWait, 0x1009)
                 },
-                Found { inode: 35_505, send_q: 5, ..socket("[::]:9002", "[::]:0", TcpState::Listen, 0x100b) },
+                Found {
+                    inode: 35_505,
+                    send_q: 5,
+                    cgroup_id: Some(1),
+                    ..socket("[::]:9002", "[::]:0", TcpState::Listen, 0x100b)
+                },
                 Found {
                     timer: timer(TimerKind::Retransmit, 832),
                     ..socket("127.0.0.1:9002", "127.0.0.1:53142", TcpState::SynRecv, 0x100e)
@@ -224,7 +250,11 @@ mod tests {
     fn an_attribute_that_makes_no_sense_costs_nothing() {
         let mut message = bytes(CLOSE_WAIT);
         message[88..90].copy_from_slice(&[3, 0]);
-        assert_eq!(read(&message).found, read(&bytes(CLOSE_WAIT)).found);
+        let [mut found] = <[Found; 1]>::try_from(read(&message).found).unwrap();
+        assert_eq!(found.cgroup_id.take(), None, "what follows cannot be read");
+        let [mut whole] = <[Found; 1]>::try_from(read(&bytes(CLOSE_WAIT)).found).unwrap();
+        assert_eq!(whole.cgroup_id.take(), Some(1));
+        assert_eq!(found, whole);
     }
 
     #[test]

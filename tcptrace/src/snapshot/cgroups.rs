@@ -2,10 +2,14 @@
 
 use std::{
     collections::HashMap,
+    fmt::Display,
     fs,
     os::unix::fs::{DirEntryExt as _, MetadataExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use crate::{cgroup::Cgroup, found::Found};
 
 /// Where the unified hierarchy is mounted: alone, or beside the older ones.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -39,12 +43,43 @@ pub fn cgroups() -> HashMap<u64, String> {
     found
 }
 
-/// The path of a process's cgroup in the unified hierarchy, from the line `0::PATH`.
+/// The cgroup of a process.
 #[must_use]
-pub fn cgroup_of(pid: u32) -> Option<String> {
-    let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
-    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::"))?;
-    Some(String::from_utf8_lossy(line).into_owned())
+pub fn cgroup_of(pid: u32) -> Option<Cgroup> {
+    Cgroup::of_process(&read(pid)?)
+}
+
+/// Whether there are hierarchies of the older kind (cgroup v1), of which the kernel's ids say nothing.
+#[must_use]
+pub fn has_older() -> bool {
+    read("self").is_some_and(|text| text.lines().any(|line| !line.starts_with("0::")))
+}
+
+/// Fills in each socket's cgroup: by its id; where that leads nowhere, or no further than the root, by its holder.
+pub(super) fn assign(sockets: &mut [Found]) {
+    let paths = cgroups();
+    let mut by_id: HashMap<u64, Option<Arc<Cgroup>>> = HashMap::new();
+    let mut by_pid: HashMap<u32, Option<Arc<Cgroup>>> = HashMap::new();
+    for socket in sockets {
+        let own = socket.cgroup_id.and_then(|id| {
+            let named = || paths.get(&id).map(|path| Arc::new(Cgroup::new(path)));
+            by_id.entry(id).or_insert_with(named).clone()
+        });
+        let mut holders = || {
+            let pid = socket.holder.as_ref()?.pid;
+            by_pid.entry(pid).or_insert_with(|| cgroup_of(pid).map(Arc::new)).clone()
+        };
+        socket.cgroup = match own {
+            None => holders(),
+            Some(root) if root.is_root() => holders().filter(|cgroup| cgroup.is_older).or(Some(root)),
+            own => own,
+        };
+    }
+}
+
+fn read(process: impl Display) -> Option<String> {
+    let text = fs::read(format!("/proc/{process}/cgroup")).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn root() -> Option<&'static str> {

@@ -158,6 +158,8 @@ mod tests {
             recv_q: 0,
             send_q: 0,
             timer: None,
+            cgroup_id: None,
+            cgroup: None,
             holder: None,
         };
         let walk =

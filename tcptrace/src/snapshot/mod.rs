@@ -12,7 +12,7 @@ mod processes;
 
 use anyhow::Result;
 
-pub use cgroups::{cgroup_of, cgroups};
+pub use cgroups::{cgroup_of, cgroups, has_older};
 pub use processes::parents;
 
 use crate::found::Found;
@@ -44,7 +44,7 @@ pub struct Options {
     pub scope: Scope,
     /// What to look for.
     pub states: States,
-    /// Also find the owners. Costs one look at every file descriptor on the host.
+    /// Also find the owners and the cgroups. Costs one look at every file descriptor on the host.
     pub owners: bool,
 }
 
@@ -70,6 +70,7 @@ pub fn take(options: Options) -> Result<Snapshot> {
     }
     if options.owners {
         owners::assign(&mut snapshot);
+        cgroups::assign(&mut snapshot.sockets);
     }
     Ok(snapshot)
 }

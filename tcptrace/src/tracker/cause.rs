@@ -1,10 +1,25 @@
 //! Why a step was taken: what `struct sock` and the current task said inside the event. No evidence, no cause.
 
+use super::socket::Socket;
 use crate::{
     event::{Activity, Event, SockFacts},
     record::Cause,
     tcp::TcpState,
+    time::Moment,
 };
+
+/// A child that is made by the ACK is open after this time at the latest, nanoseconds: both are one packet's work.
+const ONE_PACKET: u64 = 100_000;
+
+/// Whether the ACK that opened this child made it too (`cookie_v4_check`): no request was there before, and it was open at
+/// once. A child of Fast Open has no request either, but it is made by the SYN, with data, and waits for the ACK.
+pub(super) fn syn_cookie(at: Moment, event: &Event, child: &Socket) -> Option<Cause> {
+    let (made, tid) = child.without_request?;
+    let opens = (event.from, event.to) == (TcpState::SynRecv, TcpState::Established);
+    let at_once = tid == event.task.tid && at.since(made) <= ONE_PACKET;
+    let no_data = event.numbers.is_some_and(|numbers| numbers.bytes_received == 0);
+    (opens && at_once && no_data).then_some(Cause::SynCookie)
+}
 
 /// errno values of Linux on every architecture that has eBPF and little-endian byte order.
 mod errno {

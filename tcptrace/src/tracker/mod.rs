@@ -22,6 +22,7 @@ pub use merge::{Found, merge};
 use crate::{
     cgroup::Cgroups,
     event::Event,
+    process::Thread,
     record::{Cause, Context, Existing, Inference, Orphan, Record, SocketId, Transition},
     tcp::TcpState,
     time::Moment,
@@ -34,6 +35,8 @@ use sockets::{Closing, Key, Request, Sockets};
 pub struct Tracker {
     sockets: Sockets,
     sees_stand_ins: bool,
+    /// From when on every request that there is was seen, or listed; nanoseconds.
+    knows_requests_from: Option<u64>,
     gets_lists: bool,
     /// The listening socket that was closed last.
     closing: Option<Closing>,
@@ -58,6 +61,11 @@ impl Tracker {
     #[must_use]
     pub fn getting_lists(self, gets_lists: bool) -> Self {
         Self { gets_lists, ..self }
+    }
+
+    /// From this moment on, nanoseconds, every request was seen or listed: a child without one comes from a SYN cookie.
+    pub const fn knows_requests_from(&mut self, mono_ns: u64) {
+        self.knows_requests_from = Some(mono_ns);
     }
 
     /// The processes that were asked for together with their descendants.
@@ -97,7 +105,9 @@ impl Tracker {
     pub fn apply(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) {
         let (key, again) =
             if begins(event) { self.begin(at, event, out) } else { (self.resume(at, event, out), false) };
-        let cause = cause::cause(event).or_else(|| self.taken_along(event));
+        let cause = cause::cause(event)
+            .or_else(|| self.taken_along(event))
+            .or_else(|| self.sockets.get(key).and_then(|socket| cause::syn_cookie(at, event, socket)));
         self.closing = Closing::of(event).or(self.closing);
         let holder = owner::holder(event, cause);
         let context = owner::context(event);
@@ -108,7 +118,8 @@ impl Tracker {
         if let Some(holder) = holder {
             socket.owner = Some(self.family.judge(holder));
         }
-        if let Some(cgroup) = event.cgroup.and_then(|id| self.cgroups.named(id)) {
+        let holder_pid = holder.map(|holder| holder.pid);
+        if let Some(cgroup) = self.cgroups.of_socket(event.cgroup, holder_pid, socket.cgroup.as_deref()) {
             socket.cgroup = Some(cgroup);
         }
         let in_from_ns = socket.since.map(|since| at.since(since));
@@ -128,7 +139,11 @@ impl Tracker {
         }
         let Some(socket) = self.sockets.get(key) else { return };
         let connection = socket.connection;
-        let subject = socket.subject();
+        let mut subject = socket.subject();
+        // Of this step alone: the next one may be another thread's.
+        if let (Some(owner), Some(_)) = (&mut subject.owner, holder) {
+            owner.thread = Some(Thread { tid: event.task.tid, comm: event.task.thread });
+        }
         let since_first_ns = connection.map(|id| self.sockets.since_first(id, at));
         let record = match step {
             Step::Orphaned => {
@@ -211,6 +226,9 @@ impl Tracker {
         socket.tuple = event.tuple;
         socket.unfinished = unfinished;
         if event.from == TcpState::Listen {
+            let knows =
+                self.sees_stand_ins && self.knows_requests_from.is_some_and(|from| at.mono_ns >= from);
+            socket.without_request = (knows && request.is_none()).then_some((at, event.task.tid));
             let parent = self.sockets.parent(event);
             (socket.owner, socket.cgroup) = (parent.owner, parent.cgroup);
         }

@@ -27,6 +27,8 @@ pub(super) struct Socket {
     pub(super) connection: Option<ConnectionId>,
     /// The thread that called `connect()`, until its local port is known.
     pub(super) connecting: Option<u32>,
+    /// A child that no request was seen of: since when, and on whose time.
+    pub(super) without_request: Option<(Moment, u32)>,
     /// A request socket that the kernel made while we watched.
     pub(super) request: bool,
     /// A minisocket has taken over.
@@ -56,6 +58,7 @@ impl Socket {
             cgroup: None,
             connection: None,
             connecting: None,
+            without_request: None,
             request: false,
             stand_in: false,
             minisocket: None,

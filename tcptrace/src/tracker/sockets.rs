@@ -200,6 +200,9 @@ impl Sockets {
             if let Some(place) = request.place {
                 self.connect_as(key, place);
             }
+            if let Some(child) = self.table.get_mut(&key) {
+                child.without_request = None;
+            }
             if let (Some((since, held)), Some(socket)) = (request.noted, self.table.get_mut(&key)) {
                 self.extra -= i64::try_from(socket.held.len()).unwrap_or(0);
                 socket.since = since;

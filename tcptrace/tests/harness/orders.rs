@@ -39,11 +39,13 @@ impl Stage {
         let words: Vec<&str> = order.split_whitespace().collect();
         if let ["thread", ..] = words[..] {
             let rest = order.trim_start().strip_prefix("thread").unwrap();
-            // Which of a process's threads makes a call is nobody's business.
-            let helper = std::thread::Builder::new().name("pool-thread".to_owned());
-            return std::thread::scope(|scope| {
-                helper.spawn_scoped(scope, || self.obey(rest)).unwrap().join().unwrap()
-            });
+            // In one that calls itself by its own number.
+            let worker = || {
+                let name = format!("worker-{}", rustix::thread::gettid().as_raw_nonzero());
+                rustix::thread::set_name(&std::ffi::CString::new(name).unwrap())?;
+                self.obey(rest)
+            };
+            return std::thread::scope(|scope| scope.spawn(worker).join().unwrap());
         }
         let mine = &mut self.mine;
         let (done, here) = (Ok("done".to_owned()), Ok("here".to_owned()));

@@ -17,7 +17,7 @@ use tcptrace::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
     found::{Found, Holder, Timer, TimerKind},
-    process::{Comm, Evidence, Owner},
+    process::{Comm, Evidence, Owner, Thread},
     record::{
         Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
         Lost, Numbers, Orphan, Record, Reset, Retransmit, SocketId, Start, Stuck, Subject, Totals,
@@ -69,10 +69,27 @@ pub fn listed() -> impl Strategy<Value = (Moment, Found)> {
     let holder = (1_u32.., vec(any::<u8>(), 0..20), any::<(u32, i32, u32)>())
         .prop_map(|(pid, comm, (uid, fd, others))| Holder { pid, comm, uid, fd, others });
     let numbers = any::<(u32, u32, u32, u32)>();
-    (moment(), 1_u32.., tuple(), state(), 1_u64.., numbers, of(timer), of(holder)).prop_map(
-        |(at, netns, tuple, state, cookie, (inode, uid, recv_q, send_q), timer, holder)| {
+    (moment(), 1_u32.., tuple(), state(), 1_u64.., numbers, of(timer), of(holder), cgroup()).prop_map(
+        |(at, netns, tuple, state, cookie, (inode, uid, recv_q, send_q), timer, holder, cgroup)| {
+            let cgroup_id = None;
             let netns = Netns(netns);
-            (at, Found { netns, tuple, state, cookie, inode, uid, recv_q, send_q, timer, holder })
+            (
+                at,
+                Found {
+                    netns,
+                    tuple,
+                    state,
+                    cookie,
+                    inode,
+                    uid,
+                    recv_q,
+                    send_q,
+                    timer,
+                    cgroup_id,
+                    cgroup,
+                    holder,
+                },
+            )
         },
     )
 }
@@ -214,6 +231,7 @@ fn cause() -> impl Strategy<Value = Cause> {
                 Cause::Close,
                 Cause::Exit,
                 Cause::SynReceived,
+                Cause::SynCookie,
                 Cause::FinReceived,
                 Cause::ResetReceived,
                 Cause::Abort,
@@ -251,31 +269,37 @@ fn moment() -> impl Strategy<Value = Moment> {
     (any::<u64>(), 0..=i64::MAX).prop_map(|(mono_ns, wall_ns)| Moment { mono_ns, wall_ns })
 }
 
-fn subject() -> impl Strategy<Value = Subject> {
+/// On the heap: the tree of values is larger than what a test's stack takes many times over.
+fn subject() -> BoxedStrategy<Subject> {
     let socket = prop_oneof![(1_u64..).prop_map(SocketId::Cookie), (1_u64..).prop_map(SocketId::Serial)];
     let connection = (1_u64..).prop_map(ConnectionId);
     let netns = (1_u32..).prop_map(Netns);
     let evidence = select(&[Evidence::Listener, Evidence::Procfs, Evidence::Accept, Evidence::Syscall][..]);
-    let owner = (1_u32.., comm(), any::<u32>(), evidence)
-        .prop_map(|(pid, comm, uid, evidence)| Owner::new(pid, comm, uid, evidence));
-    let cgroup = prop_oneof![
-        any::<String>().prop_map(|path| format!("/{path}")),
-        any::<String>().prop_map(|name| format!("/machine.slice/machine-{name}.scope"))
-    ];
-    let cgroup = of(cgroup.prop_map(|path| Arc::new(Cgroup::new(path))));
-    (socket, of(connection), of(netns), tuple(), of(owner), cgroup).prop_map(
-        |(socket, connection, netns, tuple, owner, cgroup)| Subject {
+    let thread = (1_u32.., comm()).prop_map(|(tid, comm)| Thread { tid, comm });
+    let owner = (1_u32.., comm(), of(thread), any::<u32>(), evidence).prop_map(
+        |(pid, comm, thread, uid, evidence)| Owner { thread, ..Owner::new(pid, comm, uid, evidence) },
+    );
+    (socket, of(connection), of(netns), tuple(), of(owner), cgroup())
+        .prop_map(|(socket, connection, netns, tuple, owner, cgroup)| Subject {
             socket,
             connection,
             netns,
             tuple,
             owner,
             cgroup,
-        },
-    )
+        })
+        .boxed()
 }
 
 /// Any bytes, and those that break terminals, lines and quotes.
+fn cgroup() -> impl Strategy<Value = Option<Arc<Cgroup>>> {
+    let path = prop_oneof![
+        any::<String>().prop_map(|path| format!("/{path}")),
+        any::<String>().prop_map(|name| format!("/machine.slice/machine-{name}.scope"))
+    ];
+    of(path.prop_map(|path| Arc::new(Cgroup::new(path))))
+}
+
 fn comm() -> impl Strategy<Value = Comm> {
     let hostile: [&[u8]; 6] =
         [b"\x1b[2J\x07", b"a\r\nb", b"\xff\xfe\"\\", "\u{202e}x\u{2028}".as_bytes(), b"", b"\x7f\x1f{}"];

@@ -82,13 +82,13 @@ fn may_be_missing(object: &Map<String, Value>, key: &str) -> bool {
         | "half_closed_ns" | "teardown_ns" | "handshake_ns" | "payload_bytes" => true,
         "remote" | "port" | "in_from_ns" | "since_first_ns" | "probe_fallback" | "filter" | "unseen"
         | "comm_hex" | "other_holders" | "timer" | "illegal" | "at_least" | "fd" | "srtt_us" | "reason"
-        | "container" => true,
+        | "container" | "thread" => true,
         "retransmits" => has("address"),
         "netns" => !has("recv_queue"),
         "cgroup" => !has("container"),
         "process" => !has("other_holders") && !has("fd"),
         "context" => !has("evidence"),
-        "cause" => !has("signal") && !has("errno") && !has("how"),
+        "cause" => !has("signal") && !has("errno") && !has("how") && !has("cause_inferred"),
         _ => false,
     }
 }

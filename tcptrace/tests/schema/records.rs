@@ -8,7 +8,7 @@ use tcptrace::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
     found::{Found, Holder, Timer, TimerKind},
-    process::{Comm, Evidence, Owner},
+    process::{Comm, Evidence, Owner, Thread},
     record::{
         Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
         Lost, Numbers, Orphan, Record, Reset, Retransmit, SocketId, Start, Stuck, Subject, Totals,
@@ -79,7 +79,8 @@ fn next(cause: &Cause) -> Option<Cause> {
         Cause::Exit => Cause::Killed { signal: 2 },
         Cause::Killed { signal: 2 } => Cause::Killed { signal: 40 },
         Cause::Killed { .. } => Cause::SynReceived,
-        Cause::SynReceived => Cause::FinReceived,
+        Cause::SynReceived => Cause::SynCookie,
+        Cause::SynCookie => Cause::FinReceived,
         Cause::FinReceived => Cause::ResetReceived,
         Cause::ResetReceived => Cause::Abort,
         Cause::Abort => Cause::UnreadData,
@@ -106,6 +107,7 @@ fn caused(cause: Cause) -> Transition {
         Cause::Close | Cause::Exit => (CloseWait, LastAck, Context::Process),
         Cause::Shutdown { .. } | Cause::Killed { .. } => (Established, FinWait1, Context::Process),
         Cause::SynReceived => (Listen, SynRecv, Context::Softirq),
+        Cause::SynCookie => (SynRecv, Established, Context::Softirq),
         Cause::FinReceived => (Established, CloseWait, Context::Softirq),
         Cause::Refused | Cause::TimedOut | Cause::Unreachable { .. } => (SynSent, Close, Context::Softirq),
         Cause::Abort | Cause::UnreadData | Cause::LingerZero | Cause::Destroyed => {
@@ -138,6 +140,11 @@ pub fn records() -> Vec<Record> {
         tuple: Tuple { local: end("::", 10050), remote: end("::", 0) },
         owner: Some(owner(Evidence::Procfs)),
         ..subject()
+    };
+    let thread = Thread { tid: 2505, comm: Comm::from_slice(b"accept-\xff") };
+    let by_a_thread = Subject {
+        owner: Some(Owner { thread: Some(thread), ..owner(Evidence::Syscall) }),
+        ..listening.clone()
     };
     let cgroup = Cgroup::new(format!("/system.slice/docker-{}.scope", "0123456789abcdef".repeat(4)));
     let cgroup = Some(Arc::new(cgroup));
@@ -189,7 +196,7 @@ pub fn records() -> Vec<Record> {
         since_first_ns: None,
     };
     let steps = [
-        Transition { subject: listening.clone(), ..step(Close, Listen, Context::Process, None) },
+        Transition { subject: by_a_thread, ..step(Close, Listen, Context::Process, None) },
         Transition {
             subject: little,
             in_from_ns: None,
@@ -323,11 +330,14 @@ fn listed() -> Vec<Found> {
         recv_q: 0,
         send_q: 1460,
         timer: None,
+        cgroup_id: Some(1),
+        cgroup: Some(Arc::new(Cgroup::new("/machine.slice/machine-web.scope"))),
         holder: Some(holder.clone()),
     };
     let timed = |state, kind, retransmits| Found {
         state,
         timer: Some(Timer { kind, expires: Duration::from_millis(1200), retransmits }),
+        cgroup: None,
         holder: None,
         ..open.clone()
     };

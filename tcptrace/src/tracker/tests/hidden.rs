@@ -235,3 +235,43 @@ fn a_half_open_connection_that_comes_to_nothing() {
             = server#1  SYN_RECV → CLOSE  after 1s",
     );
 }
+
+/// Made by the ACK and open at once; before all requests are known, and after a pause, nothing is concluded.
+#[test]
+fn a_child_of_a_syn_cookie() {
+    ladder(
+        "sees stand-ins
+        knows requests +1s
+        early = 127.0.0.1:80 > 10.0.0.1:4000
+        cookie = 127.0.0.1:80 > 10.0.0.2:4000
+        fastopen = 127.0.0.1:80 > 10.0.0.3:4000
+        empty = 127.0.0.1:80 > 10.0.0.4:4000
+        other = 127.0.0.1:80 > 10.0.0.5:4000
+        request = 127.0.0.1:80 > 10.0.0.6:4000
+        +0     early LISTEN → SYN_RECV
+            = early#1  LISTEN → SYN_RECV
+        +1us   early SYN_RECV → ESTABLISHED got=0
+            = early#1  SYN_RECV → ESTABLISHED  after 1µs
+        +2s    cookie LISTEN → SYN_RECV
+            = cookie#2  LISTEN → SYN_RECV
+        +2000005us cookie SYN_RECV → ESTABLISHED got=0
+            = cookie#2  SYN_RECV → ESTABLISHED  SynCookie  after 5µs
+        +3s    fastopen LISTEN → SYN_RECV
+            = fastopen#3  LISTEN → SYN_RECV
+        +3000005us fastopen SYN_RECV → ESTABLISHED got=1
+            = fastopen#3  SYN_RECV → ESTABLISHED  after 5µs
+        +4s    empty LISTEN → SYN_RECV
+            = empty#4  LISTEN → SYN_RECV
+        +4001ms empty SYN_RECV → ESTABLISHED got=0
+            = empty#4  SYN_RECV → ESTABLISHED  after 1ms
+        +5s    other LISTEN → SYN_RECV
+            = other#5  LISTEN → SYN_RECV
+        +5000005us other SYN_RECV → ESTABLISHED got=0 task=9/rustc
+            = other#5  SYN_RECV → ESTABLISHED  after 5µs
+        +6s    request request started
+            = request#6  LISTEN → SYN_RECV  SynReceived
+        +6010ms request LISTEN → SYN_RECV
+        +6010ms request SYN_RECV → ESTABLISHED got=0
+            = request#6  SYN_RECV → ESTABLISHED  after 10ms",
+    );
+}

@@ -110,6 +110,7 @@ impl Ladder {
             ["sees", "stand-ins"] => {
                 self.tracker = std::mem::take(&mut self.tracker).seeing_stand_ins(true);
             }
+            ["knows", "requests", time] => self.tracker.knows_requests_from(nanoseconds(time)),
             [time, name, kind @ ("request" | "minisocket" | "RST" | "again"), more @ ..] => {
                 let note = self.note(time, name, kind, more);
                 let reason = |number| Some(format!("REASON_{number}"));
@@ -256,11 +257,12 @@ impl Ladder {
         match key {
             "pid" | "task" => {
                 (event.task.pid, event.task.comm) = process(value);
-                event.task.tid = event.task.pid;
+                (event.task.tid, event.task.thread) = (event.task.pid, event.task.comm);
                 event.task.activity = Some(Activity::Running);
                 facts.owned = key == "pid";
                 facts.file_released = facts.owned.then_some(false);
             }
+            "thread" => (event.task.tid, event.task.thread) = process(value),
             "close" => facts.file_released = Some(true),
             "exit" | "kill" => {
                 facts.file_released = Some(true);
@@ -345,7 +347,9 @@ impl Ladder {
 
 fn whose(subject: &Subject) -> String {
     subject.owner.map_or_else(String::new, |owner| {
-        format!("  {}:{}({})", owner.comm, owner.pid, owner.evidence.name())
+        let thread = owner.thread.filter(|thread| thread.tid != owner.pid);
+        let thread = thread.map_or_else(String::new, |thread| format!("[{}:{}]", thread.comm, thread.tid));
+        format!("  {}:{}{thread}({})", owner.comm, owner.pid, owner.evidence.name())
     })
 }
 

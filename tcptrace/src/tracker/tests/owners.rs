@@ -2,6 +2,26 @@
 
 use super::notation::ladder;
 
+/// The thread is told of what it did itself, and of nothing that comes later.
+#[test]
+fn the_thread_that_did_it() {
+    ladder(
+        "
+        listener = 0.0.0.0:80 > *
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        +0     listener  CLOSE → LISTEN  pid=5/server thread=6/acceptor
+            = listener  CLOSE → LISTEN  server:5[acceptor:6](syscall)  call
+        +1ms   server  LISTEN → SYN_RECV  task=9/rustc
+            = server#1  LISTEN → SYN_RECV  server:5(listener)
+        +1ms   server  SYN_RECV → ESTABLISHED  task=9/rustc
+            = server#1  SYN_RECV → ESTABLISHED  server:5(listener)  after 0ns
+        +2ms   server  ESTABLISHED → FIN_WAIT1  pid=5/server thread=7/worker close
+            = server#1  ESTABLISHED → FIN_WAIT1  server:5[worker:7](syscall)  call  Close  after 1ms
+        +3ms   server  FIN_WAIT1 → FIN_WAIT2  task=9/rustc orphan
+            = server#1  FIN_WAIT1 → FIN_WAIT2  server:5(syscall)  after 1ms",
+    );
+}
+
 #[test]
 fn a_worker_takes_over() {
     ladder(

@@ -142,11 +142,14 @@ bank! {
     /// The server keeps nothing before the last segment of the handshake, so that is when it is told.
     syn_cookies: "
         set tcp_syncookies 2
-        connected
+        server listen l 127.0.0.1:0
+        rests l LISTEN of server
+        client connect c @l
+        server accept l s
         rests c ESTABLISHED of client, s ESTABLISHED of server
         c = opened
         s =
             LISTEN>SYN_RECV softirq server/listener -
-            SYN_RECV>ESTABLISHED softirq server/listener -
+            SYN_RECV>ESTABLISHED softirq server/listener syn_cookie
     "
 }
