@@ -12,9 +12,9 @@ use crate::tcp::TcpState;
 /// What follows a note that belongs to it comes within this time, in nanoseconds: the kernel does both in one go.
 const TOGETHER: u64 = 1_000_000;
 
-/// The same for a minisocket that is stopped because it runs out, which nothing else can look like: a virtual CPU may
-/// be taken away in between.
-const RUNS_OUT: u64 = 20_000_000;
+/// The same where nothing else can look like it, and a virtual CPU may be taken away in between, or a SYN+ACK be sent: a
+/// minisocket runs out or makes room, a request whose timer ran out gets another one.
+const AT_LAST: u64 = 20_000_000;
 
 /// Folds batch after batch.
 #[derive(Debug, Default)]
@@ -36,6 +36,8 @@ impl Timers {
         }
         name_requests(batch);
         let followers = followers(batch);
+        // What shows it may have to wait itself.
+        let is_taken_over: Vec<_> = (0..batch.len()).map(|i| is_taken_over(&batch[i..])).collect();
         if !over {
             self.waiting = batch.split_off(settled(batch, &followers));
         }
@@ -57,7 +59,7 @@ impl Timers {
                 // Into the later one, which may go on with the one after it.
                 gone[i] = true;
                 set(&mut batch[j], step);
-            } else if step == TimerStep::Stopped && is_taken_over(&batch[i..]) {
+            } else if step == TimerStep::Stopped && is_taken_over[i] {
                 set(&mut batch[i], TimerStep::Reused);
             }
         }
@@ -71,8 +73,11 @@ impl Timers {
 fn settled(batch: &[Observation], followers: &[Option<usize>]) -> usize {
     let end = batch.last().map_or(0, Observation::mono_ns);
     let fresh = |seen: &Observation| {
-        let is_minisocket = matches!(timer(seen), Some((_, Note { sign: Sign::Timewait(_), .. })));
-        end - seen.mono_ns() < if is_minisocket { RUNS_OUT } else { TOGETHER }
+        let settles = match timer(seen) {
+            Some((TimerStep::Stopped, Note { sign: Sign::Request(_), .. })) => TOGETHER,
+            _ => AT_LAST,
+        };
+        end - seen.mono_ns() < settles
     };
     let open = |(i, seen): (usize, &Observation)| fresh(seen) && may_go_on(seen) && followers[i].is_none();
     let mut cut = batch.iter().enumerate().position(open).unwrap_or(batch.len());
@@ -111,15 +116,24 @@ fn followers(batch: &[Observation]) -> Vec<Option<usize>> {
         if let Some((_, note)) = timer(seen) {
             // A minisocket has a cookie to tell it by. A request that is completed may have got its child's.
             let cookie = note.cookie.filter(|_| matches!(note.sign, Sign::Timewait(_)));
-            followers[i] = next.insert((note.pointer, note.tuple, cookie), i).filter(|j: &usize| {
-                let runs_out = (note.sign, note_of(&batch[*j]).map(|note| note.sign))
-                    == (Sign::Timewait(TimerStep::Stopped), Some(Sign::Timewait(TimerStep::Expired)));
-                let at_most = if runs_out { RUNS_OUT } else { TOGETHER };
-                batch[*j].mono_ns() - note.mono_ns < at_most
-            });
+            followers[i] = next
+                .insert((note.pointer, note.tuple, cookie), i)
+                .filter(|j: &usize| batch[*j].mono_ns() - note.mono_ns < at_most(note, &batch[*j]));
         }
     }
     followers
+}
+
+/// How long a note may take that belongs to the one before it, and says what that one was.
+fn at_most(before: &Note, seen: &Observation) -> u64 {
+    use TimerStep::{Expired, Started, Stopped};
+    match (before.sign, note_of(seen).map(|note| note.sign)) {
+        (Sign::Timewait(Stopped), Some(Sign::Timewait(Expired)))
+        | (Sign::Request(Expired), Some(Sign::Request(Started))) => AT_LAST,
+        (Sign::Timewait(Stopped), Some(Sign::Timewait(Started)))
+        | (Sign::Request(Stopped), Some(Sign::Request(Started | Expired))) => TOGETHER,
+        _ => 0,
+    }
 }
 
 /// Whether the next batch may bring what makes this something else. A minisocket that ran out is gone; a request
@@ -139,15 +153,17 @@ fn is_taken_over(batch: &[Observation]) -> bool {
     else {
         return false;
     };
-    let at_once = later.iter().take_while(|seen| seen.mono_ns() - stopped.mono_ns < TOGETHER);
-    matches!(stopped.sign, Sign::Timewait(_))
-        && at_once.into_iter().any(|seen| match seen {
-            Observation::Event(event) => event.from == TcpState::SynSent && event.tuple == stopped.tuple,
-            Observation::Note(note) => {
-                note.sign == Sign::Request(TimerStep::Started) && note.tuple == stopped.tuple
-            }
-            Observation::Accept(_) | Observation::Fork(_) => false,
-        })
+    if stopped.sign != Sign::Timewait(TimerStep::Stopped) {
+        return false;
+    }
+    let at_once = later.iter().take_while(|seen| seen.mono_ns() - stopped.mono_ns < AT_LAST);
+    at_once.into_iter().any(|seen| match seen {
+        Observation::Event(event) => event.from == TcpState::SynSent && event.tuple == stopped.tuple,
+        Observation::Note(note) => {
+            note.sign == Sign::Request(TimerStep::Started) && note.tuple == stopped.tuple
+        }
+        Observation::Accept(_) | Observation::Fork(_) => false,
+    })
 }
 
 fn note_of(seen: &Observation) -> Option<&Note> {
@@ -223,11 +239,14 @@ mod tests {
 
     #[test]
     fn a_request_that_ran_out_may_go_on() {
-        let steps_of = [(0, Stopped), (3, Expired), (9, Started)];
-        let mut batch: Vec<_> =
-            steps_of.into_iter().map(|(us, step)| note(us, 1, Sign::Request(step))).collect();
-        Timers::default().fold(&mut batch, true);
-        assert_eq!(steps(&batch), [Restarted]);
+        // After the SYN+ACK, which may take its time.
+        for us in [9, 15_000] {
+            let steps_of = [(0, Stopped), (3, Expired), (us, Started)];
+            let mut batch: Vec<_> =
+                steps_of.into_iter().map(|(us, step)| note(us, 1, Sign::Request(step))).collect();
+            Timers::default().fold(&mut batch, true);
+            assert_eq!(steps(&batch), [Restarted]);
+        }
     }
 
     #[test]
@@ -269,7 +288,7 @@ mod tests {
         /// However a stream is cut into batches, the same is told, in the same order.
         #[test]
         fn batches_make_no_difference(
-            seen in vec((prop_oneof![0..1_500_u64, 0..30_000_u64], 1..4_u64, 0..5_u8), 0..40),
+            seen in vec((prop_oneof![0..1_500_u64, 0..30_000_u64], 1..4_u64, 0..7_u8), 0..40),
             cuts in vec(any::<bool>(), 40),
         ) {
             let mut us = 0;
@@ -282,9 +301,13 @@ mod tests {
                         1 => Sign::Timewait(Stopped),
                         2 => Sign::Timewait(Expired),
                         3 => Sign::Request(Stopped),
+                        4 => Sign::Request(Expired),
+                        5 => Sign::Request(Started),
                         _ => Sign::Retransmit,
                     };
-                    note(us, *pointer, sign)
+                    // Requests and minisockets are never in the same place.
+                    let pointer = pointer + if matches!(sign, Sign::Request(_)) { 10 } else { 0 };
+                    note(us, pointer, sign)
                 })
                 .collect();
             let mut whole = stream.clone();
@@ -305,8 +328,10 @@ mod tests {
 
     #[test]
     fn another_socket_with_the_same_ends_is_the_reason() {
-        let mut batch = vec![timewait(0, Stopped), note(5, 2, Sign::Request(Started))];
-        Timers::default().fold(&mut batch, true);
-        assert_eq!(steps(&batch), [Reused, Started]);
+        for (us, told) in [(5, Reused), (9_000, Reused), (20_000, Stopped)] {
+            let mut batch = vec![timewait(0, Stopped), note(us, 2, Sign::Request(Started))];
+            Timers::default().fold(&mut batch, true);
+            assert_eq!(steps(&batch), [told, Started]);
+        }
     }
 }
