@@ -1,6 +1,8 @@
 //! Cgroups by path, and the containers that some of them are.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use foldhash::HashMap;
 
 /// A cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]

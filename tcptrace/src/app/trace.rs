@@ -127,7 +127,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
 pub(super) fn renderer(format: Format, report: Keep, look: &Text) -> (Box<dyn Render>, Keep) {
     match format {
         Format::Text => (Box::new(look.clone()), report),
-        Format::Json => (Box::new(Json), Keep::Open),
+        Format::Json => (Box::new(Json::default()), Keep::Open),
         Format::Ladder => (Box::new(Ladders::new(ladder::Style::Picture, look.clone())), Keep::None),
         Format::Mermaid => (Box::new(Ladders::new(ladder::Style::Mermaid, look.clone())), Keep::None),
     }

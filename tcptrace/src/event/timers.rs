@@ -4,7 +4,7 @@
 //! again is stopped before. Only what follows within microseconds, on the same CPU, tells which it was; so the end of a
 //! batch waits for the next batch, if a note is in it that something may follow.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Note, Observation, Sign, TimerStep};
 use crate::tcp::TcpState;

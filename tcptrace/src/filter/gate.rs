@@ -3,7 +3,7 @@
 //! A client's local port is not known at its first event, so `--port 54321` cannot tell whether that is the one. The
 //! record waits for the socket's next event, which knows. What is never decided counts as filtered.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Filter, Verdict};
 use crate::{
@@ -46,7 +46,7 @@ impl Gate {
             Verdict::Undecided if is_last(&record) => Verdict::Hide,
             port => port,
         };
-        if port != Verdict::Undecided {
+        if port != Verdict::Undecided && !self.held.is_empty() {
             for held in self.held.remove(&socket).unwrap_or_default() {
                 self.decide(port, &held, &mut onward)?;
             }

@@ -5,7 +5,10 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+
+use super::put::{self, Put};
+use crate::record::SocketId;
 
 /// Version of the contract: the `v` of every object.
 pub(crate) const VERSION: u64 = 1;
@@ -15,25 +18,35 @@ pub(super) type Text<'a> = Cow<'a, str>;
 
 /// An object whose fields are absent where they are not known.
 macro_rules! object {
-    ($(#[$about:meta])* $name:ident<$life:lifetime> { $($field:ident: $kind:ty,)* }) => {
+    ($(#[$about:meta])* $name:ident<$life:lifetime> { $($field:ident $(($key:literal))?: $kind:ty,)* }) => {
         $(#[$about])*
-        #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+        #[derive(Clone, Debug, Default, Deserialize)]
         #[serde(default)]
         pub(crate) struct $name<$life> {
             $(
-                #[serde(skip_serializing_if = "Option::is_none")]
+                $(#[serde(rename = $key)])?
                 pub(crate) $field: Option<$kind>,
             )*
         }
+
+        impl Put for $name<'_> {
+            fn put(&self, out: &mut Vec<u8>) {
+                let start = out.len();
+                $(put::field(out, object!(@key $field $($key)?), self.$field.as_ref());)*
+                put::close(out, start);
+            }
+        }
     };
+    (@key $field:ident) => { concat!(",\"", stringify!($field), "\":") };
+    (@key $field:ident $key:literal) => { concat!(",\"", $key, "\":") };
 }
 
 object! {
     /// Every field of every record, in the order of writing.
     Line<'a> {
         v: u64,
-        r#type: Text<'a>,
-        time: Text<'a>,
+        kind("type"): Text<'a>,
+        time: Time,
         mono_ns: u64,
         // `start`
         version: Text<'a>,
@@ -44,10 +57,10 @@ object! {
         sees: Vec<Text<'a>>,
         unseen: Vec<Unseen<'a>>,
         // The subject.
-        socket: Text<'a>,
-        connection: Text<'a>,
+        socket: Quoted<SocketId>,
+        connection: Quoted<u64>,
         family: Text<'a>,
-        netns: Text<'a>,
+        netns: Quoted<u64>,
         cgroup: Text<'a>,
         container: Text<'a>,
         local: End,
@@ -109,7 +122,7 @@ object! {
     VerdictEnd<'a> {
         address: IpAddr,
         port: u16,
-        socket: Text<'a>,
+        socket: Quoted<SocketId>,
         state: Text<'a>,
         process: Process<'a>,
         handshake_ns: u64,
@@ -127,7 +140,7 @@ object! {
 }
 
 /// Of a step, that it is one; at the end, how many there were.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Illegal {
     Step(bool),
@@ -164,10 +177,17 @@ object! {
     }
 }
 
+/// An id of up to 64 bits, in quotes, because many readers keep only 53 of a number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quoted<T>(pub(crate) T);
+
+/// A wall-clock time, in nanoseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time(pub(crate) i64);
+
 /// One end of a socket.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct End {
     pub(crate) address: IpAddr,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) port: Option<u16>,
 }

@@ -6,6 +6,7 @@
 mod left_out;
 mod line;
 mod lines;
+mod put;
 mod read;
 mod words;
 mod write;
@@ -14,5 +15,4 @@ pub use left_out::LeftOut;
 pub(crate) use line::{Line, Timer};
 pub use lines::{Item, Reader};
 pub use read::{Broken, read};
-pub(crate) use write::{about, write_line};
-pub use write::{rfc3339, write};
+pub use write::{append, write};

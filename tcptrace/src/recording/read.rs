@@ -1,15 +1,17 @@
 //! Lines to records: the inverse of `write.rs`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
-use serde::Deserialize as _;
+use serde::{Deserialize, de};
 use serde_json::{Deserializer, de::SliceRead};
 
 use super::{
     left_out::LeftOut,
-    line::{End, Illegal, Line, Process, Unseen, VERSION},
+    line::{End, Illegal, Line, Process, Quoted, Text, Time, Unseen, VERSION},
     words::{self, Named},
 };
 use crate::{
@@ -46,7 +48,7 @@ pub fn read(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usiz
     let Ok(line): Result<Line<'_>, _> = line else { return foreign(text, left_out) };
     let taken = taken(&mut input, text);
     let mut words = Words(Vec::new());
-    let record = match line.r#type.as_deref() {
+    let record = match line.kind.as_deref() {
         Some("start") => line.start(),
         Some("socket") => line.existing(&mut words),
         Some("transition") => line.transition(&mut words),
@@ -212,23 +214,18 @@ impl Line<'_> {
     }
 
     fn at(&self) -> Option<Moment> {
-        let time: Timestamp = self.time.as_deref()?.parse().ok()?;
-        Some(Moment { mono_ns: self.mono_ns?, wall_ns: time.as_nanosecond().try_into().ok()? })
+        Some(Moment { mono_ns: self.mono_ns?, wall_ns: self.time?.0 })
     }
 
     fn subject(&self, words: &mut Words) -> Option<Subject> {
-        let socket = self.socket.as_deref()?;
-        let socket = match socket.strip_prefix('~') {
-            Some(serial) => SocketId::Serial(number(serial)?),
-            None => SocketId::Cookie(number(socket)?),
-        };
+        let Quoted(socket) = self.socket?;
         let local = Endpoint::from(self.local?);
         let remote = self.remote.map_or_else(|| self.nobody(local), Endpoint::from);
         Some(Subject {
             socket,
-            connection: self.optional_number(self.connection.as_deref())?.map(ConnectionId),
-            netns: match self.optional_number(self.netns.as_deref())? {
-                Some(netns) => Some(Netns(netns.try_into().ok()?)),
+            connection: self.connection.map(|Quoted(id)| ConnectionId(id)),
+            netns: match self.netns {
+                Some(Quoted(netns)) => Some(Netns(netns.try_into().ok()?)),
                 None => None,
             },
             tuple: Tuple { local, remote },
@@ -245,11 +242,6 @@ impl Line<'_> {
         let six = local.address.is_ipv6() && self.family.as_deref() != Some("ipv4");
         let address = if six { Ipv6Addr::UNSPECIFIED.into() } else { IpAddr::from(Ipv4Addr::UNSPECIFIED) };
         Endpoint { address, port: 0 }
-    }
-
-    /// `None` for what is no number, `Some(None)` for one that is not there.
-    fn optional_number(&self, text: Option<&str>) -> Option<Option<u64>> {
-        text.map_or(Some(None), |text| number(text).map(Some))
     }
 
     fn context(&self, words: &mut Words) -> Option<Context> {
@@ -304,6 +296,38 @@ fn comm_of(text: Option<&str>, hex: Option<&str>) -> Option<Comm> {
 /// What a word stands for without which the record says nothing.
 fn required<T: Named>(word: Option<&str>) -> Option<T> {
     T::named(word?)
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: de::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let time: Timestamp = parsed(input, |text| text.parse().ok())?;
+        time.as_nanosecond().try_into().map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quoted<u64> {
+    fn deserialize<D: de::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        parsed(input, number).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quoted<SocketId> {
+    fn deserialize<D: de::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let id = |text: &str| match text.strip_prefix('~') {
+            Some(serial) => number(serial).map(SocketId::Serial),
+            None => number(text).map(SocketId::Cookie),
+        };
+        parsed(input, id).map(Self)
+    }
+}
+
+/// A value that is written as text.
+fn parsed<'de, D: de::Deserializer<'de>, T>(
+    input: D,
+    meaning: impl Fn(&str) -> Option<T>,
+) -> Result<T, D::Error> {
+    let text = Text::deserialize(input)?;
+    meaning(&text).ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &"an id or a time"))
 }
 
 /// Decimal digits, from 1.

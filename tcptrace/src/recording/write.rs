@@ -10,19 +10,19 @@ use std::{
     str,
 };
 
-use jiff::Timestamp;
-use serde::Serialize as _;
-use serde_json::ser::{Formatter, Serializer};
-
-use super::line::{End, Illegal, Line, Process, Text, Thread, Unseen, VERSION, VerdictEnd};
+use super::{
+    line::{End, Illegal, Line, Process, Quoted, Text, Thread, Time, Unseen, VERSION, VerdictEnd},
+    put::Put as _,
+};
 use crate::{
     address::Endpoint,
-    process::{self, Comm, Owner, is_invisible},
+    process::{self, Comm, Owner},
     record::{
         self, Cause, ConnectionEnd, Context, Ended, Existing, Lost, Numbers, Orphan, Record, Reset,
         Retransmit, Start, Subject, Totals, Transition, Verdict,
     },
     render::signal_name,
+    tcp::TcpState,
     time::Moment,
     watch::advice,
 };
@@ -32,186 +32,192 @@ use crate::{
 /// # Errors
 /// Only those of `out`.
 pub fn write(out: &mut dyn Write, record: &Record) -> io::Result<()> {
-    let (r#type, at, line) = match record {
-        Record::Start(start) => ("start", start.at, starting(start)),
-        Record::Existing(Existing { at, subject, state }) => {
-            ("socket", *at, Line { state: Some(state.name().into()), ..about(subject) })
-        }
-        Record::Transition(step) => ("transition", step.at, transition(step)),
-        Record::Orphan(Orphan { at, subject, state, since_first_ns, context }) => {
-            let line = Line {
-                state: Some(state.name().into()),
-                since_first_ns: *since_first_ns,
-                ..in_context(*context, about(subject))
-            };
-            ("orphan", *at, line)
-        }
-        Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns }) => {
-            let line = Line {
-                state: Some(state.name().into()),
-                since_first_ns: *since_first_ns,
-                count: Some(*count),
-                ..about(subject)
-            };
-            ("retransmit", *at, line)
-        }
-        Record::Reset(Reset { at, subject, state, reason, since_first_ns }) => {
-            let line = Line {
-                state: Some(state.name().into()),
-                since_first_ns: *since_first_ns,
-                reason: reason.as_deref().map(Into::into),
-                ..about(subject)
-            };
-            ("reset", *at, line)
-        }
-        Record::Stuck(stuck) => {
-            let line = Line {
-                state: Some(stuck.state.name().into()),
-                count: Some(stuck.count),
-                for_ns: Some(stuck.for_ns),
-                at_least: stuck.at_least.then_some(true),
-                fd: stuck.fd,
-                advice: Some(advice(stuck.state).into()),
-                ..about(&stuck.subject)
-            };
-            ("stuck", stuck.at, line)
-        }
-        Record::Connection(verdict) => ("connection", verdict.at, judged(verdict)),
-        Record::Lost(Lost { at, count, reason }) => {
-            ("lost", *at, Line { count: Some(*count), reason: Some(reason.name().into()), ..Line::default() })
-        }
-        Record::End(record::End { at, totals: Totals { seen, shown, filtered, lost }, illegal }) => {
-            let [seen, shown, filtered, lost] = [seen, shown, filtered, lost].map(|count| Some(*count));
-            let illegal = Some(*illegal).filter(|count| *count > 0).map(Illegal::Steps);
-            ("end", *at, Line { seen, shown, filtered, lost, illegal, ..Line::default() })
-        }
-    };
-    write_line(out, r#type, at, line)
-}
-
-/// Writes a line, with what every one has.
-///
-/// # Errors
-/// Only those of `out`.
-pub(crate) fn write_line(
-    out: &mut dyn Write,
-    r#type: &'static str,
-    at: Moment,
-    line: Line<'_>,
-) -> io::Result<()> {
-    let line = Line {
-        v: Some(VERSION),
-        r#type: Some(r#type.into()),
-        time: Some(rfc3339(at.wall_ns).into()),
-        mono_ns: Some(at.mono_ns),
-        ..line
-    };
+    let mut text = Vec::with_capacity(1024);
+    append(&mut text, record);
     // At one go, so that no buffer on the way hands on half a line.
-    let mut text = Vec::with_capacity(512);
-    line.serialize(&mut Serializer::with_formatter(&mut text, Visible))?;
-    text.push(b'\n');
     out.write_all(&text)
 }
 
-/// A line that says which socket it is about, and whose that is.
-pub(crate) fn about(subject: &Subject) -> Line<'static> {
-    let Subject { socket, connection, netns, tuple, owner, cgroup } = subject;
-    let remote = tuple.remote;
-    Line {
-        socket: Some(socket.to_string().into()),
-        connection: connection.map(|id| id.0.to_string().into()),
-        family: Some(if tuple.is_ipv6() { "ipv6" } else { "ipv4" }.into()),
-        netns: netns.map(|netns| netns.0.to_string().into()),
-        cgroup: cgroup.as_ref().map(|cgroup| cgroup.path.clone().into()),
-        container: cgroup.as_ref().and_then(|cgroup| cgroup.container.clone()).map(Into::into),
-        local: Some(tuple.local.into()),
+/// Appends a record as one line.
+pub fn append(text: &mut Vec<u8>, record: &Record) {
+    // Filled in place: it has room for every field of every record, and would be copied at each step.
+    let mut line = Line::default();
+    match record {
+        Record::Start(start) => line.begin(start),
+        Record::Existing(Existing { at, subject, state }) => {
+            line.head("socket", *at);
+            line.about(subject);
+            line.state = Some(state.name().into());
+        }
+        Record::Transition(step) => line.step(step),
+        Record::Orphan(Orphan { at, subject, state, since_first_ns, context }) => {
+            line.head("orphan", *at);
+            line.about(subject);
+            line.in_state(*state, *since_first_ns);
+            line.in_context(*context);
+        }
+        Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns }) => {
+            line.head("retransmit", *at);
+            line.about(subject);
+            line.in_state(*state, *since_first_ns);
+            line.count = Some(*count);
+        }
+        Record::Reset(Reset { at, subject, state, reason, since_first_ns }) => {
+            line.head("reset", *at);
+            line.about(subject);
+            line.in_state(*state, *since_first_ns);
+            line.reason = reason.as_deref().map(Into::into);
+        }
+        Record::Stuck(stuck) => {
+            line.head("stuck", stuck.at);
+            line.about(&stuck.subject);
+            line.in_state(stuck.state, None);
+            line.count = Some(stuck.count);
+            line.for_ns = Some(stuck.for_ns);
+            line.at_least = stuck.at_least.then_some(true);
+            line.fd = stuck.fd;
+            line.advice = Some(advice(stuck.state).into());
+        }
+        Record::Connection(verdict) => line.judge(verdict),
+        Record::Lost(Lost { at, count, reason }) => {
+            line.head("lost", *at);
+            line.count = Some(*count);
+            line.reason = Some(reason.name().into());
+        }
+        Record::End(record::End { at, totals: Totals { seen, shown, filtered, lost }, illegal }) => {
+            line.head("end", *at);
+            line.illegal = Some(*illegal).filter(|count| *count > 0).map(Illegal::Steps);
+            line.seen = Some(*seen);
+            line.shown = Some(*shown);
+            line.filtered = Some(*filtered);
+            line.lost = Some(*lost);
+        }
+    }
+    line.append_to(text);
+}
+
+impl<'a> Line<'a> {
+    /// What every line has.
+    pub(crate) fn head(&mut self, kind: &'static str, at: Moment) {
+        self.v = Some(VERSION);
+        self.kind = Some(kind.into());
+        self.time = Some(Time(at.wall_ns));
+        self.mono_ns = Some(at.mono_ns);
+    }
+
+    /// Which socket it is about, and whose that is.
+    pub(crate) fn about(&mut self, subject: &'a Subject) {
+        let Subject { socket, connection, netns, tuple, owner, cgroup } = subject;
+        let remote = tuple.remote;
+        self.socket = Some(Quoted(*socket));
+        self.connection = connection.map(|id| Quoted(id.0));
+        self.family = Some(family(tuple.is_ipv6()).into());
+        self.netns = netns.map(|netns| Quoted(netns.0.into()));
+        self.cgroup = cgroup.as_ref().map(|cgroup| cgroup.path.as_str().into());
+        self.container = cgroup.as_ref().and_then(|cgroup| cgroup.container.as_deref()).map(Into::into);
+        self.local = Some(tuple.local.into());
         // A socket that listens has no other end.
-        remote: (remote.is_set() || !remote.address.is_unspecified()).then(|| remote.into()),
-        process: owner.as_ref().map(Process::from),
-        ..Line::default()
+        self.remote = (remote.is_set() || !remote.address.is_unspecified()).then(|| remote.into());
+        self.process = owner.as_ref().map(Process::from);
+    }
+
+    /// Appends it as a line.
+    pub(crate) fn append_to(&self, text: &mut Vec<u8>) {
+        self.put(text);
+        text.push(b'\n');
+    }
+
+    fn begin(&mut self, start: &'a Start) {
+        let Start { at, version, probe, fallback, kernel, filter, sees, unseen } = start;
+        self.head("start", *at);
+        self.version = Some(version.into());
+        self.kernel = Some(kernel.into());
+        self.probe = Some(probe.into());
+        self.probe_fallback = fallback.as_deref().map(Into::into);
+        self.filter = Some(filter).filter(|filter| !filter.is_empty()).map(Into::into);
+        self.sees = Some(sees.iter().map(Into::into).collect());
+        self.unseen = (!unseen.is_empty()).then(|| unseen.iter().map(Unseen::from).collect());
+    }
+
+    fn step(&mut self, step: &'a Transition) {
+        let Transition { at, subject, from, to, in_from_ns, since_first_ns, context, cause, numbers } = step;
+        self.head("transition", *at);
+        self.about(subject);
+        self.from = Some(from.name().into());
+        self.to = Some(to.name().into());
+        self.in_from_ns = *in_from_ns;
+        self.since_first_ns = *since_first_ns;
+        self.in_context(*context);
+        self.illegal = step.is_illegal().then_some(Illegal::Step(true));
+        if let Some(cause) = cause {
+            self.cause = Some(cause.name().into());
+            self.cause_inferred = cause.is_inferred().then_some(true);
+            match *cause {
+                Cause::Shutdown { both } => self.how = Some(if both { "both" } else { "write" }.into()),
+                Cause::Killed { signal } => self.signal = Some(signal_name(signal).into()),
+                Cause::Unreachable { errno } | Cause::Error { errno } => self.errno = Some(errno),
+                _ => {}
+            }
+        }
+        if let Some(Numbers { srtt_us, retransmits, bytes_sent, bytes_acked, bytes_received }) = *numbers {
+            self.srtt_us = srtt_us;
+            self.retransmits = Some(retransmits);
+            self.bytes_sent = Some(bytes_sent);
+            self.bytes_acked = Some(bytes_acked);
+            self.bytes_received = Some(bytes_received);
+        }
+    }
+
+    fn judge(&mut self, verdict: &'a Verdict) {
+        self.head("connection", verdict.at);
+        self.connection = Some(Quoted(verdict.connection.0));
+        self.family = Some(family(verdict.ends.iter().any(|end| end.address.address.is_ipv6())).into());
+        self.netns = verdict.netns.map(|netns| Quoted(netns.0.into()));
+        self.open = Some(verdict.open);
+        self.ends = Some(verdict.ends.iter().map(VerdictEnd::from).collect());
+        self.opener = verdict.opener;
+        self.closed_first = verdict.closed_first;
+        self.lasted_ns = verdict.lasted_ns;
+        self.established_ns = verdict.established_ns;
+        self.half_closed_ns = verdict.half_closed_ns;
+        self.teardown_ns = verdict.teardown_ns;
+        self.completeness = Some(verdict.completeness.name().into());
+        self.ended = verdict.ended.map(|ended| ended.name().into());
+        match verdict.ended {
+            Some(Ended::Reset { by }) => self.reset_by = by,
+            Some(Ended::Unreachable { errno } | Ended::Error { errno }) => self.errno = Some(errno),
+            _ => {}
+        }
+    }
+
+    fn in_state(&mut self, state: TcpState, since_first_ns: Option<u64>) {
+        self.state = Some(state.name().into());
+        self.since_first_ns = since_first_ns;
+    }
+
+    /// The words for a context, and for what it is concluded from.
+    fn in_context(&mut self, context: Option<Context>) {
+        let (word, evidence) = match context {
+            None => return,
+            Some(Context::Process) => ("process", None),
+            Some(Context::Softirq) => ("softirq", None),
+            Some(Context::Inferred(from)) => ("inferred", Some(from.name())),
+        };
+        self.context = Some(word.into());
+        self.evidence = evidence.map(Into::into);
     }
 }
 
-fn starting(start: &Start) -> Line<'_> {
-    let Start { at: _, version, probe, fallback, kernel, filter, sees, unseen } = start;
-    Line {
-        version: Some(version.into()),
-        kernel: Some(kernel.into()),
-        probe: Some(probe.into()),
-        probe_fallback: fallback.as_deref().map(Into::into),
-        filter: Some(filter).filter(|filter| !filter.is_empty()).map(Into::into),
-        sees: Some(sees.iter().map(Into::into).collect()),
-        unseen: (!unseen.is_empty()).then(|| unseen.iter().map(Unseen::from).collect()),
-        ..Line::default()
-    }
+const fn family(is_ipv6: bool) -> &'static str {
+    if is_ipv6 { "ipv6" } else { "ipv4" }
 }
 
-fn transition(step: &Transition) -> Line<'static> {
-    let Transition { at: _, subject, from, to, in_from_ns, since_first_ns, context, cause, numbers } = step;
-    let numbers = numbers.as_ref();
-    Line {
-        from: Some(from.name().into()),
-        to: Some(to.name().into()),
-        in_from_ns: *in_from_ns,
-        since_first_ns: *since_first_ns,
-        cause: cause.as_ref().map(|cause| cause.name().into()),
-        cause_inferred: cause.filter(|cause| cause.is_inferred()).map(|_| true),
-        how: match cause {
-            Some(Cause::Shutdown { both }) => Some(if *both { "both" } else { "write" }.into()),
-            _ => None,
-        },
-        signal: match cause {
-            Some(Cause::Killed { signal }) => Some(signal_name(*signal).into()),
-            _ => None,
-        },
-        errno: match cause {
-            Some(Cause::Unreachable { errno } | Cause::Error { errno }) => Some(*errno),
-            _ => None,
-        },
-        illegal: step.is_illegal().then_some(Illegal::Step(true)),
-        srtt_us: numbers.and_then(|numbers| numbers.srtt_us),
-        retransmits: numbers.map(|Numbers { retransmits, .. }| *retransmits),
-        bytes_sent: numbers.map(|Numbers { bytes_sent, .. }| *bytes_sent),
-        bytes_acked: numbers.map(|Numbers { bytes_acked, .. }| *bytes_acked),
-        bytes_received: numbers.map(|Numbers { bytes_received, .. }| *bytes_received),
-        ..in_context(*context, about(subject))
-    }
-}
-
-fn judged(verdict: &Verdict) -> Line<'_> {
-    let six = verdict.ends.iter().any(|end| end.address.address.is_ipv6());
-    Line {
-        connection: Some(verdict.connection.0.to_string().into()),
-        family: Some(if six { "ipv6" } else { "ipv4" }.into()),
-        netns: verdict.netns.map(|netns| netns.0.to_string().into()),
-        open: Some(verdict.open),
-        ends: Some(verdict.ends.iter().map(VerdictEnd::from).collect()),
-        opener: verdict.opener,
-        closed_first: verdict.closed_first,
-        ended: verdict.ended.map(|ended| ended.name().into()),
-        reset_by: match verdict.ended {
-            Some(Ended::Reset { by }) => by,
-            _ => None,
-        },
-        lasted_ns: verdict.lasted_ns,
-        established_ns: verdict.established_ns,
-        half_closed_ns: verdict.half_closed_ns,
-        teardown_ns: verdict.teardown_ns,
-        completeness: Some(verdict.completeness.name().into()),
-        errno: match verdict.ended {
-            Some(Ended::Unreachable { errno } | Ended::Error { errno }) => Some(errno),
-            _ => None,
-        },
-        ..Line::default()
-    }
-}
-
-impl From<&ConnectionEnd> for VerdictEnd<'_> {
-    fn from(end: &ConnectionEnd) -> Self {
+impl<'a> From<&'a ConnectionEnd> for VerdictEnd<'a> {
+    fn from(end: &'a ConnectionEnd) -> Self {
         Self {
             address: Some(end.address.address),
             port: end.address.is_set().then_some(end.address.port),
-            socket: end.socket.map(|socket| socket.to_string().into()),
+            socket: end.socket.map(Quoted),
             state: end.state.map(|state| state.name().into()),
             process: end.owner.as_ref().map(Process::from),
             handshake_ns: end.handshake_ns,
@@ -219,17 +225,6 @@ impl From<&ConnectionEnd> for VerdictEnd<'_> {
             retransmits: end.retransmits,
         }
     }
-}
-
-/// The words for a context, and for what it is concluded from.
-fn in_context(context: Option<Context>, line: Line<'static>) -> Line<'static> {
-    let (context, evidence) = match context {
-        None => (None, None),
-        Some(Context::Process) => (Some("process"), None),
-        Some(Context::Softirq) => (Some("softirq"), None),
-        Some(Context::Inferred(from)) => (Some("inferred"), Some(from.name())),
-    };
-    Line { context: context.map(Into::into), evidence: evidence.map(Into::into), ..line }
 }
 
 impl From<Endpoint> for End {
@@ -245,12 +240,12 @@ impl<'a> From<&'a record::Unseen> for Unseen<'a> {
     }
 }
 
-impl From<&Owner> for Process<'_> {
-    fn from(owner: &Owner) -> Self {
+impl<'a> From<&'a Owner> for Process<'a> {
+    fn from(owner: &'a Owner) -> Self {
         let Owner { pid, comm, thread, uid, evidence, family: _ } = owner;
         Self {
             pid: Some(*pid),
-            comm: Some(comm.to_text().into()),
+            comm: Some(String::from_utf8_lossy(comm.as_bytes())),
             comm_hex: not_text(comm),
             thread: thread.as_ref().map(Thread::from),
             uid: Some(*uid),
@@ -259,10 +254,14 @@ impl From<&Owner> for Process<'_> {
     }
 }
 
-impl From<&process::Thread> for Thread<'_> {
-    fn from(thread: &process::Thread) -> Self {
+impl<'a> From<&'a process::Thread> for Thread<'a> {
+    fn from(thread: &'a process::Thread) -> Self {
         let process::Thread { tid, comm } = thread;
-        Self { tid: Some(*tid), comm: Some(comm.to_text().into()), comm_hex: not_text(comm) }
+        Self {
+            tid: Some(*tid),
+            comm: Some(String::from_utf8_lossy(comm.as_bytes())),
+            comm_hex: not_text(comm),
+        }
     }
 }
 
@@ -275,32 +274,4 @@ fn not_text<'a>(comm: &Comm) -> Option<Text<'a>> {
         text
     });
     Some(hex.into())
-}
-
-/// RFC 3339, UTC, always nine digits, so that it sorts as text.
-#[must_use]
-pub fn rfc3339(wall_ns: i64) -> String {
-    Timestamp::from_nanosecond(wall_ns.into()).map_or_else(|_| String::new(), |time| format!("{time:.9}"))
-}
-
-/// Compact JSON that escapes more than it must. JSON itself is content with a raw DEL, U+0085, U+2028 or U+202E; but
-/// Python's `splitlines` ends a line at some of them, and terminals obey others.
-struct Visible;
-
-impl Formatter for Visible {
-    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
-        let mut rest = text;
-        while let Some(at) = rest.find(|c: char| c.is_control() || is_invisible(c)) {
-            let (plain, tail) = rest.split_at(at);
-            out.write_all(plain.as_bytes())?;
-            let mut tail = tail.chars();
-            if let Some(hidden) = tail.next() {
-                for unit in hidden.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-            }
-            rest = tail.as_str();
-        }
-        out.write_all(rest.as_bytes())
-    }
 }

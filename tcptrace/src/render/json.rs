@@ -6,11 +6,16 @@ use super::Render;
 use crate::{record::Record, recording};
 
 /// JSON lines.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Json;
+#[derive(Clone, Debug, Default)]
+pub struct Json {
+    line: Vec<u8>,
+}
 
 impl Render for Json {
     fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
-        recording::write(out, record)
+        self.line.clear();
+        recording::append(&mut self.line, record);
+        // At one go, so that no buffer on the way hands on half a line.
+        out.write_all(&self.line)
     }
 }

@@ -9,7 +9,7 @@ use super::{Palette, Phase, layout, owner, short};
 use crate::{
     found::{Found, Timer, TimerKind},
     record::{SocketId, Subject},
-    recording::{self, Line, about, write_line},
+    recording::{self, Line},
     tcp::meaning,
     time::Moment,
 };
@@ -118,17 +118,19 @@ pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found) -> io::Resul
         owner: found.owner(),
         cgroup: found.cgroup.clone(),
     };
-    let line = Line {
-        state: Some(found.state.name().into()),
-        other_holders: found.holder.as_ref().map(|holder| holder.others).filter(|others| *others > 0),
-        recv_queue: Some(found.recv_q),
-        send_queue: Some(found.send_q),
-        timer: found.timer.map(|timer| recording::Timer {
-            kind: Some(timer_name(timer.kind).into()),
-            expires_ms: Some(u64::try_from(timer.expires.as_millis()).unwrap_or(u64::MAX)),
-            retransmits: Some(timer.retransmits),
-        }),
-        ..about(&subject)
-    };
-    write_line(out, "socket", at, line)
+    let mut line = Line::default();
+    line.head("socket", at);
+    line.about(&subject);
+    line.state = Some(found.state.name().into());
+    line.other_holders = found.holder.as_ref().map(|holder| holder.others).filter(|others| *others > 0);
+    line.recv_queue = Some(found.recv_q);
+    line.send_queue = Some(found.send_q);
+    line.timer = found.timer.map(|timer| recording::Timer {
+        kind: Some(timer_name(timer.kind).into()),
+        expires_ms: Some(u64::try_from(timer.expires.as_millis()).unwrap_or(u64::MAX)),
+        retransmits: Some(timer.retransmits),
+    });
+    let mut text = Vec::new();
+    line.append_to(&mut text);
+    out.write_all(&text)
 }

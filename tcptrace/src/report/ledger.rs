@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod properties;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::Account;
 use crate::{

@@ -3,7 +3,7 @@
 //! Who belongs is decided when a process is made, so it does not matter who is whose parent later. A process id leaves
 //! when it is given to a process that does not belong: a process that ends is still the owner of what its end closes.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use crate::{event::Fork, process::Owner};
 
@@ -19,7 +19,7 @@ impl Family {
 
     /// Takes in the descendants of its members, given every process that there is and its parent.
     pub fn adopt_descendants(&mut self, processes: &[(u32, u32)]) {
-        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut children: HashMap<u32, Vec<u32>> = HashMap::default();
         for (pid, parent) in processes {
             children.entry(*parent).or_default().push(*pid);
         }
@@ -63,10 +63,10 @@ mod tests {
         for (parent, child) in [(10, 11), (11, 12), (1, 13), (13, 14)] {
             family.fork(&fork(parent, child));
         }
-        assert_eq!(family.0, HashSet::from([10, 11, 12]));
+        assert_eq!(family.0, HashSet::from_iter([10, 11, 12]));
         family.fork(&fork(1, 11));
         family.fork(&fork(11, 15));
-        assert_eq!(family.0, HashSet::from([10, 12]));
+        assert_eq!(family.0, HashSet::from_iter([10, 12]));
     }
 
     #[test]
@@ -75,6 +75,6 @@ mod tests {
         family.adopt(10);
         // In the order of ids, which is not that of birth; and a circle, which only a bad list has.
         family.adopt_descendants(&[(1, 0), (2, 12), (10, 1), (11, 10), (12, 11), (13, 1), (20, 20)]);
-        assert_eq!(family.0, HashSet::from([10, 11, 12, 2]));
+        assert_eq!(family.0, HashSet::from_iter([10, 11, 12, 2]));
     }
 }

@@ -3,7 +3,7 @@
 mod listeners;
 mod pairing;
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::socket::Socket;
 use crate::{

@@ -6,7 +6,9 @@ mod limits;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
 
 use crate::{
     record::{Context, Inference, Record, SocketId, Stuck, Subject},
@@ -39,7 +41,7 @@ impl Watch {
     /// With these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, sockets: HashMap::new(), due: BTreeSet::new() }
+        Self { limits, sockets: HashMap::default(), due: BTreeSet::new() }
     }
 
     /// Takes in a record.

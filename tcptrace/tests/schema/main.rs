@@ -84,7 +84,7 @@ fn records_that_nobody_thought_of_are_as_described() {
     let mut lines = Vec::new();
     for _ in 0..300 {
         let record = arbitrary::record().new_tree(&mut runner).unwrap().current();
-        Json.write(&mut lines, &record).unwrap();
+        Json::default().write(&mut lines, &record).unwrap();
         let (at, found) = arbitrary::listed().new_tree(&mut runner).unwrap().current();
         write_listed(&mut lines, at, &found).unwrap();
     }
@@ -108,7 +108,7 @@ fn a_line_is_written_at_one_go() {
     }
     let (mut lines, records) = (WholeLines(0), records::records());
     let mut text = Text { zone: TimeZone::UTC, palette: Palette::default(), width: None };
-    for format in [&mut Json as &mut dyn Render, &mut text] {
+    for format in [&mut Json::default() as &mut dyn Render, &mut text] {
         records.iter().for_each(|record| format.write(&mut lines, record).unwrap());
     }
     assert!(lines.0 > records.len());
