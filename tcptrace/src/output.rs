@@ -4,7 +4,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, BufWriter, IsTerminal as _, Write},
     os::fd::AsRawFd as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anstream::AutoStream;
@@ -15,6 +15,8 @@ use tokio::io::{Interest, unix::AsyncFd};
 /// An open output.
 pub struct Output {
     to: BufWriter<Box<dyn Write>>,
+    /// Of a file: what to open again.
+    path: Option<PathBuf>,
     is_stdout: bool,
     terminal: bool,
     coloured: bool,
@@ -46,6 +48,7 @@ impl Output {
             .filter(|columns| *columns >= 40);
         Self {
             to: BufWriter::with_capacity(1 << 16, Box::new(stdout)),
+            path: None,
             is_stdout: true,
             terminal,
             coloured,
@@ -62,19 +65,26 @@ impl Output {
         // unless it is a pipe or a device.
         let empty =
             |file: File| if file.metadata()?.is_file() { file.set_len(0).map(|()| file) } else { Ok(file) };
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .and_then(empty)
-            .with_context(|| format!("open {} for writing", path.display()))?;
+        let file =
+            open(path).and_then(empty).with_context(|| format!("open {} for writing", path.display()))?;
         Ok(Self {
             to: BufWriter::with_capacity(1 << 16, Box::new(file)),
+            path: Some(path.to_owned()),
             is_stdout: false,
             terminal: false,
             coloured: color == ColorChoice::Always,
             width: None,
         })
+    }
+
+    /// Goes on in the file that has the path now: somebody has moved the one that had it (logrotate). What is there stays.
+    /// If it cannot be opened, the one that is open goes on.
+    pub fn reopen(&mut self) {
+        let Some(path) = &self.path else { return };
+        match self.to.flush().and_then(|()| open(path)) {
+            Ok(file) => self.to = BufWriter::with_capacity(1 << 16, Box::new(file)),
+            Err(error) => log::warn!("open {} again: {error}; writing to the old one", path.display()),
+        }
     }
 
     /// Waits until nobody reads standard output any more; for a file, for ever.
@@ -117,6 +127,10 @@ impl Output {
     }
 }
 
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.to.write(bytes)
@@ -144,5 +158,29 @@ mod tests {
         file.as_file().set_len(0).unwrap();
         assert_eq!(told(b"two\n"), "two\n");
         assert!(Output::file(Path::new("/dev/null"), ColorChoice::Auto).is_ok());
+    }
+
+    #[test]
+    fn after_a_rotation_it_goes_on_in_a_new_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, old] = ["x.jsonl", "x.jsonl.1"].map(|name| dir.path().join(name));
+        let mut out = Output::file(&path, ColorChoice::Never).unwrap();
+        // What is buffered belongs to the old one.
+        out.write_all(b"one\n").unwrap();
+        std::fs::rename(&path, &old).unwrap();
+        out.reopen();
+        out.write_all(b"two\n").and_then(|()| out.flush()).unwrap();
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        assert_eq!((read(&old), read(&path)), ("one\n".to_owned(), "two\n".to_owned()));
+        // Nobody has moved it: what is there stays.
+        out.reopen();
+        out.write_all(b"three\n").and_then(|()| out.flush()).unwrap();
+        assert_eq!(read(&path), "two\nthree\n");
+        // It cannot be opened: the old one goes on.
+        std::fs::rename(&path, &old).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        out.reopen();
+        out.write_all(b"four\n").and_then(|()| out.flush()).unwrap();
+        assert_eq!(read(&old), "two\nthree\nfour\n");
     }
 }

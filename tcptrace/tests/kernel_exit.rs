@@ -9,6 +9,7 @@ use std::{
     fs::Permissions,
     io::Read as _,
     os::unix::fs::PermissionsExt as _,
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -186,6 +187,60 @@ fn both_signals_and_the_time_give_a_report() {
             server.order("close c");
             server.order("close l");
         }
+    });
+}
+
+/// As logrotate does: moves the file away, and says so.
+#[test]
+fn sighup_opens_the_file_again() {
+    in_a_namespace(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, old] = ["x.jsonl", "x.jsonl.1"].map(|name| dir.path().join(name));
+        let read = |path: &Path| -> Vec<Value> {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let mut command = tcptrace();
+        command.args(["--format", "json", "--netns", "self", "--output"]).arg(&path);
+        let tracer = Tracer::spawn(command, false);
+        let told = |path: &Path, cookie: &str| {
+            wait_for("the line", || read(path).iter().any(|record| record["socket"] == cookie).then_some(()));
+        };
+        wait_for("the start", || (!read(&path).is_empty()).then_some(()));
+        let server = Actor::new("server");
+        let one = server.tell("listen one 127.0.0.1:0");
+        told(&path, &one.cookie);
+        std::fs::rename(&path, &old).unwrap();
+        tracer.signal(Signal::HUP);
+        wait_for("a new file", || path.exists().then_some(()));
+        let two = server.tell("listen two 127.0.0.1:0");
+        told(&path, &two.cookie);
+        let trace = tracer.finish();
+        assert_eq!(trace.status.code(), Some(0), "{}", trace.err);
+        let [before, after] = [&old, &path].map(|path| {
+            read(path).iter().map(|record| record["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        });
+        assert_eq!(before, ["start", "transition"]);
+        assert_eq!(after, ["transition", "end"]);
+    });
+}
+
+/// The terminal has gone; unless whoever started it said that this does not matter.
+#[test]
+fn sighup_ends_a_trace_without_a_file() {
+    in_a_namespace(|| {
+        let trace = Tracer::start(&[]).finish_with(Signal::HUP);
+        assert_eq!(trace.status.code(), Some(0), "{}", trace.err);
+        assert_eq!(trace.of_type("end").len(), 1);
+
+        let mut command = Command::new("nohup");
+        command.arg(tcptrace().get_program()).args(["--format", "json", "--netns", "self"]);
+        let tracer = Tracer::spawn(command, true).attached();
+        tracer.signal(Signal::HUP);
+        let server = Actor::new("server");
+        let listener = server.tell("listen l 127.0.0.1:0");
+        tracer.wait_for_step(&listener.cookie, "LISTEN");
+        assert_eq!(tracer.finish().status.code(), Some(0));
     });
 }
 

@@ -181,3 +181,61 @@ fn a_recording_is_not_overwritten_by_itself() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), client());
 }
+
+/// The client is in CLOSE_WAIT from 2.1 ms on, and the recording ends at 500.1 ms.
+#[test]
+fn sockets_that_were_stuck() {
+    let limit = ["-f", "json", "--stuck", "CLOSE_WAIT=100ms"];
+    let (out, err) = told(&[client().as_bytes()], &limit);
+    assert_eq!(err, "");
+    validator::assert_valid("sockets_that_were_stuck", out.as_bytes());
+    let stuck = of_type(&out, "stuck");
+    let seen: Vec<_> = stuck
+        .iter()
+        .map(|stuck| {
+            (stuck["time"].as_str().unwrap(), stuck["for_ns"].as_u64().unwrap() / 1_000_000, &stuck["count"])
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("2026-11-22T10:00:00.102100000Z", 100, &1.into()),
+            ("2026-11-22T10:00:00.202100000Z", 200, &2.into()),
+            ("2026-11-22T10:00:00.402100000Z", 400, &3.into()),
+        ]
+    );
+    assert!(stuck.iter().all(|stuck| stuck["state"] == "CLOSE_WAIT" && stuck["socket"] == "5"));
+    // What was told by other limits is told by these.
+    assert_eq!(told(&[out.as_bytes()], &limit).0, out);
+    let (fewer, _) = told(&[out.as_bytes()], &["-f", "json", "--stuck", "300ms"]);
+    assert_eq!(of_type(&fewer, "stuck").len(), 1);
+    // Without limits of its own it is told as it was.
+    assert_eq!(told(&[out.as_bytes()], &["-f", "json"]).0, out);
+    // Of another trace in the same file nothing is known.
+    let two = client() + &client().replace("10:00:00", "10:00:10").replace("\"mono_ns\":1", "\"mono_ns\":11");
+    let (out, _) = told(&[two.as_bytes()], &["-f", "json", "--stuck", "CLOSE_WAIT=1s"]);
+    assert_eq!(of_type(&out, "stuck").len(), 0, "{out}");
+}
+
+#[test]
+fn conditions_make_it_fail() {
+    let code = |recording: &str, options: &[&str]| {
+        let output = replay(&[recording.as_bytes()], &[&["-f", "json"], options].concat());
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let said = |words: &str| (4, format!("tcptrace: {words}\n"));
+    let quiet = (0, String::new());
+    assert_eq!(code(&client(), &["--fail-on", "stuck,reset,illegal,lost"]), quiet);
+    assert_eq!(code(&client(), &["--fail-on", "stuck", "--stuck", "100ms"]), said("sockets stuck: 1"));
+    assert_eq!(code(&client(), &["--stuck", "100ms"]), quiet);
+    let steps = [("CLOSE", "SYN_SENT"), ("SYN_SENT", "ESTABLISHED"), ("ESTABLISHED", "CLOSE")];
+    let reset = recording(1_000_000_000, 100, CLIENT, SERVER, &steps)
+        .replace("\"to\":\"CLOSE\"", "\"to\":\"CLOSE\",\"context\":\"softirq\",\"cause\":\"reset_received\"");
+    assert_eq!(code(&reset, &["--fail-on", "reset"]), said("connections reset: 1"));
+    // What is not told does not count.
+    assert_eq!(code(&reset, &["--fail-on", "reset", "--port", "81"]), quiet);
+    let illegal = client().replace("\"SYN_SENT\",\"to\":\"ESTABLISHED\"", "\"LISTEN\",\"to\":\"TIME_WAIT\"");
+    assert_eq!(code(&illegal, &["--fail-on", "illegal"]), said("impossible steps: 1"));
+    let lost = client().replace("\"seen\":3,", "\"seen\":5,").replace("\"lost\":0", "\"lost\":2");
+    assert_eq!(code(&lost, &["--fail-on", "lost"]), said("events lost: 2"));
+}

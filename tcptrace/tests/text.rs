@@ -8,7 +8,7 @@ use tcptrace::{
     address::{Endpoint, Netns, Tuple},
     event::{Activity, Event, SockFacts, Task},
     process::{Comm, Evidence, Owner},
-    record::{End, Loss, Lost, Record, SocketId, Start, Totals},
+    record::{End, Loss, Lost, Record, SocketId, Start, Stuck, Subject, Totals},
     render::{Palette, Render as _, Text, totals_words},
     report::{Keep, Ledger, Listed, Now, Page},
     tcp::TcpState::{self, Close, CloseWait, Established, FinWait1, FinWait2, Listen, SynRecv, SynSent},
@@ -203,4 +203,33 @@ fn no_name_reaches_the_terminal_raw() {
     }
     // Found by its cookie, so that a story without it does not pass.
     assert!(story().iter().any(|record| record.subject().is_some_and(|of| of.socket == SocketId::Cookie(2))));
+}
+
+/// With the descriptor, so that `gdb` or `lsof` can go on from there.
+#[test]
+fn a_socket_that_is_stuck() {
+    let subject = Subject {
+        socket: SocketId::Cookie(2),
+        connection: None,
+        netns: None,
+        tuple: tuple("127.0.0.1-54998", "127.0.0.1-10050"),
+        owner: Some(Owner::new(2503, Comm::from_slice(b"client"), 1000, Evidence::Syscall)),
+        cgroup: None,
+    };
+    let stuck = Stuck {
+        at: moment(60_000_000),
+        subject,
+        state: CloseWait,
+        for_ns: 60_000_000_000,
+        at_least: false,
+        count: 1,
+        fd: Some(7),
+    };
+    let again = Stuck { at: moment(120_000_000), at_least: true, count: 2, fd: None, ..stuck.clone() };
+    let mut shown = Vec::new();
+    for (width, stuck) in [(None, stuck.clone()), (None, again), (Some(80), stuck)] {
+        let mut look = Text { zone: TimeZone::UTC, palette: Palette::default(), width };
+        look.write(&mut shown, &Record::Stuck(stuck)).unwrap();
+    }
+    insta::assert_snapshot!("stuck", String::from_utf8(shown).unwrap());
 }

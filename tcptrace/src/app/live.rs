@@ -42,7 +42,7 @@ const REQUEST_LIVES: u64 = 64_000_000_000;
 /// Why a trace ended.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// SIGINT or SIGTERM.
+    /// SIGINT, SIGTERM, or SIGHUP.
     Signal,
     /// The time is over.
     Time,
@@ -162,6 +162,7 @@ impl Live {
         tokio::pin!(command_is_over);
         let reader_is_gone = self.story.out.reader_is_gone();
         tokio::pin!(reader_is_gone);
+        let reopen = signals.reopen();
         let mut pacing = Pacing::default();
         loop {
             if self.story.is_enough() {
@@ -172,6 +173,10 @@ impl Live {
             let woken = tokio::select! {
                 biased;
                 _ = signals.received() => return Ok(Stop::Signal),
+                () = reopen.notified() => {
+                    self.story.out.reopen();
+                    continue;
+                }
                 outcome = &mut command_is_over => return Ok(Stop::Command(outcome)),
                 () = &mut time_is_over => return Ok(Stop::Time),
                 () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
@@ -381,18 +386,5 @@ async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
-    }
-}
-
-impl From<found::Found> for Found {
-    fn from(found: found::Found) -> Self {
-        Self {
-            cookie: (found.cookie != 0).then_some(found.cookie),
-            netns: Some(found.netns),
-            tuple: found.tuple,
-            state: found.state,
-            owner: found.owner(),
-            cgroup: found.cgroup,
-        }
     }
 }

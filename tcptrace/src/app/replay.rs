@@ -23,6 +23,8 @@ use crate::{
     render::{Palette, Text, totals_words},
     replay::{Left, Merge},
     report::{Ledger, Now, Page},
+    time::Moment,
+    watch::Watch,
 };
 
 type Input = BufReader<Box<dyn Read>>;
@@ -50,7 +52,8 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let (format, keep) = renderer(args.format, args.report.0, &look);
     let mut story = Story::new(filter, format, Ledger::new(keep), out, args.count);
     let mut merge = Merge::new(inputs);
-    tell(&mut merge, &mut story, args.format, &args.files)?;
+    let mut watch = args.watch.limits().map(Watch::new);
+    tell(&mut merge, &mut story, watch.as_mut(), args.format, &args.files)?;
 
     let left = merge.left();
     complain(&left, &args.files, story.is_enough());
@@ -58,6 +61,10 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
         return Err(nothing(&left, &args.files).into());
     };
     let at = merge.moment(last);
+    if let Some(watch) = watch.as_mut().filter(|_| !story.is_enough()) {
+        let mut stuck = watch.overdue(at).into_iter().map(Record::Stuck).collect();
+        story.tell(&mut stuck).context("write")?;
+    }
     let judged = left.iter().filter_map(|left| left.left_out.judged).max_by_key(|at| at.wall_ns);
     let judged = judged.map_or(at, |judged| merge.moment(judged));
     story.finish(judged).context("write")?;
@@ -77,13 +84,16 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
         writeln!(story.out, "{}", totals_words(&totals)).context("write")?;
     }
     story.flush().context("write")?;
-    Ok(())
+    story.met.lost = lost;
+    let met = story.met.words(&args.watch.fail_on).map(Failure::condition);
+    met.map_or(Ok(()), Err)
 }
 
 /// Tells the records, until as many were told as were asked for.
 fn tell(
     merge: &mut Merge<Input>,
     story: &mut Story,
+    mut watch: Option<&mut Watch>,
     format: Format,
     files: &[PathBuf],
 ) -> anyhow::Result<()> {
@@ -99,8 +109,19 @@ fn tell(
                 .context(format!("read {}", files.get(index).map_or_else(String::new, |path| name(path))))
         })?;
         let Some(record) = record else { break };
-        // One heading is enough for people.
         let is_heading = matches!(record, Record::Start(_));
+        if let Some(watch) = &mut watch {
+            if matches!(record, Record::Stuck(_)) {
+                // By other limits: they are made anew.
+                continue;
+            }
+            // Another trace: what the one before left open may have moved on since.
+            if is_heading && merge.only_input().is_some() {
+                watch.clear();
+            }
+            attend(watch, &record, &mut records);
+        }
+        // One heading is enough for people.
         if is_heading && has_begun && format != Format::Json {
             continue;
         }
@@ -109,6 +130,16 @@ fn tell(
         story.tell(&mut records).context("write")?;
     }
     Ok(())
+}
+
+/// Takes in a record, after those that were due before it: what happens at the very moment goes first.
+fn attend(watch: &mut Watch, record: &Record, out: &mut Vec<Record>) {
+    let Moment { mono_ns, wall_ns } = record.at();
+    if let Some(before) = mono_ns.checked_sub(1) {
+        let before = Moment { mono_ns: before, wall_ns: wall_ns.saturating_sub(1) };
+        out.extend(watch.overdue(before).into_iter().map(Record::Stuck));
+    }
+    watch.follow(record);
 }
 
 fn open(path: &Path) -> anyhow::Result<Input> {

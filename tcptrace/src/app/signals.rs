@@ -1,9 +1,18 @@
-//! SIGINT and SIGTERM: the first one asks for an orderly end, the second one does not wait for it.
+//! SIGINT, SIGTERM and SIGHUP: the first one asks for an orderly end, the second one does not wait for it.
 //!
 //! While a command is traced they are for the command: the terminal gives it Ctrl+C too, and what it makes of that is its
-//! own matter; SIGTERM is passed on. Its end is the trace's.
+//! own matter; SIGTERM and SIGHUP are passed on. Its end is the trace's.
+//!
+//! With an output file SIGHUP means to open it again, as for any daemon that writes logs. Else the terminal has gone.
 
-use std::{future::pending, os::fd::OwnedFd, sync::mpsc, thread};
+use std::{
+    future::pending,
+    mem::MaybeUninit,
+    os::fd::OwnedFd,
+    ptr,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use anyhow::{Context as _, Result};
 use rustix::{
@@ -13,16 +22,50 @@ use rustix::{
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
-    sync::oneshot,
+    sync::{Notify, oneshot},
 };
 
-/// The exit codes of a process that dies of SIGINT and of SIGTERM.
+/// The exit codes of a process that dies of SIGHUP, of SIGINT and of SIGTERM.
+const HUNG_UP: i32 = 129;
 const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
 
-/// The two signals that end a trace.
+/// What SIGHUP asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hangup {
+    /// To open the output file again.
+    Reopens,
+    /// To end.
+    Ends,
+    /// Nothing: whoever started it said so (`nohup`).
+    Ignored,
+}
+
+impl Hangup {
+    /// As it is for a trace that writes to a file, or to standard output.
+    pub(super) fn of(writes_to_file: bool) -> Self {
+        match writes_to_file {
+            true => Self::Reopens,
+            false if is_ignored(libc::SIGHUP) => Self::Ignored,
+            false => Self::Ends,
+        }
+    }
+}
+
+fn is_ignored(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: with a null for the new action it only writes the old one, for which there is room; zeroes are one too.
+    let action = unsafe {
+        libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}
+
+/// The signals that end a trace, or reopen its output.
 pub(super) struct Signals {
     first: oneshot::Receiver<()>,
+    reopen: Arc<Notify>,
 }
 
 impl Signals {
@@ -30,19 +73,26 @@ impl Signals {
     ///
     /// On a thread of its own: a trace that waits for a full pipe to be read, or writes a long report, does not look for
     /// signals, and must end at the second one all the same.
-    pub(super) fn listen(command: Option<OwnedFd>) -> Result<Self> {
+    pub(super) fn listen(command: Option<OwnedFd>, hangup: Hangup) -> Result<Self> {
         let (tell, first) = oneshot::channel();
+        let reopen = Arc::new(Notify::new());
+        let on_hangup = (hangup, Arc::clone(&reopen));
         let (ready, listens) = mpsc::sync_channel(1);
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
-                if let Err(error) = watch(&ready, tell, command) {
+                if let Err(error) = watch(&ready, tell, command, &on_hangup) {
                     let _ = ready.send(Err(error));
                 }
             })
             .context("start a thread for signals")?;
         listens.recv().context("listen for signals")??;
-        Ok(Self { first })
+        Ok(Self { first, reopen })
+    }
+
+    /// Tells when to open the output again.
+    pub(super) fn reopen(&self) -> Arc<Notify> {
+        Arc::clone(&self.reopen)
     }
 
     /// Waits for the first one.
@@ -59,16 +109,34 @@ fn watch(
     ready: &mpsc::SyncSender<Result<()>>,
     tell: oneshot::Sender<()>,
     command: Option<OwnedFd>,
+    (hangup, reopen): &(Hangup, Arc<Notify>),
 ) -> Result<()> {
     let runtime =
         Builder::new_current_thread().enable_all().build().context("start the runtime for signals")?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+        // To listen would end that it is ignored.
+        let mut hung_up = match hangup {
+            Hangup::Ignored => None,
+            _ => Some(signal(SignalKind::hangup()).context("listen for SIGHUP")?),
+        };
         let mut next = async || {
-            tokio::select! {
-                _ = interrupt.recv() => INTERRUPTED,
-                _ = terminate.recv() => TERMINATED,
+            loop {
+                let hung_up = async {
+                    match &mut hung_up {
+                        Some(hung_up) => hung_up.recv().await,
+                        None => pending().await,
+                    }
+                };
+                tokio::select! {
+                    _ = interrupt.recv() => return INTERRUPTED,
+                    _ = terminate.recv() => return TERMINATED,
+                    _ = hung_up => match hangup {
+                        Hangup::Reopens => reopen.notify_one(),
+                        _ => return HUNG_UP,
+                    },
+                }
             }
         };
         // Whoever does not wait for these has given up already.
@@ -84,19 +152,24 @@ fn watch(
     })
 }
 
-/// Leaves the signals to a command; says with which code to end when one comes that it does not get: a second SIGTERM,
-/// or any when it is over.
+/// Leaves the signals to a command; says with which code to end when one comes that it does not get: a second SIGTERM or
+/// SIGHUP, or any when it is over.
 async fn pass_on(command: &OwnedFd, next: &mut impl AsyncFnMut() -> i32) -> i32 {
-    let mut terminated = false;
+    let mut asked = false;
     loop {
         let code = next().await;
-        let again = code == TERMINATED && std::mem::replace(&mut terminated, true);
+        let to_pass_on = match code {
+            TERMINATED => Some(Signal::TERM),
+            HUNG_UP => Some(Signal::HUP),
+            _ => None,
+        };
+        let again = to_pass_on.is_some() && std::mem::replace(&mut asked, true);
         if again || is_over(command) {
             return code;
         }
-        if code == TERMINATED {
+        if let Some(signal) = to_pass_on {
             // It may end at this very moment: then there is nothing to send.
-            let _ = pidfd_send_signal(command, Signal::TERM);
+            let _ = pidfd_send_signal(command, signal);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     command::Command,
     live::{Live, Stop},
     names::{kernel_release, resolve},
-    signals::Signals,
+    signals::{Hangup, Signals},
     story::Story,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 
 /// Runs a trace until a signal, the time, the count or its command ends it.
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
-    let limits = args.limits();
+    let limits = args.watch.limits();
     let mut filter = resolve(Selection::from(args.select))?;
     // Before there is a file or a thread: it may come to nothing, and the new process should have little of ours.
     let mut command = (!args.command.is_empty()).then(|| Command::hold(&args.command)).transpose()?;
@@ -34,6 +34,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         filter.pids = vec![command.pid];
     }
     filter.children = args.children || command.is_some();
+    let hangup = Hangup::of(args.output.is_some());
     let out = match &args.output {
         Some(path) => Output::file(path, args.color)?,
         None => Output::stdout_with(args.color),
@@ -61,7 +62,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(async {
         let handle = command.as_ref().map(|command| command.handle.try_clone()).transpose();
-        let mut signals = Signals::listen(handle.context("watch the command")?)?;
+        let mut signals = Signals::listen(handle.context("watch the command")?, hangup)?;
         let attached = probe::attach(&settings).map_err(Failure::cannot_trace)?;
         if let Some(refusal) = &attached.refused {
             log::warn!("{}; using the classic tracepoint instead", refusal.why);
@@ -110,7 +111,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
             writeln!(story.out, "{}", totals_words(&ended.totals)).context("write")?;
         }
         story.flush().context("write")?;
-        let met = story.met.words(&args.fail_on).map(Failure::condition);
+        let met = story.met.words(&args.watch.fail_on).map(Failure::condition);
         drop(story);
         let Some(mut command) = command else { return met.map_or(Ok(ExitCode::SUCCESS), Err) };
         let outcome = match stop {

@@ -7,8 +7,7 @@ mod replay;
 mod select;
 mod trace;
 mod values;
-
-pub(crate) use values::duration;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -18,7 +17,8 @@ pub use explain::ExplainArgs;
 pub use list::{ListArgs, ListFormat};
 pub use replay::ReplayArgs;
 pub use select::{NetnsName, SelectArgs, Selection, UserName};
-pub use trace::{Condition, Format, Probe, Report, TraceArgs};
+pub use trace::{Format, Probe, Report, TraceArgs};
+pub use watch::{Condition, WatchArgs};
 
 /// Every TCP state change on this host: who caused it, when and why, as an exact timeline.
 #[derive(Debug, Parser)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice};
 
-use super::{Format, Report, SelectArgs};
+use super::{Format, Report, SelectArgs, WatchArgs};
 
 /// Options of `tcptrace replay`.
 #[derive(Debug, Args)]
@@ -28,6 +28,9 @@ pub struct ReplayArgs {
     /// Connections in the closing report of the text format: all, none, or the latest N
     #[arg(long, value_name = "all|N|none", default_value = "20")]
     pub report: Report,
+    /// What to look for in what is told.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// Colours: on a terminal unless NO_COLOR is set, always, or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,

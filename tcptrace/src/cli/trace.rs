@@ -4,11 +4,8 @@ use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, ColorChoice, ValueEnum};
 
-use super::{
-    SelectArgs,
-    values::{bytes, duration},
-};
-use crate::{probe::Choice, report::Keep, watch::Limits};
+use super::{SelectArgs, WatchArgs, values::bytes};
+use crate::{probe::Choice, report::Keep, time::duration};
 
 /// Options of the trace.
 #[derive(Debug, Args)]
@@ -31,13 +28,9 @@ pub struct TraceArgs {
     /// Colours: on a terminal unless NO_COLOR is set, always, or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
-    /// Tell of sockets that stay in a state that should pass: for this long, like 30s or CLOSE_WAIT=30s,FIN_WAIT2=2m;
-    /// without a value for 5 s to 2 min, by state
-    #[arg(long, value_name = "TIME|STATE=TIME,…", num_args = 0..=1, default_missing_value = "")]
-    pub stuck: Option<Stuck>,
-    /// Exit with 4 if one of these was seen; `stuck` turns --stuck on
-    #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',')]
-    pub fail_on: Vec<Condition>,
+    /// What to look for in what is told.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// See who accepts each connection, before it acts on it, also where the kernel does not allow it without cost (see
     /// doctor): then it slows every system call of the host a little
     #[arg(long)]
@@ -96,40 +89,6 @@ impl From<Probe> for Choice {
             Probe::Btf => Self::Btf,
             Probe::Tracepoint => Self::Tracepoint,
         }
-    }
-}
-
-/// What can make a trace fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Condition {
-    /// A socket stayed too long in a state
-    Stuck,
-    /// A connection ended with a RST
-    Reset,
-    /// A step was told that Linux never takes
-    Illegal,
-    /// Events were lost
-    Lost,
-}
-
-/// Limits, or nothing for the usual ones.
-#[derive(Clone, Debug)]
-pub struct Stuck(pub Limits);
-
-impl FromStr for Stuck {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Ok(Self(Limits::default())) } else { text.parse().map(Self) }
-    }
-}
-
-impl TraceArgs {
-    /// How long sockets may stay in which state, if that is to be told.
-    #[must_use]
-    pub fn limits(&self) -> Option<Limits> {
-        let implied = || self.fail_on.contains(&Condition::Stuck).then(Limits::default);
-        self.stuck.as_ref().map(|stuck| stuck.0.clone()).or_else(implied)
     }
 }
 

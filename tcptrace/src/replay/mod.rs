@@ -3,6 +3,8 @@
 mod join;
 mod merge;
 mod parts;
+#[cfg(test)]
+mod properties;
 mod recorded;
 
 pub use merge::Merge;

@@ -31,8 +31,21 @@ pub struct Found {
     pub state: TcpState,
     /// The process that has it open.
     pub owner: Option<Owner>,
-    /// The cgroup of that process.
+    /// The cgroup that it was made in.
     pub cgroup: Option<Arc<Cgroup>>,
+}
+
+impl From<crate::found::Found> for Found {
+    fn from(found: crate::found::Found) -> Self {
+        Self {
+            cookie: (found.cookie != 0).then_some(found.cookie),
+            netns: Some(found.netns),
+            tuple: found.tuple,
+            state: found.state,
+            owner: found.owner(),
+            cgroup: found.cgroup,
+        }
+    }
 }
 
 /// What remains to be told of `found`, given the events that came since the hook was attached, in their order.

@@ -10,6 +10,8 @@ mod durations;
 mod ended;
 mod ends;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use crate::{

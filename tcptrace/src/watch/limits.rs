@@ -2,7 +2,10 @@
 
 use std::{str::FromStr, time::Duration};
 
-use crate::tcp::TcpState::{self, *};
+use crate::{
+    tcp::TcpState::{self, *},
+    time::duration,
+};
 
 /// Limits by state. States in which a socket may stay for good have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +55,7 @@ impl FromStr for Limits {
         let mut limits = Self(Vec::new());
         for word in text.split(',') {
             let Some((state, limit)) = word.split_once('=') else {
-                let limit = crate::cli::duration(word)?;
+                let limit = duration(word)?;
                 DEFAULTS.iter().for_each(|(state, _)| limits.set(*state, limit));
                 continue;
             };
@@ -61,7 +64,7 @@ impl FromStr for Limits {
             if !DEFAULTS.iter().any(|(passing, _)| *passing == state) {
                 return Err(format!("a socket may stay in {state} for good"));
             }
-            limits.set(state, crate::cli::duration(limit)?);
+            limits.set(state, duration(limit)?);
         }
         Ok(limits)
     }

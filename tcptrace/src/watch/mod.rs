@@ -4,6 +4,8 @@
 
 mod limits;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
@@ -81,6 +83,22 @@ impl Watch {
             self.due.insert((waiting.due, socket));
             let Waiting { subject, state, at_least, told: count, .. } = waiting.clone();
             stuck.push(Stuck { at: now, subject, state, for_ns, at_least, count, fd: None });
+        }
+        stuck
+    }
+
+    /// Watches nobody any longer.
+    pub fn clear(&mut self) {
+        self.sockets.clear();
+        self.due.clear();
+    }
+
+    /// Those that were due by `until`, each told of its own moment: for a story that is over.
+    pub fn overdue(&mut self, until: Moment) -> Vec<Stuck> {
+        let mut stuck = Vec::new();
+        while let Some(due) = self.next_due().filter(|due| *due <= until.mono_ns) {
+            let before = i64::try_from(until.mono_ns - due).unwrap_or(i64::MAX);
+            stuck.extend(self.due(Moment { mono_ns: due, wall_ns: until.wall_ns.saturating_sub(before) }));
         }
         stuck
     }
