@@ -18,7 +18,7 @@ use std::{
 use harness::{
     Reaped,
     actor::{self, Sock},
-    in_a_namespace,
+    in_a_namespace, slowness,
     ss::{self, Line},
     trace::Trace,
     tracer::Tracer,
@@ -222,7 +222,9 @@ fn ctrl_c_on_the_client() {
 #[test]
 fn nobody_is_killed() {
     in_a_namespace(|| {
-        let arguments: [&[&str]; 2] = [&["10050", "--polite"], &["10050", "2000"]];
+        // Time enough for `ss` to see it.
+        let stays = (2_000 * slowness()).to_string();
+        let arguments: [&[&str]; 2] = [&["10050", "--polite"], &["10050", &stays]];
         let end = &[("from", "LAST_ACK"), ("from", "LISTEN")];
         let watched = watch(arguments, end, |server, client, opened, _| {
             actor::wait(&mut client.0);

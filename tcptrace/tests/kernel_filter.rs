@@ -103,7 +103,7 @@ fn each_tells_what_it_was_asked_for() {
         let seen_going = |record: &&&Value| record["from"] == "FIN_WAIT2" && record["context"] == "softirq";
         let by_chance = all.of_type("transition").iter().filter(seen_going).count() as u64;
         let shown = all.total("shown") - by_chance;
-        assert_eq!(shown, 3 + 6 * 10);
+        assert_eq!(shown, 3 + 6 * 10, "{:#?}", all.lines());
         let traces: Vec<Trace> = filtered.into_iter().map(Tracer::finish).collect();
         for ((arguments, wanted), trace) in cases.iter().zip(traces) {
             assert_eq!(told(&trace, |_| true), told(&all, *wanted), "{arguments:?}");

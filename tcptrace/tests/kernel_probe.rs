@@ -59,10 +59,12 @@ fn bare(record: &Value) -> String {
     format!("{step} {} {} {}", record["family"], record["local"], record["remote"])
 }
 
-/// The records that both hooks have events for. With BTF the step into SYN_RECV is told when the SYN comes, without it
+/// The records that both hooks have events for: a segment that a slow machine sends again is no such. With BTF the step into SYN_RECV is told when the SYN comes, without it
 /// when the handshake is over: so these stand at the end.
 fn arranged(trace: &Trace) -> Vec<&Value> {
-    let both = |record: &&Value| record["socket"].is_string() && record["evidence"] != "peer_closed";
+    let both = |record: &&Value| {
+        record["socket"].is_string() && record["evidence"] != "peer_closed" && record["type"] != "retransmit"
+    };
     let (opened, mut others): (Vec<_>, Vec<_>) =
         trace.records.iter().filter(both).partition(|record| record["to"] == "SYN_RECV");
     others.extend(opened);
@@ -95,7 +97,9 @@ fn side_by_side_they_tell_the_same() {
                 (r#type, to) if r#type == "orphan" || to == "TIME_WAIT" => ("*", words[3]),
                 _ => (words[1], words[3]),
             };
-            format!("{} {context} {} {cause} {}", bare(record), words[2], record["netns"])
+            // Who accepts is seen with `tp_btf` alone.
+            let owner = words[2].replace("/accept", "/listener");
+            format!("{} {context} {owner} {cause} {}", bare(record), record["netns"])
         });
     });
 }

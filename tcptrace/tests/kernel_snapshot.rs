@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{Reaped, in_a_namespace, run, skip};
+use harness::{Reaped, in_a_namespace, patience, run, skip};
 use rustix::{
     process::{Resource, Rlimit, Uid, getrlimit, setrlimit},
     thread::{
@@ -47,7 +47,7 @@ fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
 
 /// Waits, because the peer's ACK and FIN take their own time.
 fn take_when(options: Options, ready: impl Fn(&Snapshot) -> bool) -> Snapshot {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + patience();
     loop {
         let snapshot = take(options).unwrap();
         if ready(&snapshot) {

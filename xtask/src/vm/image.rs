@@ -21,8 +21,9 @@ pub fn userland(suite: &Suite, root: &Path) -> Result<PathBuf> {
     for directory in ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var"] {
         make(&root.join(directory))?;
     }
-    let busybox = workspace::find_program("busybox", None).context("the guest needs busybox-static")?;
+    let busybox = workspace::find_program("busybox", None).context("install busybox-static")?;
     copy(&busybox, &root.join("bin/busybox"))?;
+    libraries(&busybox, root)?;
     for program in PROGRAMS {
         let path = workspace::find_program(program, Some(Path::new("/usr/sbin")))?;
         copy(&path, &root.join("usr/bin").join(program))?;
@@ -30,11 +31,8 @@ pub fn userland(suite: &Suite, root: &Path) -> Result<PathBuf> {
     }
     // A path is built into each test: of the tracer, and of its package's directory.
     for path in suite.tests.iter().map(|binary| &binary.path).chain(&suite.programs) {
-        let place = root.join(path.strip_prefix("/").unwrap_or(path));
-        copy(path, &place)?;
+        copy(path, &root.join(path.strip_prefix("/").unwrap_or(path)))?;
         libraries(path, root)?;
-        // A file counts twice in the guest's memory until it has booted, and debug info is most of a file.
-        child::run(Command::new("strip").arg("--strip-debug").arg(&place))?;
     }
     let package = workspace::root().join("tcptrace");
     make(&root.join(package.strip_prefix("/").unwrap_or(&package)))?;

@@ -13,5 +13,7 @@ mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ln -s /proc/self/fd /dev/fd
 ip link set lo up
+# More than the kernel's own limit, as a system's first process would allow.
+ulimit -n 65536
 /usr/bin/sh /plan
 poweroff -f

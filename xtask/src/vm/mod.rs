@@ -27,12 +27,13 @@ pub struct Options {
 }
 
 /// What `--short` runs: both hooks side by side, each kind of stand-in, owners, causes, and what was there before.
-const SHORT: [&str; 5] = [
+const SHORT: [&str; 6] = [
     "kernel_probe::",
     "kernel_experiment::ctrl_c_on_the_server",
     "kernel_bank::cases::ending::destroyed",
     "kernel_bank::cases::failing::nobody_answers",
-    "kernel_before::",
+    "kernel_before::they_are_told_once_and_keep_their_owners",
+    "kernel_owner::the_worker_owns_what_it_accepts",
 ];
 
 /// Boots all kernels side by side: emulation takes one of this machine's processors for each.
