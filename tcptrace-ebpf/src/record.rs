@@ -37,6 +37,8 @@ impl TimerStep {
     pub const STOPPED: u8 = 2;
     /// `timer_expire_entry`
     pub const EXPIRED: u8 = 3;
+    /// Given a new end while it runs; the events of the timer may follow, or nothing.
+    pub const PROLONGED: u8 = 4;
 }
 
 /// One `inet_sock_set_state` event of a TCP socket. All integers are in host byte order.

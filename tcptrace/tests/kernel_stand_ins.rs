@@ -8,7 +8,7 @@ mod harness;
 use harness::{
     actor::{Actor, Sock},
     in_a_namespace, ss,
-    trace::line,
+    trace::{Trace, line},
     tracer::Tracer,
 };
 use serde_json::Value;
@@ -61,6 +61,38 @@ fn an_orphan_that_only_a_list_shows() {
         assert_eq!(line(&closed), "FIN_WAIT2>TIME_WAIT inferred:peer_closed client/syscall fin_received");
         assert!(tracer.finish().of_type("start")[0]["sees"].as_array().unwrap().is_empty());
     });
+}
+
+/// At once: the minisocket's timer, whose new end falls into the old one's slot, tells nothing of it.
+#[test]
+fn the_fin_to_an_orphan() {
+    in_a_namespace(|| {
+        let tracer = Tracer::start(&[]);
+        let Pair { client, server, opened } = connect();
+        client.order("close c");
+        tracer.wait_for("the orphan", |record| record["type"] == "orphan");
+        server.order("close s");
+        let closed = tracer.wait_for_step(&opened.cookie, "TIME_WAIT");
+        let acknowledged = tracer.wait_for("the ACK of the FIN", |record| record["from"] == "LAST_ACK");
+        let trace = tracer.finish();
+        let times = [&closed, &acknowledged].map(|record| record["mono_ns"].as_u64().unwrap());
+        let told = line(&closed);
+        if trace.sees("orphan_fins") {
+            assert_eq!(told, "FIN_WAIT2>TIME_WAIT softirq client/syscall fin_received");
+            assert!(times[0] < times[1], "the FIN comes before its ACK: {times:?}");
+            assert_eq!(closed["in_from_ns"].as_u64(), Some(times[0] - orphaned(&trace, &opened)));
+        } else {
+            let seen = told == "FIN_WAIT2>TIME_WAIT softirq client/syscall fin_received";
+            let inferred = told == "FIN_WAIT2>TIME_WAIT inferred:peer_closed client/syscall fin_received";
+            assert!(seen || inferred && times[0] == times[1], "{told} {times:?}");
+        }
+    });
+}
+
+/// When it entered `FIN_WAIT2`.
+fn orphaned(trace: &Trace, sock: &Sock) -> u64 {
+    let entered = |record: &&&Value| record["to"] == "FIN_WAIT2";
+    trace.of_socket(&sock.cookie).iter().find(entered).unwrap()["mono_ns"].as_u64().unwrap()
 }
 
 /// `TCP_TIMEWAIT_LEN` is 60 s on every Linux; nothing makes it shorter.

@@ -4,7 +4,10 @@
 //! minisocket. Neither fires `inet_sock_set_state`, but each lives exactly as long as its timer, and timers have
 //! tracepoints. Those of every other timer in the kernel end at the first comparison.
 
-use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{
+    macros::{btf_tracepoint, fentry},
+    programs::{BtfTracePointContext, FEntryContext},
+};
 use tcptrace_ebpf::{Kind, TimerStep};
 
 use super::{
@@ -15,6 +18,8 @@ use super::{
 
 /// `TCP_NEW_SYN_RECV` (`include/net/tcp_states.h`).
 const NEW_SYN_RECV: u8 = 12;
+/// `TCP_TIME_WAIT`
+const TIME_WAIT: u8 = 6;
 
 /// `trace_timer_start(struct timer_list *timer, ...)`
 #[btf_tracepoint(function = "timer_start")]
@@ -35,6 +40,32 @@ pub fn tcptrace_timer_cancel(ctx: BtfTracePointContext) -> i32 {
 pub fn tcptrace_timer_expire(ctx: BtfTracePointContext) -> i32 {
     report(&ctx, TimerStep::EXPIRED);
     0
+}
+
+/// `__inet_twsk_schedule(struct inet_timewait_sock *tw, int timeo, bool rearm)`: with `rearm` the peer's FIN has come, or come
+/// again. `mod_timer` has no event for it if the new end falls into the old one's slot.
+#[fentry(function = "__inet_twsk_schedule")]
+pub fn tcptrace_prolonged(ctx: FEntryContext) -> i32 {
+    prolonged(&ctx);
+    0
+}
+
+#[inline(always)]
+fn prolonged(ctx: &FEntryContext) -> Option<()> {
+    // An argument of 8 bits comes with junk above them.
+    if ctx.arg::<u64>(2) as u8 == 0 {
+        return None;
+    }
+    let minisocket: *const u8 = ctx.arg(0);
+    // SAFETY: an `inet_timewait_sock`, read by a helper that copies or fails.
+    unsafe {
+        let state: u8 = Probed::read(minisocket, global(&STAND_IN.timewait_state))?;
+        if state == TIME_WAIT {
+            let detail = TimerStep::PROLONGED;
+            note::<Probed>(minisocket, Said { kind: Kind::TIMEWAIT, state, detail, reason: 0 });
+        }
+    }
+    Some(())
 }
 
 #[inline(always)]

@@ -58,7 +58,7 @@ pub enum TimerStep {
     Stopped,
     /// Ran out.
     Expired,
-    /// Stopped or run out, and started again.
+    /// Stopped or run out, and started again; or seen to get a new end, of which its own events may say nothing.
     Restarted,
     /// Stopped because another connection takes over its addresses.
     Reused,
@@ -71,6 +71,7 @@ impl Note {
             Raw::STARTED => Ok(TimerStep::Started),
             Raw::STOPPED => Ok(TimerStep::Stopped),
             Raw::EXPIRED => Ok(TimerStep::Expired),
+            Raw::PROLONGED => Ok(TimerStep::Restarted),
             detail => Err(DecodeError::Kind(detail)),
         };
         let sign = match raw.kind {

@@ -126,6 +126,7 @@ impl Attached {
                 aya::programs::Program::BtfTracePoint(program) => program.unload(),
                 aya::programs::Program::TracePoint(program) => program.unload(),
                 aya::programs::Program::FExit(program) => program.unload(),
+                aya::programs::Program::FEntry(program) => program.unload(),
                 _ => continue,
             };
             if let Err(error) = unloaded

@@ -17,7 +17,7 @@ pub(super) fn explain(what: &str, error: &(dyn std::error::Error + 'static)) -> 
                     " (needs CAP_BPF, CAP_PERFMON and a readable tracefs; try sudo)"
                 }
                 // With every privilege: it is the kernel's configuration, or a policy of the host.
-                true if what.contains("fexit ") => "",
+                true if what.contains("fexit ") || what.contains("fentry ") => "",
                 true => " (needs CAP_BPF and CAP_PERFMON; try sudo)",
                 false => "",
             };

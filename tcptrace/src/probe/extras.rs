@@ -2,7 +2,7 @@
 
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, FExit, TracePoint},
+    programs::{BtfTracePoint, FEntry, FExit, TracePoint},
 };
 
 use super::explain::explain;
@@ -12,6 +12,8 @@ use super::explain::explain;
 pub enum Extra {
     /// The life of minisockets and request sockets: `TIME_WAIT`, orphaned `FIN_WAIT2`, half-open connections.
     StandIns,
+    /// The peer's FIN to an orphan in `FIN_WAIT2`, also where the timer of its minisocket tells nothing.
+    OrphanFins,
     /// RSTs that are sent.
     Resets,
     /// Segments sent again.
@@ -27,13 +29,15 @@ pub enum Extra {
 
 impl Extra {
     /// Those that every trace wants.
-    pub const USUAL: [Self; 4] = [Self::StandIns, Self::Resets, Self::Retransmits, Self::Accepts];
+    pub const USUAL: [Self; 5] =
+        [Self::StandIns, Self::OrphanFins, Self::Resets, Self::Retransmits, Self::Accepts];
 
     /// The word in records.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::StandIns => "stand_ins",
+            Self::OrphanFins => "orphan_fins",
             Self::Resets => "resets",
             Self::Retransmits => "retransmits",
             Self::Forks => "forks",
@@ -47,6 +51,7 @@ impl Extra {
     pub const fn title(self) -> &'static str {
         match self {
             Self::StandIns => "TIME_WAIT",
+            Self::OrphanFins => "FINs to orphans",
             Self::Resets => "RSTs sent",
             Self::Retransmits => "retransmits",
             Self::Forks => "new processes",
@@ -71,7 +76,7 @@ impl Extra {
                 &[("tcptrace_retransmit_synack", "tcp_retransmit_synack")],
             ],
             Self::Forks => &[&[("tcptrace_fork", "sched_process_fork")]],
-            Self::Accepts | Self::AcceptCalls => &[],
+            Self::OrphanFins | Self::Accepts | Self::AcceptCalls => &[],
         }
     }
 
@@ -83,6 +88,7 @@ impl Extra {
     /// Loads and attaches its programs.
     pub(super) fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
         match self {
+            Self::OrphanFins => return attach_orphan_fins(ebpf, btf),
             Self::Accepts => return attach_accepts(ebpf, btf),
             Self::AcceptCalls => return attach_accept_calls(ebpf),
             _ => {}
@@ -108,6 +114,16 @@ fn attach(ebpf: &mut Ebpf, btf: &Btf, program: &str, tracepoint: &str) -> anyhow
         ebpf.program_mut(program).with_context(|| format!("find program {program}"))?.try_into()?;
     program.load(tracepoint, btf).map_err(|error| explain(&what, &error))?;
     program.attach().map_err(|error| explain(&what, &error))?;
+    Ok(())
+}
+
+fn attach_orphan_fins(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    const WHAT: &str = "attach fentry __inet_twsk_schedule";
+    let program: &mut FEntry =
+        ebpf.program_mut("tcptrace_prolonged").context("find program tcptrace_prolonged")?.try_into()?;
+    program.load("__inet_twsk_schedule", btf).map_err(|error| explain(WHAT, &error))?;
+    program.attach().map_err(|error| explain(WHAT, &error))?;
     Ok(())
 }
 

@@ -111,10 +111,14 @@ impl Tracker {
         self.closing = Closing::of(event).or(self.closing);
         let holder = owner::holder(event, cause);
         let context = owner::context(event);
-        let minisocket = self.sockets.get_mut(key).and_then(|socket| socket.minisocket.take());
-        let step = Step::of(event, minisocket.map(|(_, state)| state));
-
         let Some(socket) = self.sockets.get_mut(key) else { return };
+        let minisocket = socket.minisocket.take();
+        let step = match socket.given_up {
+            true => Step::Plain,
+            false => Step::of(event, minisocket.map(|(_, state)| state)),
+        };
+        let got_fin = step == Step::TimeWait && event.from == TcpState::FinWait2;
+        let cause = cause.or(got_fin.then_some(Cause::FinReceived));
         if let Some(holder) = holder {
             socket.owner = Some(self.family.judge(holder));
         }

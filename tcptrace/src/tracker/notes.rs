@@ -4,6 +4,7 @@ use super::{Key, Tracker};
 use crate::{
     event::{Accept, Note, Sign},
     record::{Record, Reset, Retransmit},
+    tcp::TcpState,
     time::Moment,
 };
 
@@ -21,7 +22,10 @@ impl Tracker {
             Sign::Request(step) => self.request(at, note, step, out),
             Sign::ResetSent { reason: number } => {
                 let Some(key) = self.noted(note) else { return };
-                let Some(subject) = self.sockets.get(key).map(|socket| socket.subject()) else { return };
+                let Some(socket) = self.sockets.get_mut(key) else { return };
+                // tcp_keepalive_timer, tcp_check_oom: the event that closes it comes next.
+                socket.given_up = note.state == TcpState::FinWait2 && !socket.stand_in;
+                let subject = socket.subject();
                 let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
                 let reason = number.and_then(&reason);
                 out.push(Record::Reset(Reset { at, subject, state: note.state, reason, since_first_ns }));

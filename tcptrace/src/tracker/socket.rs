@@ -35,6 +35,8 @@ pub(super) struct Socket {
     pub(super) stand_in: bool,
     /// The minisocket that is about to take over, and the state it stands for.
     pub(super) minisocket: Option<(u64, TcpState)>,
+    /// An orphan in `FIN_WAIT2` that was given up with a RST: nothing takes over.
+    pub(super) given_up: bool,
     /// Segments sent again in this state.
     pub(super) retransmits: u64,
     /// A child whose cookie and addresses come with its next event.
@@ -62,6 +64,7 @@ impl Socket {
             request: false,
             stand_in: false,
             minisocket: None,
+            given_up: false,
             retransmits: 0,
             unfinished: false,
             held: Vec::new(),

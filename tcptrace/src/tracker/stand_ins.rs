@@ -29,7 +29,15 @@ impl Tracker {
             note.cookie.and_then(|cookie| self.sockets.with_cookie(cookie))
         });
         let Some(key) = known else { return };
-        let Some(socket) = self.sockets.get(key) else { return };
+        let Some(socket) = self.sockets.get_mut(key) else { return };
+        if step == TimerStep::Restarted
+            && let Some((pointer, state)) = &mut socket.minisocket
+            && *pointer == note.pointer
+        {
+            // It is found before the full socket is closed (tcp_time_wait), so a FIN may reach it already.
+            *state = note.state;
+            return;
+        }
         if socket.state == TcpState::FinWait2 && note.state == TcpState::TimeWait {
             // mod_timer says nothing if the new end falls into the same slot of the timer wheel, 2 s wide.
             let seen = step == TimerStep::Restarted;

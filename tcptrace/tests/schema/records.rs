@@ -158,7 +158,9 @@ pub fn records() -> Vec<Record> {
         fallback: None,
         kernel: "6.18.0".to_owned(),
         filter: "--port 10050".to_owned(),
-        sees: ["stand_ins", "resets", "retransmits", "forks", "accepts"].map(str::to_owned).to_vec(),
+        sees: ["stand_ins", "orphan_fins", "resets", "retransmits", "forks", "accepts"]
+            .map(str::to_owned)
+            .to_vec(),
         unseen: Vec::new(),
     };
     let start_classic = Start {

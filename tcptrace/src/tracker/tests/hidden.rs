@@ -2,6 +2,50 @@
 
 use super::notation::ladder;
 
+/// On another CPU, between the minisocket's making and the end of the full socket (tcp_time_wait).
+#[test]
+fn a_fin_to_a_minisocket_that_is_just_made() {
+    ladder(
+        "
+        sees stand-ins
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        opened client server
+        +1ms   client  ESTABLISHED → FIN_WAIT1  pid=7/curl close
+            = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 940µs
+        +2ms   client  FIN_WAIT1 → FIN_WAIT2
+            = client#1  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  after 1ms
+        +2ms   client  minisocket  started in=FIN_WAIT2
+        +3ms   client  minisocket  restarted in=TIME_WAIT
+        +4ms   client  FIN_WAIT2 → CLOSE  orphan
+            = client#1  FIN_WAIT2 → TIME_WAIT  curl:7(syscall)  FinReceived  after 2ms
+        +60s   client  minisocket  expired in=TIME_WAIT
+            = client#1  TIME_WAIT → CLOSE  curl:7(syscall)  Elapsed  after 59.996s
+        ",
+    );
+}
+
+/// Its FIN was acknowledged while its process held it: no minisocket takes over, and a timer ends it (tcp_rcv_state_process).
+#[test]
+fn an_orphan_that_is_given_up() {
+    ladder(
+        "
+        sees stand-ins
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        opened client server
+        +1ms   client  ESTABLISHED → FIN_WAIT1  pid=7/curl close
+            = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 940µs
+        +2ms   client  FIN_WAIT1 → FIN_WAIT2  pid=7/curl
+            = client#1  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  call  after 1ms
+        +60s   client  RST  in=FIN_WAIT2
+            = client#1  RST -
+        +60s   client  FIN_WAIT2 → CLOSE  orphan
+            = client#1  FIN_WAIT2 → CLOSE  curl:7(syscall)  after 59.998s
+        ",
+    );
+}
+
 #[test]
 fn a_whole_life_from_the_first_syn_to_the_end_of_time_wait() {
     ladder(
