@@ -13,6 +13,7 @@ mod harness;
 mod judge;
 mod notation;
 mod play;
+mod programs;
 mod report;
 mod witness;
 mod world;
