@@ -6,6 +6,7 @@ pub mod address;
 pub mod app;
 pub mod cgroup;
 pub mod cli;
+pub mod confine;
 pub mod diagram;
 pub mod event;
 pub mod filter;

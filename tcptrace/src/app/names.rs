@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::MetadataExt as _};
 
 use anyhow::Context as _;
+use rustix::process::{Gid, Uid};
 
 use super::Failure;
 use crate::{
@@ -36,22 +37,42 @@ pub(super) fn resolve(selection: Selection) -> Result<Filter, Failure> {
     Ok(filter)
 }
 
-/// The number of a user. By /etc/passwd alone: a directory service could not be asked without its libraries.
+/// The number of a user.
 fn user(name: &UserName) -> anyhow::Result<u32> {
-    const USERS: &str = "/etc/passwd";
     match name {
         UserName::Id(id) => Ok(*id),
-        UserName::Name(name) => fs::read_to_string(USERS)
-            .with_context(|| format!("look up user {name:?} in {USERS}"))?
+        UserName::Name(name) => users(name)?
             .lines()
-            .find_map(|line| {
-                let mut fields = line.split(':');
-                (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
-            })
+            .filter_map(account)
+            .find_map(|(known, user, _)| (known == name).then_some(user))
             .with_context(|| {
                 format!("no user {name:?} in {USERS}: give the number instead (`id -u {name}`)")
             }),
     }
+}
+
+/// A user to run as, and the group to do it in: one's own, or for a number that nobody has, the same number.
+pub(super) fn account_of(name: &UserName) -> Result<(Uid, Gid), Failure> {
+    let id = user(name).map_err(Failure::usage)?;
+    let users = users(&id.to_string()).map_err(Failure::usage)?;
+    let group = users.lines().filter_map(account).find_map(|(_, user, group)| (user == id).then_some(group));
+    let is_one = id != u32::MAX;
+    let is_one = is_one.then(|| (Uid::from_raw(id), Gid::from_raw(group.unwrap_or(id))));
+    is_one.context("no user has this number").map_err(Failure::usage)
+}
+
+/// By this alone: a directory service could not be asked without its libraries.
+const USERS: &str = "/etc/passwd";
+
+fn users(wanted: &str) -> anyhow::Result<String> {
+    fs::read_to_string(USERS).with_context(|| format!("look up user {wanted:?} in {USERS}"))
+}
+
+/// Name, number and group of a line in [`USERS`].
+fn account(line: &str) -> Option<(&str, u32, u32)> {
+    let mut fields = line.split(':');
+    let (name, _, user, group) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    Some((name, user.parse().ok()?, group.parse().ok()?))
 }
 
 /// Release of the running kernel, like `6.18.44`.

@@ -10,12 +10,13 @@ use super::{
     clock::Clock,
     command::Command,
     live::{Live, Stop},
-    names::{kernel_release, resolve},
+    names::{account_of, kernel_release, resolve},
     signals::{Hangup, Signals},
     story::Story,
 };
 use crate::{
     cli::{Format, Selection, TraceArgs},
+    confine::{Confinement, confine},
     ladder::{self, Ladders},
     output::Output,
     probe::{self, Extra, Settings},
@@ -33,6 +34,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
     if let Some(command) = &command {
         filter.pids = vec![command.pid];
     }
+    let user = args.user.as_ref().map(account_of).transpose()?;
     filter.children = args.children || command.is_some();
     let hangup = Hangup::of(args.output.is_some());
     let out = match &args.output {
@@ -95,6 +97,12 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
             live.ask_for(&filter.pids, command.is_none());
         }
         live.tell_existing(&filter)?;
+        let confinement = Confinement { user, reopens: args.output.is_some() };
+        match confine(confinement).context("give up privileges") {
+            Err(error) if user.is_some() => return Err(Failure::cannot_trace(error)),
+            Err(error) => log::warn!("goes on with more privilege than it needs: {error:#}"),
+            Ok(()) => {}
+        }
         if let Some(command) = &mut command {
             command.release();
         }

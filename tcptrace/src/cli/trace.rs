@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, ColorChoice, ValueEnum};
 
-use super::{SelectArgs, WatchArgs, values::bytes};
+use super::{SelectArgs, UserName, WatchArgs, values::bytes};
 use crate::{probe::Choice, report::Keep, time::duration};
 
 /// Options of the trace.
@@ -41,6 +41,9 @@ pub struct TraceArgs {
     /// Size of the buffer between kernel and user space
     #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = bytes)]
     pub buffer: u32,
+    /// Once everything is attached, go on as this user, by name or number
+    #[arg(long, value_name = "USER")]
+    pub user: Option<UserName>,
     /// Say more on standard error; twice for the details
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
