@@ -99,8 +99,12 @@ fn each_tells_what_it_was_asked_for() {
             }
         }
         let all = all.finish();
-        // The end of an orphan's wait is one more if its timer shows it, which takes a chance.
-        let seen_going = |record: &&&Value| record["from"] == "FIN_WAIT2" && record["context"] == "softirq";
+        // The end of an orphan's wait is one more if its timer shows it, which takes a chance; on a slow machine that is so
+        // late that TIME_WAIT is inferred, and its end shown.
+        let seen_going = |record: &&&Value| {
+            ["FIN_WAIT2", "TIME_WAIT"].iter().any(|state| record["from"] == *state)
+                && record["context"] == "softirq"
+        };
         let by_chance = all.of_type("transition").iter().filter(seen_going).count() as u64;
         let shown = all.total("shown") - by_chance;
         assert_eq!(shown, 3 + 6 * 10, "{:#?}", all.lines());

@@ -68,7 +68,7 @@ fn every_event_is_accounted_for() {
         };
         let transitions = trace.of_type("transition");
         let gone_on: Vec<_> = transitions.iter().filter(goes_on).collect();
-        let seen_going = gone_on.iter().filter(|record| record["evidence"] != "peer_closed").count() as u64;
+        let seen_going = gone_on.iter().filter(|record| record["evidence"].is_null()).count() as u64;
         let fin_wait2 = steps.entry("FIN_WAIT2>".to_owned()).or_default();
         *fin_wait2 = *fin_wait2 + orphans.len() as u64 - gone_on.len() as u64;
         let beyond = seen_going + steps.remove("TIME_WAIT>CLOSE").unwrap_or(0);

@@ -37,7 +37,12 @@ fn fast_open_is_one_connection() {
         let trace = tracer.finish();
         let text = text.finish().text;
         let to: Vec<_> = trace.of_type("transition").iter().map(|record| &record["to"]).collect();
-        assert_eq!(to, ["LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "ESTABLISHED"]);
+        // Before Linux 6.15 the child has addresses only at its second event, and waits for it.
+        let late = ["LISTEN", "SYN_SENT", "ESTABLISHED", "SYN_RECV", "ESTABLISHED"];
+        assert!(
+            to == ["LISTEN", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "ESTABLISHED"] || to == late,
+            "{to:?}"
+        );
         let number = |cookie: &str| trace.of_socket(cookie)[1]["connection"].clone();
         assert_eq!(number(&opened.cookie), number(&accepted.cookie));
         let (_, report) = text.split_once("\n\n").unwrap();

@@ -20,7 +20,8 @@ fn timeless(text: &str) -> Vec<String> {
             || word.matches(':').count() == 2
     };
     // What is left of the sockets now is the kernel's word, and a recording does not have it.
-    let is_now = |line: &&str| line.starts_with("now") || line.starts_with("                1");
+    let is_now =
+        |line: &&str| ["now", "at the end", "                1"].iter().any(|begin| line.starts_with(begin));
     let words =
         |line: &str| line.split_whitespace().filter(|word| !is_time(word)).collect::<Vec<_>>().join(" ");
     let mut lines: Vec<_> = text.lines().filter(|line| !is_now(line)).map(words).collect();

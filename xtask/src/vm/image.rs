@@ -5,22 +5,23 @@ use crate::{child, workspace};
 use anyhow::{Context, Result, bail};
 use std::{
     fs::{self, OpenOptions},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 /// What the tests run; where busybox has something of the same name, it knows less.
-const PROGRAMS: [&str; 13] = [
-    "bash", "capsh", "ip", "mount", "nsenter", "setcap", "setpriv", "sh", "sleep", "ss", "tc", "umount",
-    "unshare",
+const PROGRAMS: [&str; 14] = [
+    "bash", "capsh", "ip", "mount", "nohup", "nsenter", "setcap", "setpriv", "sh", "sleep", "ss", "tc",
+    "umount", "unshare",
 ];
 
 /// What is the same under every kernel, as an archive.
 pub fn userland(suite: &Suite, root: &Path) -> Result<PathBuf> {
-    for directory in ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var"] {
+    for directory in ["busybox", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr/bin", "var"] {
         make(&root.join(directory))?;
     }
+    symlink("usr/bin", root.join("bin")).context("make /bin")?;
     let busybox = workspace::find_program("busybox", None).context("install busybox-static")?;
     copy(&busybox, &root.join("bin/busybox"))?;
     libraries(&busybox, root)?;

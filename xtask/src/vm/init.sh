@@ -1,9 +1,9 @@
 #!/bin/busybox sh
 # The guest's first process. ttyS0 has the kernel's log, ttyS1 what the tests print.
 /bin/busybox mount -t devtmpfs dev /dev
-/bin/busybox --install -s /bin
+/bin/busybox --install -s /busybox
 # Real programs before busybox's.
-export PATH=/usr/bin:/bin HOME=/root RUST_BACKTRACE=0
+export PATH=/usr/bin:/busybox HOME=/root RUST_BACKTRACE=0
 stty -F /dev/ttyS1 raw
 exec </dev/null >/dev/ttyS1 2>&1
 mount -t proc proc /proc
