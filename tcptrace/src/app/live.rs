@@ -140,7 +140,7 @@ impl Live {
         for found in merge(found, &since) {
             self.tracker.found(at, &found, &mut self.records);
         }
-        self.tell()
+        self.tell(at)
     }
 
     /// Traces until something ends it.
@@ -190,9 +190,9 @@ impl Live {
             // What is due now is so only if nothing in the buffer says otherwise.
             let now = self.clock.now();
             let records = self.gather();
-            self.tell()?;
+            self.tell(now)?;
             self.tell_stuck(now)?;
-            pacing = pacing.after(records, woken);
+            pacing = pacing.after(records, woken, self.timers.wait());
         }
     }
 
@@ -225,13 +225,14 @@ impl Live {
     pub(super) fn finish(&mut self, stop: &Stop) -> Result<Ended> {
         log::info!("ending: {stop:?}; {} sockets open", self.tracker.open());
         self.attached.detach();
+        let now = self.clock.now();
         while self.gather() > 0 {
-            self.tell()?;
+            self.tell(now)?;
         }
-        self.timers.fold(&mut self.events, true);
+        self.timers.finish(&mut self.events);
         self.follow()?;
         self.tracker.finish(&mut self.records);
-        self.tell()?;
+        self.follow()?;
         self.tell_lost()?;
         let now = self.clock.now();
         self.story.finish(now).context("write")?;
@@ -296,9 +297,9 @@ impl Live {
         count
     }
 
-    /// Follows what was gathered, and tells it.
-    fn tell(&mut self) -> Result<()> {
-        self.timers.fold(&mut self.events, false);
+    /// Follows what was gathered of what happened before `now`, and tells it.
+    fn tell(&mut self, now: Moment) -> Result<()> {
+        self.timers.fold(&mut self.events, now.mono_ns);
         self.follow()
     }
 
@@ -341,7 +342,7 @@ impl Live {
         if let Some(watcher) = watcher {
             watcher.due(now, tracker, records);
         }
-        self.tell()
+        self.follow()
     }
 
     /// Tells of events that were lost since the last time.

@@ -13,19 +13,43 @@ use crate::tcp::TcpState;
 const TOGETHER: u64 = 1_000_000;
 
 /// The same where nothing else can look like it, and a virtual CPU may be taken away in between, or a SYN+ACK be sent: a
-/// minisocket runs out or makes room, a request whose timer ran out gets another one.
+/// minisocket or a request runs out or makes room, a request whose timer ran out gets another one.
 const AT_LAST: u64 = 20_000_000;
+
+/// What waits is not settled before it was missing from so many drains. The clock alone does not tell: where the whole
+/// machine stood still nothing had the time to follow.
+const DRAINS: usize = 4;
 
 /// Folds batch after batch.
 #[derive(Debug, Default)]
 pub struct Timers {
     waiting: Vec<Observation>,
+    /// When the last ones were drained, the oldest first.
+    drained: [u64; DRAINS],
 }
 
 impl Timers {
-    /// Folds the timer notes of a batch. An empty batch means that nothing more comes for what waits, and so does `last`.
-    pub fn fold(&mut self, batch: &mut Vec<Observation>, last: bool) {
-        let over = last || batch.is_empty();
+    /// Folds the timer notes of a batch that holds all there was at `now`, nanoseconds of `CLOCK_MONOTONIC`.
+    pub fn fold(&mut self, batch: &mut Vec<Observation>, now: u64) {
+        let seen_by = self.drained[0];
+        self.drained.rotate_left(1);
+        self.drained[DRAINS - 1] = now;
+        self.fold_up_to(batch, seen_by.min(now.saturating_sub(AT_LAST)));
+    }
+
+    /// Folds the last batch: nothing more comes for what waits.
+    pub fn finish(&mut self, batch: &mut Vec<Observation>) {
+        self.fold_up_to(batch, u64::MAX);
+    }
+
+    /// Whether something waits for what may follow it: then the next drain is due, though no event may come.
+    #[must_use]
+    pub const fn wait(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// What happened up to `settled` will not be followed any more.
+    fn fold_up_to(&mut self, batch: &mut Vec<Observation>, settled: u64) {
         if !self.waiting.is_empty() {
             self.waiting.append(batch);
             std::mem::swap(&mut self.waiting, batch);
@@ -35,12 +59,18 @@ impl Timers {
             return;
         }
         name_requests(batch);
-        let followers = followers(batch);
+        let mut followers = followers(batch);
         // What shows it may have to wait itself.
-        let is_taken_over: Vec<_> = (0..batch.len()).map(|i| is_taken_over(&batch[i..])).collect();
-        if !over {
-            self.waiting = batch.split_off(settled(batch, &followers));
+        let mut is_taken_over = vec![false; batch.len()];
+        for i in 0..batch.len() {
+            if taken_over(&batch[i..followers[i].unwrap_or(batch.len())]) {
+                (is_taken_over[i], followers[i]) = (true, None);
+            }
         }
+        let is_open =
+            |i: usize| followers[i].is_none() && !is_taken_over[i] && may_go_on(&batch[i..], settled);
+        let open = (0..batch.len()).find(|i| is_open(*i));
+        self.waiting = batch.split_off(open.map_or(batch.len(), |open| with_its_beginning(open, &followers)));
         let mut gone = vec![false; batch.len()];
         for i in 0..batch.len() {
             let Some((step, note)) = timer(&batch[i]) else { continue };
@@ -68,19 +98,9 @@ impl Timers {
     }
 }
 
-/// How much of a batch can be told: up to the first note that something may still follow. What comes after it waits
-/// too, so that everything stays in order.
-fn settled(batch: &[Observation], followers: &[Option<usize>]) -> usize {
-    let end = batch.last().map_or(0, Observation::mono_ns);
-    let fresh = |seen: &Observation| {
-        let settles = match timer(seen) {
-            Some((TimerStep::Stopped, Note { sign: Sign::Request(_), .. })) => TOGETHER,
-            _ => AT_LAST,
-        };
-        end - seen.mono_ns() < settles
-    };
-    let open = |(i, seen): (usize, &Observation)| fresh(seen) && may_go_on(seen) && followers[i].is_none();
-    let mut cut = batch.iter().enumerate().position(open).unwrap_or(batch.len());
+/// The first note that goes on in the one that is open, or in one that came after it: they wait together.
+fn with_its_beginning(open: usize, followers: &[Option<usize>]) -> usize {
+    let mut cut = open;
     for i in (0..cut).rev() {
         if followers[i].is_some_and(|j| j >= cut) {
             cut = i;
@@ -129,41 +149,54 @@ fn at_most(before: &Note, seen: &Observation) -> u64 {
     use TimerStep::{Expired, Started, Stopped};
     match (before.sign, note_of(seen).map(|note| note.sign)) {
         (Sign::Timewait(Stopped), Some(Sign::Timewait(Expired)))
+        | (Sign::Request(Stopped), Some(Sign::Request(Expired)))
         | (Sign::Request(Expired), Some(Sign::Request(Started))) => AT_LAST,
+        // A minisocket's cookie is nobody else's.
+        (Sign::Timewait(Stopped), Some(Sign::Timewait(Started))) if before.cookie.is_some() => AT_LAST,
         (Sign::Timewait(Stopped), Some(Sign::Timewait(Started)))
-        | (Sign::Request(Stopped), Some(Sign::Request(Started | Expired))) => TOGETHER,
+        | (Sign::Request(Stopped), Some(Sign::Request(Started))) => TOGETHER,
         _ => 0,
     }
 }
 
-/// Whether the next batch may bring what makes this something else. A minisocket that ran out is gone; a request
-/// whose timer runs out may get another one.
-fn may_go_on(seen: &Observation) -> bool {
-    match note_of(seen).map(|note| note.sign) {
-        Some(Sign::Timewait(step)) => step == TimerStep::Stopped,
-        Some(Sign::Request(step)) => matches!(step, TimerStep::Stopped | TimerStep::Expired),
+/// Whether a later batch may bring what makes the first of these something else. A minisocket that ran out is gone; a
+/// request whose timer runs out may get another one, and one that was stopped is completed if its child is there.
+fn may_go_on(batch: &[Observation], settled: u64) -> bool {
+    let Some((note, later)) = first_note(batch).filter(|(note, _)| note.mono_ns > settled) else {
+        return false;
+    };
+    match note.sign {
+        Sign::Timewait(step) => step == TimerStep::Stopped,
+        Sign::Request(TimerStep::Stopped) => !later.iter().any(|seen| is_child(seen, note)),
+        Sign::Request(step) => step == TimerStep::Expired,
         _ => false,
     }
 }
 
+/// Whether a request has become this socket. It is established after the request's timer was stopped
+/// (`inet_csk_complete_hashdance`, then `tcp_child_process`).
+fn is_child(seen: &Observation, request: &Note) -> bool {
+    seen.event().is_some_and(|event| {
+        event.from == TcpState::SynRecv && (event.netns, event.tuple) == (request.netns, request.tuple)
+    })
+}
+
 /// Whether another socket has the ends of the first at once: a request, or a client that calls from the same port.
-fn is_taken_over(batch: &[Observation]) -> bool {
-    let Some((stopped, later)) =
-        batch.split_first().and_then(|(first, later)| Some((note_of(first)?, later)))
-    else {
-        return false;
-    };
-    if stopped.sign != Sign::Timewait(TimerStep::Stopped) {
-        return false;
-    }
-    let at_once = later.iter().take_while(|seen| seen.mono_ns() - stopped.mono_ns < AT_LAST);
-    at_once.into_iter().any(|seen| match seen {
+fn taken_over(batch: &[Observation]) -> bool {
+    let stopped = first_note(batch).filter(|(note, _)| note.sign == Sign::Timewait(TimerStep::Stopped));
+    let Some((stopped, later)) = stopped else { return false };
+    let mut at_once = later.iter().take_while(|seen| seen.mono_ns() - stopped.mono_ns < AT_LAST);
+    at_once.any(|seen| match seen {
         Observation::Event(event) => event.from == TcpState::SynSent && event.tuple == stopped.tuple,
         Observation::Note(note) => {
             note.sign == Sign::Request(TimerStep::Started) && note.tuple == stopped.tuple
         }
         Observation::Accept(_) | Observation::Fork(_) => false,
     })
+}
+
+fn first_note(batch: &[Observation]) -> Option<(&Note, &[Observation])> {
+    batch.split_first().and_then(|(first, later)| Some((note_of(first)?, later)))
 }
 
 fn note_of(seen: &Observation) -> Option<&Note> {
@@ -190,148 +223,4 @@ fn set(seen: &mut Observation, to: TimerStep) {
 }
 
 #[cfg(test)]
-mod tests {
-    use TimerStep::{Expired, Restarted, Reused, Started, Stopped};
-    use proptest::{collection::vec, prelude::*};
-
-    use super::*;
-    use crate::address::{Endpoint, Tuple};
-
-    fn note(us: u64, pointer: u64, sign: Sign) -> Observation {
-        let end = |port| Endpoint { address: [127, 0, 0, 1].into(), port };
-        Observation::Note(Note {
-            mono_ns: us * 1_000,
-            pointer,
-            cookie: None,
-            netns: None,
-            tuple: Tuple { local: end(80), remote: end(1000) },
-            state: TcpState::TimeWait,
-            tid: 0,
-            sign,
-        })
-    }
-
-    fn timewait(us: u64, step: TimerStep) -> Observation {
-        note(us, 1, Sign::Timewait(step))
-    }
-
-    fn steps(batch: &[Observation]) -> Vec<TimerStep> {
-        batch.iter().filter_map(timer).map(|(step, _)| step).collect()
-    }
-
-    #[test]
-    fn what_follows_at_once_tells_what_a_stop_was() {
-        for (batch, told) in [
-            (vec![(0, Stopped), (3, Expired)], vec![Expired]),
-            (vec![(0, Stopped), (3, Started)], vec![Restarted]),
-            (vec![(0, Stopped), (3, Expired), (9, Started)], vec![Expired, Started]),
-            (vec![(0, Started), (9_000, Stopped), (9_001, Expired)], vec![Started, Expired]),
-            // The virtual CPU was taken away in between.
-            (vec![(0, Stopped), (9_000, Expired)], vec![Expired]),
-            // Another minisocket in the same place.
-            (vec![(0, Stopped), (9_000, Started)], vec![Stopped, Started]),
-        ] {
-            let mut batch: Vec<_> = batch.into_iter().map(|(us, step)| timewait(us, step)).collect();
-            Timers::default().fold(&mut batch, true);
-            assert_eq!(steps(&batch), told);
-        }
-    }
-
-    #[test]
-    fn a_request_that_ran_out_may_go_on() {
-        // After the SYN+ACK, which may take its time.
-        for us in [9, 15_000] {
-            let steps_of = [(0, Stopped), (3, Expired), (us, Started)];
-            let mut batch: Vec<_> =
-                steps_of.into_iter().map(|(us, step)| note(us, 1, Sign::Request(step))).collect();
-            Timers::default().fold(&mut batch, true);
-            assert_eq!(steps(&batch), [Restarted]);
-        }
-    }
-
-    #[test]
-    fn the_next_one_in_the_same_place_is_another() {
-        let mut batch = vec![note(0, 1, Sign::Request(Stopped)), note(3, 1, Sign::Request(Started))];
-        if let Observation::Note(note) = &mut batch[1] {
-            note.tuple.remote.port += 1;
-        }
-        Timers::default().fold(&mut batch, true);
-        assert_eq!(steps(&batch), [Stopped, Started]);
-    }
-
-    #[test]
-    fn a_stop_at_the_end_of_a_batch_waits_for_the_next_one() {
-        let mut timers = Timers::default();
-        let mut batch =
-            vec![timewait(0, Started), timewait(9_000, Stopped), note(9_001, 2, Sign::Retransmit)];
-        timers.fold(&mut batch, false);
-        assert_eq!(steps(&batch), [Started]);
-        batch = vec![timewait(9_004, Expired)];
-        timers.fold(&mut batch, false);
-        assert_eq!(batch.iter().map(Observation::mono_ns).collect::<Vec<_>>(), [9_001_000, 9_004_000]);
-        assert_eq!(steps(&batch), [Expired]);
-        // And no longer than it can take.
-        batch = vec![timewait(20_000, Stopped), note(30_000, 2, Sign::Retransmit)];
-        timers.fold(&mut batch, false);
-        assert!(batch.is_empty());
-        batch = vec![note(40_000, 2, Sign::Retransmit)];
-        timers.fold(&mut batch, false);
-        assert_eq!((batch.len(), steps(&batch)), (3, vec![Stopped]));
-        batch = vec![timewait(99_000, Stopped)];
-        timers.fold(&mut batch, false);
-        assert!(batch.is_empty());
-        timers.fold(&mut batch, false);
-        assert_eq!(steps(&batch), [Stopped]);
-    }
-
-    proptest! {
-        /// However a stream is cut into batches, the same is told, in the same order.
-        #[test]
-        fn batches_make_no_difference(
-            seen in vec((prop_oneof![0..1_500_u64, 0..30_000_u64], 1..4_u64, 0..7_u8), 0..40),
-            cuts in vec(any::<bool>(), 40),
-        ) {
-            let mut us = 0;
-            let stream: Vec<_> = seen
-                .iter()
-                .map(|(later, pointer, what)| {
-                    us += later;
-                    let sign = match what {
-                        0 => Sign::Timewait(Started),
-                        1 => Sign::Timewait(Stopped),
-                        2 => Sign::Timewait(Expired),
-                        3 => Sign::Request(Stopped),
-                        4 => Sign::Request(Expired),
-                        5 => Sign::Request(Started),
-                        _ => Sign::Retransmit,
-                    };
-                    // Requests and minisockets are never in the same place.
-                    let pointer = pointer + if matches!(sign, Sign::Request(_)) { 10 } else { 0 };
-                    note(us, pointer, sign)
-                })
-                .collect();
-            let mut whole = stream.clone();
-            Timers::default().fold(&mut whole, true);
-            let (mut timers, mut parts, mut batch) = (Timers::default(), Vec::new(), Vec::new());
-            for (i, seen) in stream.into_iter().enumerate() {
-                batch.push(seen);
-                if cuts[i] {
-                    timers.fold(&mut batch, false);
-                    parts.append(&mut batch);
-                }
-            }
-            timers.fold(&mut batch, true);
-            parts.append(&mut batch);
-            prop_assert_eq!(parts, whole);
-        }
-    }
-
-    #[test]
-    fn another_socket_with_the_same_ends_is_the_reason() {
-        for (us, told) in [(5, Reused), (9_000, Reused), (20_000, Stopped)] {
-            let mut batch = vec![timewait(0, Stopped), note(us, 2, Sign::Request(Started))];
-            Timers::default().fold(&mut batch, true);
-            assert_eq!(steps(&batch), [told, Started]);
-        }
-    }
-}
+mod tests;

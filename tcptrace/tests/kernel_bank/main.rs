@@ -11,6 +11,7 @@
 mod harness;
 
 mod judge;
+mod machine;
 mod notation;
 mod play;
 mod programs;

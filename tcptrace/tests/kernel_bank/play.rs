@@ -17,6 +17,7 @@ use crate::{
         wait_for,
     },
     judge,
+    machine::{self, Parameter},
     notation::{self, Case},
     report,
     witness::Witness,
@@ -25,15 +26,19 @@ use crate::{
 
 /// Plays a case in a namespace of its own, and leaves its row in the report.
 pub fn play(name: &'static str, text: &'static str) {
-    in_a_namespace(move || match catch_unwind(AssertUnwindSafe(|| Play::run(text))) {
-        Ok(Ok((trace, seen))) => report::row(name, Ok((&trace, seen))),
-        Ok(Err(Skipped(why))) => {
-            skip(&why);
-            report::row(name, Err(&format!("skipped: {why}")));
-        }
-        Err(panic) => {
-            report::row(name, Err("FAILED"));
-            resume_unwind(panic);
+    in_a_namespace(move || {
+        let alone = text.contains("set-everywhere").then(machine::alone);
+        let _shared = alone.is_none().then(machine::shared);
+        match catch_unwind(AssertUnwindSafe(|| Play::run(text))) {
+            Ok(Ok((trace, seen))) => report::row(name, Ok((&trace, seen))),
+            Ok(Err(Skipped(why))) => {
+                skip(&why);
+                report::row(name, Err(&format!("skipped: {why}")));
+            }
+            Err(panic) => {
+                report::row(name, Err("FAILED"));
+                resume_unwind(panic);
+            }
         }
     });
 }
@@ -50,6 +55,7 @@ struct Play {
     begun: BTreeMap<String, String>,
     /// Where the script has rested: cookies and states.
     rests: Vec<(String, String)>,
+    parameters: Vec<Parameter>,
 }
 
 impl Play {
@@ -58,8 +64,8 @@ impl Play {
         let start = tracer.records().swap_remove(0);
         report::opening(&start);
         let case = notation::read(&text.replace("/acceptor", &format!("/{}", acceptor(&start))));
-        let (actors, socks, begun, rests) = Default::default();
-        let mut play = Self { tracer, witness: Witness::new(), actors, socks, begun, rests };
+        let (actors, socks, begun, rests, parameters) = Default::default();
+        let mut play = Self { tracer, witness: Witness::new(), actors, socks, begun, rests, parameters };
         for line in &case.script {
             play.line(line)?;
         }
@@ -80,10 +86,16 @@ impl Play {
             ["set", parameter, value] => match value.strip_suffix('s') {
                 Some(seconds) => {
                     let seconds = seconds.parse::<u32>().unwrap() * slowness();
-                    world::set(parameter, &seconds.to_string());
+                    let value = if parameter == "tcp_synack_retries" { retries(seconds) } else { seconds };
+                    world::set(parameter, &value.to_string());
                 }
                 None => world::set(parameter, value),
             },
+            ["set-everywhere", name, value] => {
+                let set = Parameter::set(name, value);
+                self.parameters
+                    .push(set.ok_or_else(|| Skipped(format!("{name} is not for tests to set here")))?);
+            }
             ["link"] if !world::link() => return Err(Skipped("no veth".to_owned())),
             ["wire"] if !world::wire() => return Err(Skipped("no veth".to_owned())),
             ["link" | "wire"] => {}
@@ -268,6 +280,11 @@ impl Play {
             word.to_owned()
         }
     }
+}
+
+/// How often to try again, after 1 s and then each time after twice as long, to go on for at least so long.
+fn retries(seconds: u32) -> u32 {
+    (seconds + 1).next_power_of_two().ilog2() - 1
 }
 
 /// The socket that an order makes: `accept l s` is the only one that names another one first.

@@ -19,6 +19,7 @@ use crate::{
         tracer::Tracer,
         wait_for,
     },
+    machine,
     witness::Witness,
 };
 
@@ -87,7 +88,10 @@ fn whatever_processes_do() {
         let config = Config { cases, failure_persistence: None, max_shrink_iters: 64, ..usual };
         let outcome = TestRunner::new(config).run(&programs, |program| {
             // One each: what is left of one program is no business of the next.
-            in_a_namespace(move || Stage::new().play(&program));
+            in_a_namespace(move || {
+                let _shared = machine::shared();
+                Stage::new().play(&program);
+            });
             Ok(())
         });
         outcome.unwrap_or_else(|error| panic!("{error}"));

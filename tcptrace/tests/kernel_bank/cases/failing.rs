@@ -133,6 +133,30 @@ bank! {
             retransmit:FIN_WAIT1
     "
 
+    /// tcp_max_orphans: a connection that is closed beyond it is dropped at once (tcp_check_oom in __tcp_close), and one that
+    /// waits already when its timer runs out (tcp_out_of_resources).
+    too_many_orphans: "
+        link
+        ip address add 192.0.2.9/32 dev lo
+        client bind c 192.0.2.1:0
+        connected 192.0.2.9:0
+        client bind d 192.0.2.1:0
+        client connect d @l
+        rests c ESTABLISHED of client, d ESTABLISHED of client
+        ip address delete 192.0.2.9/32 dev lo
+        client close c
+        rests c FIN_WAIT1 of nobody
+        set-everywhere tcp_max_orphans -1
+        client close d
+        rests c CLOSE, d CLOSE
+        c = opened
+            ESTABLISHED>FIN_WAIT1 process client/syscall close
+            FIN_WAIT1>CLOSE softirq client/syscall -
+        d = opened
+            ESTABLISHED>FIN_WAIT1 process client/syscall close
+            FIN_WAIT1>CLOSE process client/syscall -
+    "
+
     /// tcp_fin_timeout.
     a_peer_that_never_closes: "
         set tcp_fin_timeout 2s

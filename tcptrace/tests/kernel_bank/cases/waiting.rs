@@ -4,7 +4,7 @@ bank! {
     /// SYN received, SYN+ACK sent again and again, nothing ever comes back.
     a_handshake_that_is_never_finished: "
         link
-        set tcp_synack_retries 1
+        set tcp_synack_retries 3s
         server listen l 192.0.2.1:0
         syn 192.0.2.9:4000 @l
         found r from 192.0.2.9:4000

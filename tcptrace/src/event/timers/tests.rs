@@ -1,0 +1,195 @@
+//! Notes in every order, and drains at every time.
+
+use TimerStep::{Expired, Restarted, Reused, Started, Stopped};
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::{
+    address::{Endpoint, Tuple},
+    event::{Event, Task},
+    process::Comm,
+};
+
+fn note(us: u64, pointer: u64, sign: Sign) -> Observation {
+    let end = |port| Endpoint { address: [127, 0, 0, 1].into(), port };
+    Observation::Note(Note {
+        mono_ns: us * 1_000,
+        pointer,
+        cookie: None,
+        netns: None,
+        tuple: Tuple { local: end(80), remote: end(1000) },
+        state: TcpState::TimeWait,
+        tid: 0,
+        sign,
+    })
+}
+
+fn timewait(us: u64, step: TimerStep) -> Observation {
+    note(us, 1, Sign::Timewait(step))
+}
+
+fn steps(batch: &[Observation]) -> Vec<TimerStep> {
+    batch.iter().filter_map(timer).map(|(step, _)| step).collect()
+}
+
+#[test]
+fn what_follows_at_once_tells_what_a_stop_was() {
+    for (batch, told) in [
+        (vec![(0, Stopped), (3, Expired)], vec![Expired]),
+        (vec![(0, Stopped), (3, Started)], vec![Restarted]),
+        (vec![(0, Stopped), (3, Expired), (9, Started)], vec![Expired, Started]),
+        (vec![(0, Started), (9_000, Stopped), (9_001, Expired)], vec![Started, Expired]),
+        // The virtual CPU was taken away in between.
+        (vec![(0, Stopped), (9_000, Expired)], vec![Expired]),
+        // Another minisocket in the same place.
+        (vec![(0, Stopped), (9_000, Started)], vec![Stopped, Started]),
+    ] {
+        let mut batch: Vec<_> = batch.into_iter().map(|(us, step)| timewait(us, step)).collect();
+        Timers::default().finish(&mut batch);
+        assert_eq!(steps(&batch), told);
+    }
+}
+
+#[test]
+fn a_request_that_ran_out_may_go_on() {
+    // After the SYN+ACK, which may take its time.
+    for us in [9, 15_000] {
+        let steps_of = [(0, Stopped), (3, Expired), (us, Started)];
+        let mut batch: Vec<_> =
+            steps_of.into_iter().map(|(us, step)| note(us, 1, Sign::Request(step))).collect();
+        Timers::default().finish(&mut batch);
+        assert_eq!(steps(&batch), [Restarted]);
+    }
+}
+
+#[test]
+fn the_next_one_in_the_same_place_is_another() {
+    let mut batch = vec![note(0, 1, Sign::Request(Stopped)), note(3, 1, Sign::Request(Started))];
+    if let Observation::Note(note) = &mut batch[1] {
+        note.tuple.remote.port += 1;
+    }
+    Timers::default().finish(&mut batch);
+    assert_eq!(steps(&batch), [Stopped, Started]);
+}
+
+/// What is told of drains at these times, in microseconds, that find nothing.
+fn told_at(timers: &mut Timers, drains: impl IntoIterator<Item = u64>) -> Option<u64> {
+    drains.into_iter().find(|us| {
+        let mut batch = Vec::new();
+        timers.fold(&mut batch, us * 1_000);
+        !batch.is_empty()
+    })
+}
+
+#[test]
+fn a_stop_waits_for_what_may_follow() {
+    let mut timers = Timers::default();
+    let mut batch = vec![timewait(0, Started), timewait(9_000, Stopped), note(9_001, 2, Sign::Retransmit)];
+    timers.fold(&mut batch, 9_002_000);
+    assert_eq!(steps(&batch), [Started]);
+    assert!(timers.wait());
+    batch = vec![timewait(9_004, Expired)];
+    timers.fold(&mut batch, 14_000_000);
+    assert_eq!(batch.iter().map(Observation::mono_ns).collect::<Vec<_>>(), [9_001_000, 9_004_000]);
+    assert_eq!(steps(&batch), [Expired]);
+    assert!(!timers.wait());
+}
+
+#[test]
+fn it_waits_no_longer_than_that_can_take() {
+    for sign in [Sign::Timewait(Stopped), Sign::Request(Stopped), Sign::Request(Expired)] {
+        let drained = |us: u64| {
+            let mut timers = Timers::default();
+            let mut batch = vec![note(100_000, 1, sign)];
+            timers.fold(&mut batch, us * 1_000);
+            assert!(batch.is_empty());
+            timers
+        };
+        let ticks = |from: u64| (1..).map(move |tick| from + 5_000 * tick);
+        assert_eq!(told_at(&mut drained(101_000), ticks(101_000)), Some(121_000), "{sign:?}");
+        // However often it is looked, and however long nobody could look or do anything.
+        assert_eq!(told_at(&mut drained(101_000), 101_001..), Some(120_000), "{sign:?}");
+        assert_eq!(told_at(&mut drained(101_000), ticks(900_000)), Some(920_000), "{sign:?}");
+    }
+}
+
+#[test]
+fn a_request_whose_child_is_there_does_not_wait() {
+    let request = note(0, 1, Sign::Request(Stopped));
+    let Observation::Note(Note { tuple, .. }) = request else { unreachable!() };
+    let child = Event {
+        mono_ns: 1,
+        pointer: 2,
+        cookie: None,
+        netns: None,
+        tuple,
+        from: TcpState::SynRecv,
+        to: TcpState::Established,
+        sock: None,
+        numbers: None,
+        cgroup: None,
+        task: Task {
+            pid: 1,
+            tid: 1,
+            uid: 0,
+            comm: Comm::new([0; 16]),
+            thread: Comm::new([0; 16]),
+            activity: None,
+        },
+    };
+    let mut batch = vec![request, Observation::Event(child)];
+    Timers::default().fold(&mut batch, 1_000);
+    assert_eq!(batch.len(), 2);
+}
+
+proptest! {
+    /// However a stream is cut into batches, the same is told, in the same order.
+    #[test]
+    fn batches_make_no_difference(
+        seen in vec((prop_oneof![0..1_500_u64, 0..30_000_u64], 1..4_u64, 0..7_u8), 0..40),
+        cuts in vec(any::<bool>(), 40),
+    ) {
+        let mut us = 0;
+        let stream: Vec<_> = seen
+            .iter()
+            .map(|(later, pointer, what)| {
+                us += later;
+                let sign = match what {
+                    0 => Sign::Timewait(Started),
+                    1 => Sign::Timewait(Stopped),
+                    2 => Sign::Timewait(Expired),
+                    3 => Sign::Request(Stopped),
+                    4 => Sign::Request(Expired),
+                    5 => Sign::Request(Started),
+                    _ => Sign::Retransmit,
+                };
+                // Requests and minisockets are never in the same place.
+                let pointer = pointer + if matches!(sign, Sign::Request(_)) { 10 } else { 0 };
+                note(us, pointer, sign)
+            })
+            .collect();
+        let mut whole = stream.clone();
+        Timers::default().finish(&mut whole);
+        let (mut timers, mut parts, mut batch) = (Timers::default(), Vec::new(), Vec::new());
+        for (i, seen) in stream.into_iter().enumerate() {
+            let now = seen.mono_ns();
+            batch.push(seen);
+            if cuts[i] {
+                timers.fold(&mut batch, now);
+                parts.append(&mut batch);
+            }
+        }
+        timers.finish(&mut batch);
+        parts.append(&mut batch);
+        prop_assert_eq!(parts, whole);
+    }
+}
+
+#[test]
+fn another_socket_with_the_same_ends_is_the_reason() {
+    for (us, told) in [(5, Reused), (9_000, Reused), (20_000, Stopped)] {
+        let mut batch = vec![timewait(0, Stopped), note(us, 2, Sign::Request(Started))];
+        Timers::default().finish(&mut batch);
+        assert_eq!(steps(&batch), [told, Started]);
+    }
+}
