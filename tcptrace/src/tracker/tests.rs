@@ -11,4 +11,3 @@ pub(crate) mod notation;
 mod opening;
 mod owners;
 pub(crate) mod properties;
-mod repair;
