@@ -1,63 +1,65 @@
-//! `cargo xtask bench`: what tracing costs, in paired rounds on this machine.
+//! `cargo xtask bench`: what tracing costs, and whether the goals for time and memory hold, on this machine.
 //!
-//! Single times mean little on a busy machine, so every round runs all contenders, and only ratios within a round count.
+//! Single times mean little on a busy machine: every figure is a median with its range, and what is compared is
+//! interleaved. All traffic is on loopback in network namespaces of its own.
 
+mod contenders;
+mod figures;
 mod flood;
+mod hold;
+mod idle;
+mod latency;
+mod memory;
+mod pipe;
+mod plot;
+mod programs;
+mod rounds;
+mod start;
+mod table;
+mod usage;
 mod watcher;
+mod world;
 
 use crate::{child, workspace};
 use anyhow::{Result, bail};
-use watcher::Watcher;
 
-/// Measure what tracing costs, against no tracer and against tcpstates
+/// Measure what tracing costs, against no tracer and against other tracers
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
-    /// Rounds; each runs every contender once
-    #[arg(long, default_value_t = 5)]
-    rounds: u32,
-    /// Connections in each run
-    #[arg(long, default_value_t = 20_000)]
-    connections: u32,
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    rounds: rounds::Comparison,
 }
 
-/// Runs the rounds and prints one table.
+#[derive(clap::Subcommand)]
+enum What {
+    Latency(latency::Options),
+    Start(start::Options),
+    Memory(memory::Options),
+    Idle(idle::Options),
+    #[command(hide = true)]
+    Hold(hold::Options),
+}
+
+/// Builds what is measured, and measures it.
 pub fn main(options: Options) -> Result<()> {
+    if let Some(What::Hold(options)) = options.what {
+        return hold::main(options);
+    }
     if !workspace::is_root() {
         bail!("measure: tracing needs root; run this as root");
     }
     let mut build = workspace::cargo("build");
     build.args(["--quiet", "--release", "--package", "tcptrace", "--bins"]);
     child::run(&mut build)?;
-
-    let contenders = watcher::contenders()?;
-    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); contenders.len()];
-    let mut costs: Vec<Option<watcher::Cost>> = vec![None; contenders.len()];
-    // One run that does not count, so that the first contender does not pay for cold caches.
-    flood::run(options.connections)?;
-    for round in 0..options.rounds {
-        for (i, contender) in contenders.iter().enumerate() {
-            let watcher = Watcher::start(contender)?;
-            let rate = flood::run(options.connections)?;
-            if let Some(cost) = watcher.stop()? {
-                costs[i] = Some(cost);
-            }
-            eprintln!("round {}: {:<28} {rate:>8.0} connections/s", round + 1, contender.name);
-            rates[i].push(rate);
-        }
+    match options.what {
+        None => rounds::main(&options.rounds),
+        Some(What::Latency(options)) => latency::main(&options),
+        Some(What::Start(options)) => start::main(&options),
+        Some(What::Memory(options)) => memory::main(&options),
+        Some(What::Idle(options)) => idle::main(&options),
+        Some(What::Hold(_)) => Ok(()),
     }
-    println!("{:<28} {:>8} {:>12} {:>9} {:>9}", "tracer", "ratio", "range", "CPU/event", "peak RSS");
-    for (i, contender) in contenders.iter().enumerate() {
-        let mut ratios: Vec<f64> =
-            rates[i].iter().zip(&rates[0]).map(|(rate, untraced)| rate / untraced).collect();
-        ratios.sort_by(f64::total_cmp);
-        let median = ratios[ratios.len() / 2];
-        let range = format!("{:.2}–{:.2}", ratios[0], ratios[ratios.len() - 1]);
-        let (cpu, rss) = costs[i].as_ref().map_or((String::new(), String::new()), |cost| {
-            let events = f64::from(options.connections) * 6.0;
-            (format!("{:.2} µs", cost.cpu_seconds / events * 1e6), format!("{} KiB", cost.peak_rss_kib))
-        });
-        println!("{:<28} {median:>8.3} {range:>12} {cpu:>9} {rss:>9}", contender.name);
-    }
-    println!("\n{}", watcher::kernel_cost(options.connections)?);
-    Ok(())
 }
