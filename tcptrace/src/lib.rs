@@ -11,6 +11,9 @@ pub mod diagram;
 pub mod event;
 pub mod filter;
 pub mod found;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ladder;
 pub mod output;
 pub mod probe;

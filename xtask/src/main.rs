@@ -4,6 +4,7 @@ mod bench;
 mod child;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod run;
 mod test;
 mod vm;
@@ -19,6 +20,7 @@ enum Chore {
     Bench(bench::Options),
     Demo(demo::Options),
     Ebpf(ebpf::Options),
+    Fuzz(fuzz::Options),
     Run(run::Options),
     Test(test::Options),
     VmTest(vm::Options),
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Chore::Bench(options) => bench::main(options),
         Chore::Demo(options) => demo::main(options),
         Chore::Ebpf(options) => ebpf::main(options),
+        Chore::Fuzz(options) => fuzz::main(options),
         Chore::Run(options) => run::main(options),
         Chore::Test(options) => test::main(options),
         Chore::VmTest(options) => vm::main(options),

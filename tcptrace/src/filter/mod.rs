@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use tcptrace_ebpf::{KernelFilter, PortWord};
 
 pub use gate::Gate;
-use pattern::fits;
+pub(crate) use pattern::fits;
 pub use ports::{ParsePortsError, Ports};
 
 use crate::{

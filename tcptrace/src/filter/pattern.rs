@@ -1,7 +1,7 @@
 //! Names with wildcards: `*` stands for any number of bytes, `?` for one, everything else for itself.
 
 /// Whether a name fits a pattern.
-pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut rest, mut left) = (pattern, name);
     // Where to go on if the latest `*` has to take one more.
     let mut again: Option<(&[u8], &[u8])> = None;

@@ -10,7 +10,7 @@ const MAGIC: u16 = 0xeb9f;
 
 /// Why bytes are not BTF that we can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BtfError {
+pub(crate) enum BtfError {
     /// No BTF of this host's byte order.
     Magic,
     /// A section or type reaches beyond the end.
@@ -47,7 +47,7 @@ mod kind {
 }
 
 /// BTF with an index of its types.
-pub(super) struct Btf<'a> {
+pub(crate) struct Btf<'a> {
     types: &'a [u8],
     strings: &'a [u8],
     /// Where type `id - 1` begins.
@@ -70,7 +70,7 @@ struct Head {
 
 impl<'a> Btf<'a> {
     /// Finds the sections and indexes the types.
-    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, BtfError> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, BtfError> {
         let magic = bytes.get(..2).ok_or(BtfError::Truncated)?;
         if magic != MAGIC.to_ne_bytes() {
             return Err(BtfError::Magic);
@@ -96,15 +96,15 @@ impl<'a> Btf<'a> {
     }
 
     /// The id of a structure. By kind and name: functions, typedefs and variables share the names.
-    pub(super) fn structure(&self, name: &str) -> Option<u32> {
+    pub(crate) fn structure(&self, name: &str) -> Option<u32> {
         self.find(kind::STRUCT, name)
     }
 
     /// Byte offset of a member, through nested and anonymous structures: `sk_lock.owned`. `None` for bit fields.
-    pub(super) fn offset(&self, structure: u32, path: &str) -> Option<u32> {
+    pub(crate) fn offset(&self, structure: u32, path: &str) -> Option<u32> {
         let (mut id, mut offset) = (structure, 0_u32);
         for name in path.split('.') {
-            let (member, at) = self.member(id, name, 0)?;
+            let (member, at) = self.member(id, name, &mut { Self::MOST })?;
             id = member;
             offset = offset.checked_add(at)?;
         }
@@ -112,13 +112,13 @@ impl<'a> Btf<'a> {
     }
 
     /// Number of arguments of a function of the kernel.
-    pub(super) fn arguments(&self, function: &str) -> Option<u32> {
+    pub(crate) fn arguments(&self, function: &str) -> Option<u32> {
         let prototype = self.head(self.head(self.find(kind::FUNC, function)?)?.referent)?;
         (prototype.kind == kind::FUNC_PROTO).then_some(prototype.members)
     }
 
     /// Value of an enumerator of a named enumeration.
-    pub(super) fn enumerator(&self, enumeration: &str, name: &str) -> Option<u32> {
+    pub(crate) fn enumerator(&self, enumeration: &str, name: &str) -> Option<u32> {
         let head = self.head(self.find(kind::ENUM, enumeration)?)?;
         (0..head.members as usize)
             .map(|i| head.body + i * 8)
@@ -127,7 +127,7 @@ impl<'a> Btf<'a> {
     }
 
     /// All enumerators of a named enumeration; none if there is no such enumeration.
-    pub(super) fn enumerators(&self, enumeration: &str) -> Vec<(u32, String)> {
+    pub(crate) fn enumerators(&self, enumeration: &str) -> Vec<(u32, String)> {
         let head = self.find(kind::ENUM, enumeration).and_then(|id| self.head(id));
         let Some(head) = head else { return Vec::new() };
         (0..head.members as usize)
@@ -148,10 +148,14 @@ impl<'a> Btf<'a> {
         Some(position as u32 + 1)
     }
 
+    /// So many structures are looked into for one member; the largest of the kernel's have dozens of anonymous ones.
+    /// Structures that name each other in a circle cannot be compiled, but bytes can be anything.
+    const MOST: u32 = 1_000;
+
     /// Type and byte offset of one member; members of anonymous members count as the structure's own.
-    fn member(&self, id: u32, name: &str, depth: u32) -> Option<(u32, u32)> {
-        // Structures that name each other in a circle cannot be compiled, but bytes can be anything.
-        let head = self.resolve(id).filter(|_| depth < 8)?;
+    fn member(&self, id: u32, name: &str, left: &mut u32) -> Option<(u32, u32)> {
+        *left = left.checked_sub(1)?;
+        let head = self.resolve(id)?;
         if head.kind != kind::STRUCT && head.kind != kind::UNION {
             return None;
         }
@@ -172,7 +176,7 @@ impl<'a> Btf<'a> {
                 return Some((member, bits / 8));
             }
             if member_name == 0 {
-                let (inner, offset) = self.member(member, name, depth + 1)?;
+                let (inner, offset) = self.member(member, name, left)?;
                 return Some((inner, (bits / 8).checked_add(offset)?));
             }
             None
@@ -298,6 +302,18 @@ mod tests {
         assert_eq!(Btf::new(&[0; 64]).err(), Some(BtfError::Magic));
         let bytes = sample();
         assert_eq!(Btf::new(&bytes[..40]).err(), Some(BtfError::Truncated));
+    }
+
+    #[test]
+    fn structures_in_a_circle_end() {
+        let members = (0..100).flat_map(|_| [0, 1, 0]);
+        let types: Vec<u32> = [2, 4 << 24 | 100, 4].into_iter().chain(members).collect();
+        let size = types.len() as u32 * 4;
+        let header = [u32::from(MAGIC) | 1 << 16, 24, 0, size, size, 7];
+        let mut bytes: Vec<u8> = header.iter().chain(&types).flat_map(|word| word.to_ne_bytes()).collect();
+        bytes.extend(b"\0\0sock\0");
+        let btf = Btf::new(&bytes).unwrap();
+        assert_eq!(btf.offset(btf.structure("sock").unwrap(), "a"), None);
     }
 
     proptest! {

@@ -29,7 +29,7 @@ pub(super) fn of_running_kernel() -> Result<EventFormat> {
 }
 
 /// Reads lines like `\tfield:__u16 sport;\toffset:24;\tsize:2;\tsigned:0;`.
-fn parse(text: &str) -> Result<EventFormat> {
+pub(crate) fn parse(text: &str) -> Result<EventFormat> {
     let field = |wanted: &str| -> Result<(u32, u32)> {
         for line in text.lines() {
             let mut parts = line.trim().split(';').map(str::trim);

@@ -13,6 +13,10 @@ mod symbols;
 
 pub use accounting::{Accounting, Counted};
 pub use attach::{Attached, Choice, Hook, Refusal, Settings, attach};
+#[cfg(any(test, fuzzing))]
+pub(crate) use btf::{Btf, BtfError};
 pub use extras::Extra;
+#[cfg(any(test, fuzzing))]
+pub(crate) use format::parse as parse_format;
 pub use pacing::{GATHERING, Pacing, TICK};
 pub use ring::Reader;

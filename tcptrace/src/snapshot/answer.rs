@@ -21,7 +21,7 @@ const BOUND_INACTIVE: u8 = 13;
 
 /// What has been read so far.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Good sockets, in the kernel's order.
     pub found: Vec<Found>,
     /// How the dump ended, once it has: an errno if it failed.

@@ -12,6 +12,8 @@ mod processes;
 
 use anyhow::Result;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use answer::Answer;
 pub use cgroups::{cgroup_of, cgroups, has_older};
 pub use processes::parents;
 

@@ -1,0 +1,5 @@
+//! See `filter.rs` in `tcptrace/src/fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tcptrace::fuzzing::filter(bytes));

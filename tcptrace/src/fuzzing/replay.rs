@@ -1,0 +1,118 @@
+//! Recordings: each line is taken, left out or counted; what was taken can be written, and reads back the same; and no
+//! format lets anything through that could do something to a terminal.
+
+use anstyle::Style;
+use jiff::tz::TimeZone;
+
+use crate::{
+    ladder::{self, Ladders},
+    record::Record,
+    recording::{Item, LeftOut, Reader, append},
+    render::{Palette, Render, Text},
+    replay::Merge,
+    report::{Keep, Ledger, Now, Page},
+};
+
+/// Takes the bytes as recordings, one or, where 0xff parts them, several.
+pub fn replay(bytes: &[u8]) {
+    let (records, left_out) = read(bytes);
+    let written = lines(&records);
+    let (again, nothing) = read(&written);
+    assert_eq!(again, records);
+    assert_eq!(LeftOut { judged: None, ..nothing }, LeftOut::default());
+    if records.is_empty() && left_out == LeftOut::default() {
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        // Verdicts are made anew.
+        let says_nothing = |line: &[u8]| line.trim_ascii().is_empty() || holds(line, b"\"connection\"");
+        assert!(lines.all(says_nothing), "something was passed over in silence");
+    }
+    for coloured in [false, true] {
+        told(&records, coloured);
+    }
+    let hosts: Vec<_> = bytes.split(|byte| *byte == 0xff).take(4).collect();
+    merged(&hosts);
+}
+
+fn read(bytes: &[u8]) -> (Vec<Record>, LeftOut) {
+    let mut reader = Reader::new(bytes);
+    let (mut records, mut gaps) = (Vec::new(), 0);
+    for item in &mut reader {
+        match item.expect("no error of an input in memory") {
+            Item::Record(record) => records.push(record),
+            Item::Gap(lines) => gaps += lines,
+        }
+    }
+    assert_eq!(gaps, reader.left_out.lines);
+    assert_eq!(reader.is_empty, bytes.iter().all(u8::is_ascii_whitespace));
+    for sentence in reader.left_out.sentences() {
+        assert!(!sentence.contains(char::is_control), "{sentence:?}");
+    }
+    (records, reader.left_out)
+}
+
+fn holds(line: &[u8], word: &[u8]) -> bool {
+    line.windows(word.len()).any(|window| window == word)
+}
+
+fn lines(records: &[Record]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    records.iter().for_each(|record| append(&mut lines, record));
+    assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), records.len());
+    lines
+}
+
+/// Tells the records in every format for people.
+fn told(records: &[Record], is_coloured: bool) {
+    let width = is_coloured.then_some(80);
+    let look = Text { zone: TimeZone::UTC, palette: Palette::new(is_coloured), width };
+    let mut text = look.clone();
+    let mut picture = Ladders::new(ladder::Style::Picture, look.clone());
+    let mut mermaid = Ladders::new(ladder::Style::Mermaid, look.clone());
+    let mut ledger = Ledger::new(Keep::All);
+    let mut out = Vec::new();
+    for record in records {
+        for format in [&mut text as &mut dyn Render, &mut picture, &mut mermaid] {
+            format.write(&mut out, record).expect("memory takes it");
+        }
+        ledger.add(record);
+    }
+    let at = records.last().map(Record::at).unwrap_or_default();
+    let page = Page { look: &look, now: Now { at, listed: None }, recorded: true };
+    for account in ledger.accounts() {
+        page.write(&mut out, account).expect("memory takes it");
+    }
+    let shown = String::from_utf8(out).expect("text");
+    let plain = if is_coloured { without_colours(&shown) } else { shown };
+    let bad = plain.chars().find(|c| c.is_control() && *c != '\n');
+    assert_eq!(bad, None, "{plain:?}");
+}
+
+/// Text without our own colours, which are all of one form.
+fn without_colours(text: &str) -> String {
+    let reset = format!("{:#}", Style::new().bold());
+    assert!(reset.starts_with("\x1b[") && reset.ends_with('m'));
+    let mut parts = text.split("\x1b[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        plain.push_str(rest.strip_prefix('m').unwrap_or("\x1b"));
+    }
+    plain
+}
+
+/// Several hosts' recordings as one story: as many records as each has by itself, and a recording like any other.
+fn merged(hosts: &[&[u8]]) {
+    let alone: usize = hosts.iter().map(|host| story(&[host]).len()).sum();
+    let whole = story(hosts);
+    assert_eq!(whole.len(), alone);
+    let (again, left_out) = read(&lines(&whole));
+    assert_eq!(left_out, LeftOut::default());
+    assert_eq!(again, whole);
+}
+
+fn story(hosts: &[&[u8]]) -> Vec<Record> {
+    let mut merge = Merge::new(hosts.iter().copied());
+    let records: Vec<_> = std::iter::from_fn(|| merge.read().expect("no error in memory")).collect();
+    assert_eq!(merge.left().len(), hosts.len());
+    records
+}
