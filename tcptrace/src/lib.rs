@@ -15,6 +15,7 @@ pub mod found;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod ladder;
+pub mod memory;
 pub mod output;
 pub mod probe;
 pub mod process;

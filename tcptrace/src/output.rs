@@ -68,7 +68,7 @@ impl Output {
         let file =
             open(path).and_then(empty).with_context(|| format!("open {} for writing", path.display()))?;
         Ok(Self {
-            to: BufWriter::with_capacity(1 << 16, Box::new(file)),
+            to: BufWriter::with_capacity(1 << 16, Box::new(WholeLines::new(file))),
             path: Some(path.to_owned()),
             is_stdout: false,
             terminal: false,
@@ -82,7 +82,7 @@ impl Output {
     pub fn reopen(&mut self) {
         let Some(path) = &self.path else { return };
         match self.to.flush().and_then(|()| open(path)) {
-            Ok(file) => self.to = BufWriter::with_capacity(1 << 16, Box::new(file)),
+            Ok(file) => self.to = BufWriter::with_capacity(1 << 16, Box::new(WholeLines::new(file))),
             Err(error) => log::warn!("open {} again: {error}; writing to the old one", path.display()),
         }
     }
@@ -127,6 +127,56 @@ impl Output {
     }
 }
 
+/// A file that ends with a whole line also when it can take no more: readers of JSON lines trip over half of one.
+struct WholeLines {
+    file: File,
+    /// Bytes since the last end of a line.
+    torn: u64,
+    /// Nothing more is written: what would follow is the rest of the line that was cut off.
+    failed: bool,
+}
+
+impl WholeLines {
+    const fn new(file: File) -> Self {
+        Self { file, torn: 0, failed: false }
+    }
+
+    fn cut(&mut self) {
+        self.failed = true;
+        // Not of a pipe or a device; and if it cannot be cut, the failure itself is told all the same.
+        if let Ok(metadata) = self.file.metadata()
+            && metadata.is_file()
+        {
+            let _ = self.file.set_len(metadata.len().saturating_sub(self.torn));
+        }
+    }
+}
+
+impl Write for WholeLines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed {
+            return Err(io::Error::other("an earlier write failed"));
+        }
+        match self.file.write(bytes) {
+            Ok(count) => {
+                let end = bytes[..count].iter().rposition(|byte| *byte == b'\n');
+                self.torn = end.map_or(self.torn + count as u64, |end| (count - end - 1) as u64);
+                Ok(count)
+            }
+            Err(error) => {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    self.cut();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
@@ -158,6 +208,21 @@ mod tests {
         file.as_file().set_len(0).unwrap();
         assert_eq!(told(b"two\n"), "two\n");
         assert!(Output::file(Path::new("/dev/null"), ColorChoice::Auto).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_can_take_no_more_ends_with_a_whole_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut lines = WholeLines::new(open(file.path()).unwrap());
+        lines.write_all(b"one\ntw").unwrap();
+        lines.write_all(b"o\nthr").unwrap();
+        lines.write_all(b"e").unwrap();
+        // As after ENOSPC.
+        lines.cut();
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "one\ntwo\n");
+        // There is room again, but what comes next is the rest of the third line.
+        assert!(lines.write(b"e\n").is_err());
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "one\ntwo\n");
     }
 
     #[test]

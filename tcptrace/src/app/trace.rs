@@ -18,6 +18,7 @@ use crate::{
     cli::{Format, Selection, TraceArgs},
     confine::{Confinement, confine},
     ladder::{self, Ladders},
+    memory::give_back_what_is_freed,
     output::Output,
     probe::{self, Extra, Settings},
     record::{End, Record, Start, Unseen},
@@ -27,6 +28,7 @@ use crate::{
 
 /// Runs a trace until a signal, the time, the count or its command ends it.
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
+    give_back_what_is_freed();
     let limits = args.watch.limits();
     let mut filter = resolve(Selection::from(args.select))?;
     // Before there is a file or a thread: it may come to nothing, and the new process should have little of ours.

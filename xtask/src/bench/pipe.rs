@@ -50,9 +50,9 @@ impl Piped {
         let mut child = Command::new(contenders::tcptrace())
             .args(["--format", "json", "--netns", "self"])
             // What it could not look at on this host is not what is measured.
-            .env("RUST_LOG", "error")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .context("start tcptrace")?;
         let out = child.stdout.take().context("take its output")?;

@@ -1,0 +1,14 @@
+//! A trace lives long: what it needed for a moment, to read the kernel's BTF and to list the sockets, goes back to the system.
+
+/// Blocks of this size and more are mapped one by one, and unmapped when they are freed: glibc's own first value.
+const LARGE: i32 = 128 << 10;
+
+/// Keeps glibc from raising that size with the first large block that is freed (`M_MMAP_THRESHOLD` in mallopt(3)): after
+/// that it would keep tens of MB that nobody uses.
+pub fn give_back_what_is_freed() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: two numbers, and the allocator's own locks.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+    }
+}
