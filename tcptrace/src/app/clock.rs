@@ -16,16 +16,21 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new() -> Self {
-        let mono_ns = mono();
-        let wall_ns = nanoseconds(ClockId::Realtime);
-        Self { wall_minus_mono: wall_ns - mono_ns as i64, compared: mono_ns }
+        Self::compared(mono(), nanoseconds(ClockId::Realtime))
+    }
+
+    const fn compared(mono_ns: u64, wall_ns: i64) -> Self {
+        Self { wall_minus_mono: wall_ns.saturating_sub(mono_ns as i64), compared: mono_ns }
     }
 
     /// This moment.
     pub(super) fn now(&mut self) -> Moment {
-        let mono_ns = mono();
+        self.follow(mono(), || nanoseconds(ClockId::Realtime))
+    }
+
+    fn follow(&mut self, mono_ns: u64, wall: impl FnOnce() -> i64) -> Moment {
         if mono_ns.saturating_sub(self.compared) > GOOD_FOR {
-            *self = Self::new();
+            *self = Self::compared(mono_ns, wall());
         }
         self.at(mono_ns)
     }
@@ -43,4 +48,36 @@ fn mono() -> u64 {
 fn nanoseconds(clock: ClockId) -> i64 {
     let time = clock_gettime(clock);
     time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Wall-clock times follow it; what is computed, and the order of things, does not.
+    #[test]
+    fn a_clock_that_is_set_back_changes_no_distance() {
+        let hour = 3600 * SECOND as i64;
+        let mut clock = Clock::compared(10 * SECOND, 2 * hour);
+        let opened = clock.now_at(20, 2 * hour + 10 * SECOND as i64);
+        // Set back by an hour: unnoticed until the clocks are compared again.
+        let sent = clock.now_at(30, hour);
+        let closed = clock.now_at(100, hour + 70 * SECOND as i64);
+        assert_eq!(
+            (sent.wall_ns, closed.wall_ns),
+            (2 * hour + 20 * SECOND as i64, hour + 70 * SECOND as i64)
+        );
+        assert!(opened < sent && sent < closed);
+        assert_eq!((sent.since(opened), closed.since(sent)), (10 * SECOND, 70 * SECOND));
+        // What the kernel reported before the comparison is told after it.
+        assert!(clock.at(99 * SECOND) < closed);
+    }
+
+    impl Clock {
+        fn now_at(&mut self, mono_s: u64, wall_ns: i64) -> Moment {
+            self.follow(mono_s * SECOND, || wall_ns)
+        }
+    }
 }

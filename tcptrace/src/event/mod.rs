@@ -164,6 +164,28 @@ mod tests {
         assert_eq!(Observation::decode(&[RECORD_VERSION]), Err(DecodeError::Size(1)));
     }
 
+    /// Only a record that has the size of its kind can be read.
+    #[test]
+    fn every_length_of_every_kind_is_read_or_refused() {
+        let size = |kind| match kind {
+            Kind::TRANSITION => size_of::<RawTransition>(),
+            Kind::ACCEPT => size_of::<RawAccept>(),
+            Kind::FORK => size_of::<RawFork>(),
+            _ => size_of::<RawNote>(),
+        };
+        for (kind, length, fill) in (0..=u8::MAX).flat_map(|kind| {
+            (0..=200).flat_map(move |length| [(kind, length, 0), (kind, length, 1), (kind, length, 0xff)])
+        }) {
+            let mut bytes = vec![fill; length];
+            bytes.iter_mut().zip([RECORD_VERSION, kind]).for_each(|(byte, value)| *byte = value);
+            let decoded = Observation::decode(&bytes);
+            assert!(decoded.is_err() || length == size(kind), "{kind} {length}: {decoded:?}");
+            if length < 2 {
+                assert_eq!(decoded, Err(DecodeError::Size(length)));
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..11) {

@@ -8,7 +8,7 @@ use std::{
     os::{
         fd::{AsFd as _, AsRawFd as _, OwnedFd},
         linux::net::SocketAddrExt as _,
-        unix::net::UnixDatagram,
+        unix::{net::UnixDatagram, process::CommandExt as _},
     },
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -21,7 +21,7 @@ use rustix::{
         AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
         SendAncillaryMessage, SendFlags, Shutdown, SocketAddrAny, SocketType, ipproto, sockopt,
     },
-    process::{Pid, PidfdFlags, PidfdGetfdFlags, Uid},
+    process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, Uid},
 };
 
 use super::ring;
@@ -31,6 +31,7 @@ use super::ring;
 pub struct Stage {
     mine: HashMap<String, OwnedFd>,
     child: Option<Child>,
+    crowd: Vec<Child>,
     mailbox: Option<UnixDatagram>,
 }
 
@@ -140,6 +141,29 @@ impl Stage {
                 let mut child = self.child.take().unwrap();
                 drop(child.stdin.take());
                 child.wait().unwrap();
+                return done;
+            }
+            // Many programs that have a connection each, and nobody else has it; they answer with their process ids.
+            ["gather-crowd", address, count] => {
+                let to: SocketAddr = address.parse().unwrap();
+                for _ in 0..count.parse::<u32>().unwrap() {
+                    let socket = stream(&to)?;
+                    rustix::net::connect(&socket, &to)?;
+                    // One process group, that of the first.
+                    let group = self.crowd.first().map_or(0, Child::id).cast_signed();
+                    let mut command = Command::new("sleep");
+                    command.arg("1000").stdin(socket).stdout(Stdio::null()).process_group(group);
+                    self.crowd.push(command.spawn().unwrap());
+                }
+                let pids: Vec<_> = self.crowd.iter().map(|child| child.id().to_string()).collect();
+                return Ok(pids.join(" "));
+            }
+            ["kill-crowd"] => {
+                let group = Pid::from_child(self.crowd.first().unwrap());
+                rustix::process::kill_process_group(group, Signal::KILL)?;
+                for mut child in self.crowd.drain(..) {
+                    child.wait().unwrap();
+                }
                 return done;
             }
             ["open-mailbox"] => {
