@@ -168,6 +168,8 @@ impl Account {
     fn side(&mut self, subject: &Subject) -> usize {
         let known = self.sides.iter().position(|side| side.socket == subject.socket);
         let index = known.unwrap_or_else(|| {
+            // There are two at most, and as many accounts as open connections: a vector by itself makes room for four.
+            self.sides.reserve_exact(1);
             self.sides.push(Side {
                 socket: subject.socket,
                 netns: subject.netns,
