@@ -14,7 +14,7 @@ fn main() -> ExitCode {
                 // Not eprintln!, which panics when standard error is closed.
                 let _ = std::io::Write::write_fmt(
                     &mut std::io::stderr(),
-                    format_args!("tcptrace: {:#}\n", failure.error),
+                    format_args!("tcptrace: {:#}{}\n", failure.error, failure.hint()),
                 );
             }
             failure.exit_code()

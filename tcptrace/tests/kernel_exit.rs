@@ -190,6 +190,28 @@ fn both_signals_and_the_time_give_a_report() {
     });
 }
 
+/// It does what it can, and says what would help; never a panic, never silence.
+#[test]
+fn too_few_descriptors_say_what_to_raise() {
+    in_a_namespace(|| {
+        let limited = |limit: u32| {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" --format json --duration 1s")]);
+            ran(command.arg(tcptrace().get_program()))
+        };
+        for limit in [8, 12, 16] {
+            let ran = limited(limit);
+            assert!(matches!(ran.code, Some(1 | 3)), "{limit}: {:?} {}", ran.code, ran.err);
+            assert!(ran.err.contains("ulimit -n") && !ran.err.contains("panicked"), "{limit}: {}", ran.err);
+        }
+        // Enough for less than all.
+        let ran = limited(32);
+        assert!(ran.code == Some(0) && ran.out.contains("\"type\":\"end\""), "{:?} {}", ran.code, ran.err);
+        let fell_back = ran.out.contains("\"probe\":\"tracepoint\"");
+        assert_eq!(ran.err.contains("ulimit -n"), fell_back, "{}", ran.err);
+    });
+}
+
 /// As logrotate does: moves the file away, and says so.
 #[test]
 fn sighup_opens_the_file_again() {

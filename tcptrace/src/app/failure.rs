@@ -2,6 +2,8 @@
 
 use std::{io, process::ExitCode};
 
+use crate::probe::RAISE;
+
 /// Kinds of failure. The exit codes are part of the outside contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -48,6 +50,15 @@ impl Failure {
         self.error.chain().any(|cause| {
             cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
         })
+    }
+
+    /// The next step, where the error itself cannot know it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        let no_descriptor = |cause: &(dyn std::error::Error + 'static)| {
+            cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) == Some(libc::EMFILE)
+        };
+        if self.error.chain().any(no_descriptor) { RAISE } else { "" }
     }
 
     /// The exit code.

@@ -3,6 +3,9 @@
 use anyhow::anyhow;
 use aya::programs::ProgramError;
 
+/// The next step where descriptors run out. A trace has 36 open while it begins, and the list of sockets takes more.
+pub const RAISE: &str = " (raise ulimit -n: a trace needs 64)";
+
 /// Turns the loader's error into one sentence with the next step. The verifier's words go to the debug log.
 pub(super) fn explain(what: &str, error: &(dyn std::error::Error + 'static)) -> anyhow::Error {
     if let Some(ProgramError::LoadError { verifier_log, .. }) = error.downcast_ref() {
@@ -19,13 +22,14 @@ pub(super) fn explain(what: &str, error: &(dyn std::error::Error + 'static)) -> 
                 // With every privilege: it is the kernel's configuration, or a policy of the host.
                 true if what.contains("fexit ") || what.contains("fentry ") => "",
                 true => " (needs CAP_BPF and CAP_PERFMON; try sudo)",
+                false if os.raw_os_error() == Some(libc::EMFILE) => RAISE,
                 false => "",
             };
             let reason = io_reason(os);
             return if denied {
                 anyhow!(Denied(format!("{what}: {reason}{hint}")))
             } else {
-                anyhow!("{what}: {reason}")
+                anyhow!("{what}: {reason}{hint}")
             };
         }
         cause = current.source();

@@ -15,6 +15,7 @@ pub use accounting::{Accounting, Counted};
 pub use attach::{Attached, Choice, Hook, Refusal, Settings, attach};
 #[cfg(any(test, fuzzing))]
 pub(crate) use btf::{Btf, BtfError};
+pub use explain::RAISE;
 pub use extras::Extra;
 #[cfg(any(test, fuzzing))]
 pub(crate) use format::parse as parse_format;
