@@ -6,6 +6,7 @@ mod demo;
 mod ebpf;
 mod fuzz;
 mod run;
+mod soak;
 mod test;
 mod vm;
 mod workspace;
@@ -22,6 +23,7 @@ enum Chore {
     Ebpf(ebpf::Options),
     Fuzz(fuzz::Options),
     Run(run::Options),
+    Soak(soak::Options),
     Test(test::Options),
     VmTest(vm::Options),
 }
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Chore::Ebpf(options) => ebpf::main(options),
         Chore::Fuzz(options) => fuzz::main(options),
         Chore::Run(options) => run::main(options),
+        Chore::Soak(options) => soak::main(options),
         Chore::Test(options) => test::main(options),
         Chore::VmTest(options) => vm::main(options),
     };

@@ -23,6 +23,9 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 pub use failure::{Failure, Kind};
+// For what measures the whole way, without a kernel: `benches/flood`.
+#[doc(hidden)]
+pub use story::Story;
 
 use crate::{
     cli::{Cli, Command},

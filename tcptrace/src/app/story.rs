@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The way out of a trace.
-pub(super) struct Story {
+pub struct Story {
     gate: Gate,
     format: Box<dyn Render>,
     pub(super) ledger: Ledger,
@@ -23,7 +23,9 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn new(
+    /// Through this filter, in this format, to this output; no more than `most` events.
+    #[must_use]
+    pub fn new(
         filter: Filter,
         format: Box<dyn Render>,
         ledger: Ledger,
@@ -34,7 +36,7 @@ impl Story {
     }
 
     /// Tells records, as far as they are wanted.
-    pub(super) fn tell(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
+    pub fn tell(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
         let Self { gate, format, ledger, out, met } = self;
         for record in records.drain(..) {
             gate.pass(record, |record| {
@@ -52,11 +54,15 @@ impl Story {
     }
 
     /// Tells one record about the trace itself.
-    pub(super) fn announce(&mut self, record: &Record) -> io::Result<()> {
+    pub fn announce(&mut self, record: &Record) -> io::Result<()> {
         self.format.write(&mut self.out, record)
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    /// Hands on what is buffered.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
@@ -66,7 +72,7 @@ impl Story {
     }
 
     /// Ends it: what is still undecided counts as filtered, and what is open gets its verdict as it is.
-    pub(super) fn finish(&mut self, now: Moment) -> io::Result<()> {
+    pub fn finish(&mut self, now: Moment) -> io::Result<()> {
         self.gate.finish();
         let Self { format, ledger, out, .. } = self;
         let open = if ledger.settles() { ledger.accounts() } else { Vec::new() };
@@ -74,7 +80,7 @@ impl Story {
     }
 
     /// Told and turned away so far.
-    pub(super) fn totals(&self) -> Totals {
+    pub fn totals(&self) -> Totals {
         Totals { shown: self.gate.shown(), filtered: self.gate.filtered(), ..Totals::default() }
     }
 }

@@ -2,7 +2,7 @@
 
 use tcptrace_ebpf::EventFormat;
 
-use crate::probe::parse_format;
+use crate::probe::{LONGEST, parse_format};
 
 /// Reads the bytes as a `format` file.
 pub fn format(bytes: &[u8]) {
@@ -10,13 +10,12 @@ pub fn format(bytes: &[u8]) {
     let Ok(format) = parse_format(text) else { return };
     for (name, offset, size) in fields(&format) {
         assert!(
-            offset.checked_add(size).is_some_and(|end| end <= 8_192),
+            offset.checked_add(size).is_some_and(|end| end <= LONGEST),
             "{name} lies outside of any record"
         );
         let has = |line: &str| {
-            let words = [format!("offset:{offset};"), format!("size:{size}")];
-            let spaced = |word: &String| line.replace([' ', '\t', '+'], "").contains(word.as_str());
-            line.contains(name) && (words.iter().all(spaced) || line.contains('0'))
+            let numbers = [offset, size].map(|number| number.to_string());
+            line.contains(name) && numbers.iter().all(|number| line.contains(number))
         };
         assert!(text.lines().any(has), "{name} is not in the file");
     }

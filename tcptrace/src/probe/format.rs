@@ -8,6 +8,9 @@ use tcptrace_ebpf::EventFormat;
 /// Where tracefs may be mounted: by itself since 4.1, below debugfs before.
 const MOUNTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
+/// No event is longer: `PERF_MAX_TRACE_SIZE`, up to which the verifier lets a program read (`tp_prog_is_valid_access`).
+pub(crate) const LONGEST: u32 = 8_192;
+
 /// Reads the format of `sock:inet_sock_set_state` on this host.
 ///
 /// # Errors
@@ -42,6 +45,9 @@ pub(crate) fn parse(text: &str) -> Result<EventFormat> {
             }
             let mut number = |key: &str| -> Option<u32> { parts.next()?.strip_prefix(key)?.parse().ok() };
             if let (Some(offset), Some(size)) = (number("offset:"), number("size:")) {
+                if offset.checked_add(size).is_none_or(|end| end > LONGEST) {
+                    bail!("field {wanted} lies outside of any event in {line:?}");
+                }
                 return Ok((offset, size));
             }
             bail!("field {wanted}: no offset and size in {line:?}");
@@ -119,6 +125,8 @@ format:
                 "field dport has 4 bytes instead of 2",
             ),
             ("family;\toffset:28", "family;\toffset:x", "field family: no offset and size"),
+            ("family;\toffset:28", "family;\toffset:8191", "field family lies outside of any event"),
+            ("family;\toffset:28", "family;\toffset:4294967295", "field family lies outside of any event"),
         ] {
             let error = parse(&LINUX_6_18.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");

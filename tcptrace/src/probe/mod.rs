@@ -18,6 +18,6 @@ pub(crate) use btf::{Btf, BtfError};
 pub use explain::RAISE;
 pub use extras::Extra;
 #[cfg(any(test, fuzzing))]
-pub(crate) use format::parse as parse_format;
+pub(crate) use format::{LONGEST, parse as parse_format};
 pub use pacing::{GATHERING, Pacing, TICK};
 pub use ring::Reader;

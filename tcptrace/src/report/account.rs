@@ -95,6 +95,13 @@ pub enum What {
     Reset(TcpState, Option<String>),
 }
 
+impl What {
+    /// Whether it is a single segment, and no step from state to state.
+    const fn is_segment(&self) -> bool {
+        matches!(self, Self::SentAgain(..) | Self::Reset(..))
+    }
+}
+
 /// A connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -102,13 +109,18 @@ pub struct Account {
     pub id: ConnectionId,
     /// Its ends on this host: one or two.
     pub sides: Vec<Side>,
-    /// Its steps, in the order of time.
+    /// Its steps, in the order of time; of single segments the latest.
     pub steps: Vec<Step>,
+    /// Segments that were told before those.
+    pub left_out: u64,
 }
+
+/// So many single segments of a connection are kept: one that goes on for days may have any number.
+const SEGMENTS: usize = 100;
 
 impl Account {
     pub(super) fn new(id: ConnectionId) -> Self {
-        Self { id, sides: Vec::new(), steps: Vec::new() }
+        Self { id, sides: Vec::new(), steps: Vec::new(), left_out: 0 }
     }
 
     /// Takes in a record about this connection.
@@ -149,18 +161,25 @@ impl Account {
         };
         // Usually at the end; not if the record was held back until a port was known.
         let place = self.steps.partition_point(|step| step.at.mono_ns <= at.mono_ns);
+        let is_segment = what.is_segment();
         self.steps.insert(place, Step { at, side, what });
+        if is_segment && self.steps.iter().filter(|step| step.what.is_segment()).count() > SEGMENTS {
+            self.left_out += 1;
+            let oldest = self.steps.iter().position(|step| step.what.is_segment());
+            oldest.map(|oldest| self.steps.remove(oldest));
+        }
     }
 
     /// Leaves out segments, of which an open connection may have any number.
     pub(super) fn forget_segments(&mut self) {
-        self.steps.retain(|step| !matches!(step.what, What::SentAgain(..) | What::Reset(..)));
+        self.steps.retain(|step| !step.what.is_segment());
     }
 
     /// Takes in all of another account that turned out to be of the same connection.
     pub(super) fn absorb(&mut self, other: Self) {
         let offset = self.sides.len();
         self.sides.extend(other.sides);
+        self.left_out += other.left_out;
         self.steps.extend(other.steps.into_iter().map(|step| Step { side: step.side + offset, ..step }));
         self.steps.sort_by_key(|step| step.at.mono_ns);
     }

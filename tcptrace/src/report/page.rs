@@ -93,6 +93,13 @@ impl Page<'_> {
         for step in &account.steps {
             self.step(out, account, step, start)?;
         }
+        if account.left_out > 0 {
+            self.fact(
+                out,
+                "",
+                &format!("and {} segments before the oldest of those above", account.left_out),
+            )?;
+        }
         for (i, side) in account.sides.iter().enumerate() {
             let label = match (i, self.recorded) {
                 (0, false) => "now",

@@ -4,7 +4,8 @@ use super::{Account, FirstClose};
 use crate::{
     address::{Endpoint, Tuple},
     record::{
-        Cause, ConnectionId, Context, Existing, Inference, Orphan, Record, SocketId, Subject, Transition,
+        Cause, ConnectionId, Context, Existing, Inference, Orphan, Record, Retransmit, SocketId, Subject,
+        Transition,
     },
     tcp::TcpState::{self, *},
     time::Moment,
@@ -135,4 +136,23 @@ fn over_when_every_side_is() {
     assert!(account(&records).is_over());
     // When it entered a state that it was not seen entering is not known.
     assert_eq!(account(&[missed(1, 1, Established, FinWait1)]).sides[0].since, None);
+}
+
+#[test]
+fn of_segments_the_latest_are_kept_and_the_rest_is_counted() {
+    let sent = |count| {
+        let state = Established;
+        Record::Retransmit(Retransmit {
+            at: at(count),
+            subject: subject(1),
+            state,
+            count,
+            since_first_ns: None,
+        })
+    };
+    let opening = [step(0, 1, Close, SynSent, None), step(0, 1, SynSent, Established, None)];
+    let account = account(&opening.into_iter().chain((1..=250).map(sent)).collect::<Vec<_>>());
+    assert_eq!((account.steps.len(), account.left_out), (102, 150));
+    assert_eq!((account.sides[0].sent_again, account.last()), (250, 250));
+    assert!(account.begins() && account.opener() == Some(0));
 }

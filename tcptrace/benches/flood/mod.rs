@@ -1,0 +1,14 @@
+//! A flood that nobody has to make: the records of whole lives as the kernel side sends them, and the way that they take
+//! through a trace. What measures it and what tests it share this.
+
+pub mod lives;
+pub mod way;
+
+pub use lives::{Flood, Raw};
+pub use way::{How, Way};
+
+/// What this process has in memory, in KiB.
+pub fn resident_kib() -> u64 {
+    let statm = procfs::process::Process::myself().and_then(|me| me.statm()).expect("/proc is mounted");
+    statm.resident * procfs::page_size() / 1024
+}

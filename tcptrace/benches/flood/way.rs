@@ -1,0 +1,122 @@
+//! The way of a record through a trace, from its bytes to what is told, without the kernel and without a clock.
+
+use std::{io, path::Path};
+
+use clap::ColorChoice;
+use jiff::tz::TimeZone;
+use tcptrace::{
+    app::Story,
+    event::{Observation, Timers},
+    filter::Filter,
+    ladder::{self, Ladders},
+    output::Output,
+    record::{Record, Totals},
+    render::{Json, Palette, Render, Text},
+    report::{Keep, Ledger},
+    time::Moment,
+    tracker::Tracker,
+    watch::{Limits, Watch},
+};
+
+use super::{Flood, Raw};
+
+/// How it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum How {
+    Text,
+    Json,
+    Ladder,
+}
+
+/// As often a busy reader drains, nanoseconds.
+const TICK: u64 = 5_000_000;
+
+/// What a trace keeps, and where it tells.
+pub struct Way {
+    timers: Timers,
+    tracker: Tracker,
+    watch: Watch,
+    story: Story,
+    batch: Vec<Observation>,
+    records: Vec<Record>,
+    drained: u64,
+    /// State changes that were taken in.
+    pub events: u64,
+}
+
+impl Way {
+    /// Tells everything in this format, to `path`.
+    pub fn new(how: How, path: &Path) -> Self {
+        let look = Text { zone: TimeZone::UTC, palette: Palette::new(false), width: None };
+        let (format, keep): (Box<dyn Render>, _) = match how {
+            How::Text => (Box::new(look), Keep::Latest(20)),
+            How::Json => (Box::new(Json::default()), Keep::Open),
+            How::Ladder => (Box::new(Ladders::new(ladder::Style::Picture, look)), Keep::None),
+        };
+        let out = Output::file(path, ColorChoice::Never).expect("a place to write to");
+        let mut tracker = Tracker::new().seeing_stand_ins(true).getting_lists(true);
+        tracker.knows_requests_from(0);
+        let mut way = Self {
+            timers: Timers::default(),
+            tracker,
+            watch: Watch::new(Limits::default()),
+            story: Story::new(Filter::default(), format, Ledger::new(keep), out, None),
+            batch: Vec::new(),
+            records: Vec::new(),
+            drained: 0,
+            events: 0,
+        };
+        way.take(&Flood::listener());
+        way
+    }
+
+    /// Takes in a record, and tells what there is when it is time.
+    pub fn take(&mut self, raw: &Raw) {
+        let now = raw.mono_ns();
+        if now >= self.drained + TICK {
+            self.timers.fold(&mut self.batch, now);
+            self.follow(now).expect("the output takes it");
+            self.drained = now;
+        }
+        let seen = Observation::decode(raw.bytes()).expect("as the kernel side makes them");
+        self.events += u64::from(seen.event().is_some());
+        self.batch.push(seen);
+    }
+
+    /// Sockets that are open as far as is known.
+    pub fn open(&self) -> usize {
+        self.tracker.open()
+    }
+
+    /// Ends it; tells what was shown.
+    pub fn finish(mut self) -> Totals {
+        self.timers.finish(&mut self.batch);
+        self.follow(self.drained).expect("the output takes it");
+        self.tracker.finish(&mut self.records);
+        self.story.tell(&mut self.records).expect("the output takes it");
+        self.story.finish(at(self.drained)).expect("the output takes it");
+        self.story.flush().expect("the output takes it");
+        self.story.totals()
+    }
+
+    fn follow(&mut self, now: u64) -> io::Result<()> {
+        let Self { tracker, watch, story, batch, records, .. } = self;
+        for seen in batch.drain(..) {
+            let at = at(seen.mono_ns());
+            match seen {
+                Observation::Event(event) => tracker.apply(at, &event, records),
+                Observation::Accept(accept) => tracker.accepted(&accept),
+                Observation::Fork(fork) => tracker.family().fork(&fork),
+                Observation::Note(note) => tracker.note(at, &note, |_| None, records),
+            }
+        }
+        records.iter().for_each(|record| watch.follow(record));
+        records.extend(watch.due(at(now)).into_iter().map(Record::Stuck));
+        story.tell(records)?;
+        story.flush()
+    }
+}
+
+const fn at(mono_ns: u64) -> Moment {
+    Moment { mono_ns, wall_ns: 1_700_000_000_000_000_000 + mono_ns.cast_signed() }
+}
