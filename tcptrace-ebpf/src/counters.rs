@@ -2,10 +2,12 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// One per CPU, only ever incremented. For each of them `seen - filtered - lost` records are in the ring buffer.
+/// Two per CPU, only ever incremented: one of the program that usually runs, one of the program that runs inside it. For each of them `seen - filtered - lost` records are in the ring buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Counters {
+    /// Runs of the program. Of the second one these are runs that the kernel skipped of the first.
+    pub runs: u64,
     /// State changes of TCP sockets that the program looked at. Self transitions and other protocols do not count.
     pub seen: u64,
     /// Of these, turned away by the filter in the kernel.

@@ -6,7 +6,6 @@
 use core::hint::black_box;
 
 use aya_ebpf::{
-    EbpfContext as _,
     helpers::{
         bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
         generated::{bpf_get_current_task_btf, bpf_get_socket_cookie, bpf_ktime_get_ns},

@@ -11,9 +11,9 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 use super::{
     ends::{self, AF_INET, AF_INET6, Address, is_mapped, mapped, v6},
-    globals::{SOCK, global},
+    globals::{INSIDE, SOCK, global},
     memory::{Direct, Memory as _},
-    publish::publish,
+    publish::{Turn, reserve, submit},
     sock, task,
     verdict::Subject,
 };
@@ -25,12 +25,37 @@ const CLOSE: u8 = 7;
 /// `trace_inet_sock_set_state(const struct sock *sk, const int oldstate, const int newstate)`
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn tcptrace_btf(ctx: BtfTracePointContext) -> i32 {
-    report(&ctx);
+    set_inside(1);
+    report(&ctx, Turn::Usual);
+    set_inside(0);
+    0
+}
+
+/// Looked up each time: a pointer kept over all of `report` is one more on a stack that is full of them.
+#[inline(always)]
+fn set_inside(value: u32) {
+    if let Some(inside) = INSIDE.get_ptr_mut(0) {
+        // SAFETY: entry 0 exists for every CPU, and one program alone writes it; volatile keeps the writes where they are.
+        unsafe { inside.write_volatile(value) };
+    }
+}
+
+/// The kernel does not run a program inside itself (`prog->active`, kernel/trace/bpf_trace.c): an event of a softirq that
+/// interrupts the program above would be lost. This is another program, attached after it, for these events alone.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub fn tcptrace_btf_inside(ctx: BtfTracePointContext) -> i32 {
+    let Some(inside) = INSIDE.get_ptr_mut(0) else { return 0 };
+    // SAFETY: as above. Not 0: the program above is at work on this CPU, so it has not run for this event.
+    if unsafe { inside.read_volatile() } != 0 {
+        report(&ctx, Turn::Inside);
+    }
     0
 }
 
 #[inline(always)]
-fn report(ctx: &BtfTracePointContext) -> Option<()> {
+fn report(ctx: &BtfTracePointContext, turn: Turn) -> Option<()> {
+    let counters = turn.counters()?;
+    counters.runs += 1;
     let sk: *const u8 = ctx.arg(0);
     // Arguments narrower than 64 bits come with junk in the upper half.
     let old_state = ctx.arg::<i32>(1) as u8;
@@ -69,29 +94,31 @@ fn report(ctx: &BtfTracePointContext) -> Option<()> {
             remote_port,
             netns: sock::netns::<Direct>(sk),
         };
-        publish(ctx, &subject, |record| {
-            record.version = RECORD_VERSION;
-            record.kind = Kind::TRANSITION;
-            record.old_state = old_state;
-            record.new_state = new_state;
-            record.flags = 0;
-            record.time_ns = bpf_ktime_get_ns();
-            record.socket = sk as u64;
-            record.cookie = bpf_get_socket_cookie(sk.cast_mut().cast());
-            record.netns = subject.netns;
-            record.family = family;
-            record.local_port = local_port;
-            record.remote_port = remote_port;
-            record.local_address = ends::bytes(addresses.0);
-            record.remote_address = ends::bytes(addresses.1);
-            sock::fill::<Direct>(sk, record);
-            sock::numbers::<Direct>(tcp, record);
-            if new_state == CLOSE {
-                sock::ending::<Direct>(tcp, record);
-            }
-            record.cgroup = sock::cgroup::<Direct>(sk);
-            task::fill::<Direct>(bpf_get_current_task_btf().cast(), record);
-        });
+        let mut entry = reserve(ctx, counters, &subject)?;
+        // Plain bytes, and all of them are written before anyone reads.
+        let record = entry.assume_init_mut();
+        record.version = RECORD_VERSION;
+        record.kind = Kind::TRANSITION;
+        record.old_state = old_state;
+        record.new_state = new_state;
+        record.flags = 0;
+        record.time_ns = bpf_ktime_get_ns();
+        record.socket = sk as u64;
+        record.cookie = bpf_get_socket_cookie(sk.cast_mut().cast());
+        record.netns = subject.netns;
+        record.family = family;
+        record.local_port = local_port;
+        record.remote_port = remote_port;
+        record.local_address = ends::bytes(addresses.0);
+        record.remote_address = ends::bytes(addresses.1);
+        sock::fill::<Direct>(sk, record);
+        sock::numbers::<Direct>(tcp, record);
+        if new_state == CLOSE {
+            sock::ending::<Direct>(tcp, record);
+        }
+        record.cgroup = sock::cgroup::<Direct>(sk);
+        task::fill::<Direct>(bpf_get_current_task_btf().cast(), record);
+        submit(entry);
     }
     Some(())
 }

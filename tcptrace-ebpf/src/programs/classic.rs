@@ -15,7 +15,7 @@ use super::{
     ends::{self, AF_INET6, is_mapped},
     globals::{FORMAT, SOCK, global},
     memory::{Memory as _, Probed},
-    publish::publish,
+    publish::{Turn, reserve, submit},
     sock, task,
     verdict::Subject,
 };
@@ -33,6 +33,8 @@ pub fn tcptrace_classic(ctx: TracePointContext) -> u32 {
 
 #[inline(always)]
 fn report(ctx: &TracePointContext) -> Option<()> {
+    let counters = Turn::Usual.counters()?;
+    counters.runs += 1;
     let event = ctx.as_ptr().cast::<u8>().cast_const();
     // SAFETY: the offsets are those of this event's own format; `skaddr` is the socket, alive while the event runs.
     unsafe {
@@ -64,30 +66,32 @@ fn report(ctx: &TracePointContext) -> Option<()> {
             remote_port,
             netns: sock::netns::<Probed>(sk),
         };
-        publish(ctx, &subject, |record| {
-            record.version = RECORD_VERSION;
-            record.kind = Kind::TRANSITION;
-            record.old_state = old_state;
-            record.new_state = new_state;
-            record.flags = 0;
-            record.time_ns = bpf_ktime_get_ns();
-            record.socket = sk as u64;
-            // The helper is refused here. The field is 0 until somebody asked for the cookie.
-            record.cookie = Probed::read(sk, global(&SOCK.cookie)).unwrap_or(0);
-            record.netns = subject.netns;
-            record.family = family;
-            record.local_port = local_port;
-            record.remote_port = remote_port;
-            record.local_address = ends::bytes(local);
-            record.remote_address = ends::bytes(remote);
-            sock::fill::<Probed>(sk, record);
-            sock::numbers::<Probed>(sk, record);
-            if new_state == CLOSE {
-                sock::ending::<Probed>(sk, record);
-            }
-            record.cgroup = sock::cgroup::<Probed>(sk);
-            task::fill::<Probed>(bpf_get_current_task() as *const u8, record);
-        });
+        let mut entry = reserve(ctx, counters, &subject)?;
+        // Plain bytes, and all of them are written before anyone reads.
+        let record = entry.assume_init_mut();
+        record.version = RECORD_VERSION;
+        record.kind = Kind::TRANSITION;
+        record.old_state = old_state;
+        record.new_state = new_state;
+        record.flags = 0;
+        record.time_ns = bpf_ktime_get_ns();
+        record.socket = sk as u64;
+        // The helper is refused here. The field is 0 until somebody asked for the cookie.
+        record.cookie = Probed::read(sk, global(&SOCK.cookie)).unwrap_or(0);
+        record.netns = subject.netns;
+        record.family = family;
+        record.local_port = local_port;
+        record.remote_port = remote_port;
+        record.local_address = ends::bytes(local);
+        record.remote_address = ends::bytes(remote);
+        sock::fill::<Probed>(sk, record);
+        sock::numbers::<Probed>(sk, record);
+        if new_state == CLOSE {
+            sock::ending::<Probed>(sk, record);
+        }
+        record.cgroup = sock::cgroup::<Probed>(sk);
+        task::fill::<Probed>(bpf_get_current_task() as *const u8, record);
+        submit(entry);
     }
     Some(())
 }

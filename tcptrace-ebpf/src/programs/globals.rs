@@ -45,9 +45,13 @@ pub fn global<T: Copy>(field: &'static T) -> T {
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 
-/// What happened to every event, per CPU.
+/// What happened to every event, per CPU: of the usual program, and of the one that runs inside it.
 #[map]
-pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(2, 0);
+
+/// 1 while the usual program is at work on this CPU.
+#[map]
+pub static INSIDE: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
 
 /// 1 while the reader sleeps and wants to be woken.
 #[map]

@@ -3,6 +3,7 @@
 use aya_ebpf::{
     EbpfContext,
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    maps::ring_buf::RingBufEntry,
 };
 use aya_log_ebpf::warn;
 use tcptrace_ebpf::{Counters, RawAccept, RawFork, RawNote, RawTransition};
@@ -12,31 +13,49 @@ use super::{
     verdict::{Subject, wanted},
 };
 
-/// Publishes one event if the filters want it. `fill` writes the whole record.
+/// Which of the two programs runs.
+#[derive(Clone, Copy)]
+pub enum Turn {
+    /// The usual one.
+    Usual,
+    /// The one that runs while the usual one is interrupted.
+    Inside,
+}
+
+impl Turn {
+    /// Where it counts.
+    #[inline(always)]
+    pub fn counters(self) -> Option<&'static mut Counters> {
+        // SAFETY: both entries exist for every CPU, and each is counted in by one program, which the kernel does not run
+        // inside itself.
+        COUNTERS.get_ptr_mut(self as u32).map(|counters| unsafe { &mut *counters })
+    }
+}
+
+/// Room for one event if the filters want it. The caller writes the whole record, and submits it.
+///
+/// Not with a closure for what is to be written: there are two programs, so the compiler would make it a function that both
+/// call, and Linux 6.18 stumbles over that one's stack ("verifier bug: stack slot 11, total slots 11").
 #[inline(always)]
-pub fn publish<C: EbpfContext>(ctx: &C, subject: &Subject, fill: impl FnOnce(&mut RawTransition)) {
-    let Some(counters) = COUNTERS.get_ptr_mut(0) else {
-        return;
-    };
-    // SAFETY: entry 0 exists for every CPU, and no other program on this CPU runs meanwhile that counts here
-    // (the kernel refuses to run a program inside itself).
-    let counters: &mut Counters = unsafe { &mut *counters };
+pub fn reserve<C: EbpfContext>(
+    ctx: &C,
+    counters: &mut Counters,
+    subject: &Subject,
+) -> Option<RingBufEntry<RawTransition>> {
     counters.seen += 1;
     if !wanted(subject) {
         counters.filtered += 1;
-        return;
+        return None;
     }
-    let Some(mut record) = EVENTS.reserve::<RawTransition>(0) else {
+    let record = EVENTS.reserve::<RawTransition>(0);
+    if record.is_none() {
         counters.lost += 1;
         // Once per CPU: the counter tells the rest.
         if counters.lost == 1 {
             warn!(ctx, "ring buffer full: state changes are being lost on this CPU");
         }
-        return;
-    };
-    // SAFETY: `RawTransition` is plain bytes, and `fill` writes all of them before anyone reads.
-    fill(unsafe { record.assume_init_mut() });
-    record.submit(wakeup());
+    }
+    record
 }
 
 /// Publishes a note if the filters want it. `fill` writes the whole record.
@@ -74,22 +93,34 @@ fn submit_note<T: 'static>(fill: impl FnOnce(&mut T)) {
     };
     // SAFETY: the records are plain bytes, and `fill` writes all of them before anyone reads.
     fill(unsafe { record.assume_init_mut() });
-    record.submit(wakeup());
+    submit(record);
 }
 
+/// Hands the record over, and wakes the reader if it sleeps.
+///
 /// A wake-up for every event would cost ten times the event. The reader says when it goes to sleep; the first event
-/// that sees this wakes it, and all that follow are found when it drains.
+/// that sees this wakes it, and all that follow are found when it drains. It looks into the buffer once more after it has
+/// said so, and this looks at what it said once more after the record is in the buffer: one of the two sees the other.
 #[inline(always)]
-fn wakeup() -> u64 {
+pub fn submit<T: 'static>(record: RingBufEntry<T>) {
     let Some(sleeping) = SLEEPING.get_ptr_mut(0) else {
-        return u64::from(BPF_RB_FORCE_WAKEUP);
+        record.submit(u64::from(BPF_RB_FORCE_WAKEUP));
+        return;
     };
     // SAFETY: entry 0 of an array map; a race with another CPU costs one wake-up too many.
     unsafe {
-        if sleeping.read_volatile() == 0 {
-            return u64::from(BPF_RB_NO_WAKEUP);
+        if sleeping.read_volatile() != 0 {
+            sleeping.write_volatile(0);
+            record.submit(u64::from(BPF_RB_FORCE_WAKEUP));
+            return;
         }
-        sleeping.write_volatile(0);
+        // With a full barrier (`xchg` in bpf_ringbuf_commit, kernel/bpf/ringbuf.c), so that the read comes after it.
+        record.submit(u64::from(BPF_RB_NO_WAKEUP));
+        if sleeping.read_volatile() != 0
+            && let Some(empty) = EVENTS.reserve::<u64>(0)
+        {
+            sleeping.write_volatile(0);
+            empty.discard(u64::from(BPF_RB_FORCE_WAKEUP));
+        }
     }
-    u64::from(BPF_RB_FORCE_WAKEUP)
 }

@@ -25,18 +25,16 @@ pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
     record.uid = bpf_get_current_uid_gid() as u32;
     record.exit_code = 0;
     record.reserved = [0; 3];
-    record.thread = bpf_get_current_comm().unwrap_or([0; 16]);
 
     // SAFETY: the layout's offsets are for `task_struct`, and `group_leader` points to another one.
     unsafe {
+        // Half the price of the helper.
+        record.thread = name::<M>(task).unwrap_or_else(|| bpf_get_current_comm().unwrap_or([0; 16]));
         let leader: Option<*const u8> = M::read(task, global(&TASK.group_leader));
-        let name: Option<[u64; 2]> = leader.and_then(|leader| {
-            let comm = global(&TASK.comm);
-            Some([M::read(leader, comm)?, M::read(leader.wrapping_add(8), comm)?])
-        });
+        let name = leader.and_then(|leader| name::<M>(leader));
         match (name, M::read::<u32>(task, global(&TASK.flags))) {
             (Some(name), Some(flags)) => {
-                record.comm = core::mem::transmute::<[u64; 2], [u8; 16]>(name);
+                record.comm = name;
                 mark(record, Flags::HAS_TASK);
                 if flags & PF_KTHREAD != 0 {
                     mark(record, Flags::KERNEL_THREAD);
@@ -48,5 +46,17 @@ pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
             }
             _ => record.comm = record.thread,
         }
+    }
+}
+
+/// Its `comm`. Someone else may be changing it: then it is the old one in part, but never without an end, because its last
+/// byte stays 0.
+#[inline(always)]
+unsafe fn name<M: Memory>(task: *const u8) -> Option<[u8; 16]> {
+    // SAFETY: passed on; both words lie in the array.
+    unsafe {
+        let comm = global(&TASK.comm);
+        let name = [M::read::<u64>(task, comm)?, M::read::<u64>(task.wrapping_add(8), comm)?];
+        Some(core::mem::transmute::<[u64; 2], [u8; 16]>(name))
     }
 }

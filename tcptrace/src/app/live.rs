@@ -5,7 +5,7 @@ use std::{collections::HashMap, io, time::Duration};
 use anyhow::{Context as _, Result};
 use tokio::{
     task::yield_now,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -26,7 +26,7 @@ use crate::{
     snapshot::{self, Options, Scope, States},
     tcp::TcpState,
     time::Moment,
-    tracker::{Found, Tracker, merge},
+    tracker::{Found, Tracker, begun_requests, merge},
     watch::Limits,
 };
 
@@ -114,7 +114,9 @@ impl Live {
         if taken.is_ok() {
             self.tracker.knows_requests_from(self.clock.now().mono_ns);
         }
-        while self.gather() > 0 {}
+        // Up to here, and not until there is nothing left: under a flood there always is.
+        let listed_by = self.clock.now().mono_ns;
+        while self.gather() > 0 && self.events.last().is_some_and(|last| last.mono_ns() <= listed_by) {}
         for observation in &self.events {
             if let Observation::Fork(fork) = observation {
                 self.tracker.family().fork(fork);
@@ -137,7 +139,7 @@ impl Live {
         // Before the first event since the hook was attached: what was there was there before that.
         let at = self.events.first().map_or(at, |event| at.min(self.clock.at(event.mono_ns())));
         let since: Vec<_> = self.events.iter().filter_map(Observation::event).cloned().collect();
-        for found in merge(found, &since) {
+        for found in merge(found, &since, &begun_requests(&self.events)) {
             self.tracker.found(at, &found, &mut self.records);
         }
         self.tell(at)
@@ -170,7 +172,7 @@ impl Live {
             }
             let next_look = self.next_look();
             let next_stuck = self.watcher.as_ref().and_then(|watcher| watcher.next(&mut self.clock));
-            let woken = tokio::select! {
+            tokio::select! {
                 biased;
                 _ = signals.received() => return Ok(Stop::Signal),
                 () = reopen.notified() => {
@@ -180,19 +182,16 @@ impl Live {
                 outcome = &mut command_is_over => return Ok(Stop::Command(outcome)),
                 () = &mut time_is_over => return Ok(Stop::Time),
                 () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
-                woken = self.wait(pacing) => woken?,
-                () = until(next_look) => {
-                    self.look_at_stand_ins();
-                    false
-                }
-                () = until(next_stuck) => false,
-            };
+                waited = self.wait(pacing) => waited?,
+                () = until(next_look) => self.look_at_stand_ins(),
+                () = until(next_stuck) => {}
+            }
             // What is due now is so only if nothing in the buffer says otherwise.
             let now = self.clock.now();
             let records = self.gather();
             self.tell(now)?;
             self.tell_stuck(now)?;
-            pacing = pacing.after(records, woken, self.timers.wait());
+            pacing = pacing.after(records, self.attached.reader.is_asked(), self.timers.wait());
         }
     }
 
@@ -237,6 +236,7 @@ impl Live {
         let now = self.clock.now();
         self.story.finish(now).context("write")?;
         let counted = self.attached.accounting.read()?;
+        log::info!("{} events came while another one was being recorded", counted.inside);
         let told = self.story.totals();
         let totals = Totals {
             // A step that the kernel does not report is one more; one that is reported after it was told is not.
@@ -253,31 +253,17 @@ impl Live {
         Ok(Ended { totals, listed: self.list() })
     }
 
-    async fn wait(&mut self, pacing: Pacing) -> Result<bool> {
+    async fn wait(&mut self, pacing: Pacing) -> Result<()> {
         match pacing {
-            Pacing::Now => {
-                yield_now().await;
-                Ok(false)
-            }
-            Pacing::Tick => {
-                sleep(TICK).await;
-                Ok(false)
-            }
-            Pacing::Ask => {
-                self.attached.reader.ask_to_be_woken()?;
-                match timeout(TICK, self.attached.reader.woken()).await {
-                    Ok(woken) => woken?,
-                    Err(_) => return Ok(false),
-                }
-                sleep(GATHERING).await;
-                Ok(true)
-            }
+            Pacing::Now => yield_now().await,
+            Pacing::Tick => sleep(TICK).await,
+            Pacing::Ask => self.attached.reader.ask_to_be_woken()?,
             Pacing::Sleep => {
                 self.attached.reader.woken().await?;
                 sleep(GATHERING).await;
-                Ok(true)
             }
         }
+        Ok(())
     }
 
     /// Reads a batch, in the order of time: two CPUs may have taken their times in another order than their places.
@@ -347,7 +333,9 @@ impl Live {
 
     /// Tells of events that were lost since the last time.
     fn tell_lost(&mut self) -> Result<()> {
-        let now = self.attached.accounting.read()?;
+        let mut now = self.attached.accounting.read()?;
+        // What was skipped is read before what was made good, so it may shrink for a moment.
+        now.recursion = now.recursion.max(self.told_lost.recursion);
         let before = std::mem::replace(&mut self.told_lost, now);
         let undecodable = std::mem::replace(&mut self.told_undecodable, self.undecodable);
         let at = self.clock.now();

@@ -15,7 +15,7 @@ use tcptrace_ebpf::Counters;
 #[repr(transparent)]
 pub(super) struct PodCounters(Counters);
 
-// SAFETY: four u64 in a repr(C) struct: no padding, every bit pattern is valid.
+// SAFETY: five u64 in a repr(C) struct: no padding, every bit pattern is valid.
 unsafe impl Pod for PodCounters {}
 
 /// Totals over all CPUs since the programs were loaded.
@@ -27,8 +27,11 @@ pub struct Counted {
     pub filtered: u64,
     /// Of these, lost because the ring buffer was full.
     pub ring_full: u64,
-    /// Runs of the program that the kernel skipped, because it interrupted the program itself. Not in `seen`.
+    /// Runs that the kernel skipped, because the event interrupted the program itself, and that the second program did
+    /// not make good. Not in `seen`.
     pub recursion: u64,
+    /// Runs that the second program made good. In `seen`.
+    pub inside: u64,
     /// Notes lost because the ring buffer was full. Not in `seen`.
     pub lost_notes: u64,
 }
@@ -37,11 +40,17 @@ pub struct Counted {
 pub struct Accounting {
     counters: PerCpuArray<MapData, PodCounters>,
     program: ProgramFd,
+    /// The programs that write notes.
+    others: Vec<ProgramFd>,
 }
 
 impl Accounting {
-    pub(super) fn new(counters: PerCpuArray<MapData, PodCounters>, program: ProgramFd) -> Self {
-        Self { counters, program }
+    pub(super) fn new(
+        counters: PerCpuArray<MapData, PodCounters>,
+        program: ProgramFd,
+        others: Vec<ProgramFd>,
+    ) -> Self {
+        Self { counters, program, others }
     }
 
     /// The totals now.
@@ -49,26 +58,33 @@ impl Accounting {
     /// # Errors
     /// When the map cannot be read.
     pub fn read(&self) -> Result<Counted> {
-        let mut total = Counted { recursion: self.recursion_misses(), ..Counted::default() };
-        let per_cpu = self.counters.get(&0, 0).context("read the kernel side's counters")?;
-        for PodCounters(counters) in per_cpu.iter() {
-            total.seen += counters.seen;
-            total.filtered += counters.filtered;
-            total.ring_full += counters.lost;
-            total.lost_notes += counters.lost_notes;
+        // Before the counters: what is made good in between must not look like a loss.
+        let skipped = recursion_misses(&self.program);
+        let notes_skipped: u64 = self.others.iter().map(recursion_misses).sum();
+        let mut total = Counted::default();
+        for (index, inside) in [(0, false), (1, true)] {
+            let per_cpu = self.counters.get(&index, 0).context("read the kernel side's counters")?;
+            for PodCounters(counters) in per_cpu.iter() {
+                total.seen += counters.seen;
+                total.filtered += counters.filtered;
+                total.ring_full += counters.lost;
+                total.lost_notes += counters.lost_notes;
+                total.inside += if inside { counters.runs } else { 0 };
+            }
         }
+        total.recursion = skipped.saturating_sub(total.inside) + notes_skipped;
         Ok(total)
     }
+}
 
-    /// `recursion_misses` of the program, from its fdinfo (Linux 5.12); 0 where the kernel does not tell.
-    fn recursion_misses(&self) -> u64 {
-        let path = format!("/proc/self/fdinfo/{}", self.program.as_fd().as_raw_fd());
-        fs::read_to_string(path)
-            .ok()
-            .and_then(|text| {
-                let line = text.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?;
-                line.trim().parse().ok()
-            })
-            .unwrap_or(0)
-    }
+/// `recursion_misses` of a program, from its fdinfo (Linux 5.12); 0 where the kernel does not tell.
+fn recursion_misses(program: &ProgramFd) -> u64 {
+    let path = format!("/proc/self/fdinfo/{}", program.as_fd().as_raw_fd());
+    fs::read_to_string(path)
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?;
+            line.trim().parse().ok()
+        })
+        .unwrap_or(0)
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow};
 use aya::{
     Btf, Ebpf, EbpfLoader, Pod, VerifierLogLevel, include_bytes_aligned,
     maps::{Array, PerCpuArray, RingBuf},
-    programs::{BtfTracePoint, ProgramError, TracePoint},
+    programs::{BtfTracePoint, ProgramError, ProgramFd, TracePoint},
 };
 use aya_log::EbpfLogger;
 use tcptrace_ebpf::{
@@ -187,7 +187,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
         Array::try_from(ebpf.take_map("SLEEPING").context("find map SLEEPING")?)?,
     )?;
     set_ports(&mut ebpf, &settings.ports)?;
-    let (mut extras, mut missing) = (Vec::new(), Vec::new());
+    let (mut extras, mut missing, mut others) = (Vec::new(), Vec::new(), Vec::new());
     let program = match hook {
         Hook::Btf => {
             let btf = Btf::from_sys_fs().with_context(|| format!("{ATTACH_BTF}: read {BTF}"))?;
@@ -201,7 +201,10 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
                     _ => extra.attach(&mut ebpf, &btf),
                 };
                 match outcome {
-                    Ok(()) => extras.push(extra),
+                    Ok(programs) => {
+                        extras.push(extra);
+                        others.extend(programs);
+                    }
                     Err(error) => missing.push((extra, format!("{error:#}"))),
                 }
             }
@@ -215,7 +218,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
     }?;
     give_back_memory();
     let counters = PerCpuArray::try_from(ebpf.take_map("COUNTERS").context("find map COUNTERS")?)?;
-    let accounting = Accounting::new(counters, program);
+    let accounting = Accounting::new(counters, program, others);
     let reset_reasons = layouts.reset_reasons;
     Ok(Attached { hook, refused: None, reader, accounting, messages, extras, missing, reset_reasons, ebpf })
 }
@@ -254,15 +257,21 @@ fn set_ports(ebpf: &mut Ebpf, ports: &[(u32, PortWord)]) -> Result<()> {
     Ok(())
 }
 
-fn attach_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<aya::programs::ProgramFd> {
-    let program: &mut BtfTracePoint =
-        ebpf.program_mut("tcptrace_btf").context("find program tcptrace_btf")?.try_into()?;
-    program.load("inet_sock_set_state", btf).map_err(|error| explain(ATTACH_BTF, &error))?;
-    program.attach().map_err(|error| explain(ATTACH_BTF, &error))?;
-    Ok(program.fd()?.try_clone()?)
+fn attach_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<ProgramFd> {
+    let mut attach = |name: &str| -> Result<ProgramFd> {
+        let program: &mut BtfTracePoint =
+            ebpf.program_mut(name).with_context(|| format!("find program {name}"))?.try_into()?;
+        program.load("inet_sock_set_state", btf).map_err(|error| explain(ATTACH_BTF, &error))?;
+        program.attach().map_err(|error| explain(ATTACH_BTF, &error))?;
+        Ok(program.fd()?.try_clone()?)
+    };
+    let usual = attach("tcptrace_btf")?;
+    // In this order: it looks whether the usual one has run.
+    attach("tcptrace_btf_inside")?;
+    Ok(usual)
 }
 
-fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<aya::programs::ProgramFd> {
+fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<ProgramFd> {
     const WHAT: &str = "attach tracepoint sock:inet_sock_set_state";
     let program: &mut TracePoint =
         ebpf.program_mut("tcptrace_classic").context("find program tcptrace_classic")?.try_into()?;

@@ -1,8 +1,9 @@
 //! Hooks besides the main one: a trace works without each of them, and says what it then cannot tell.
 
+use anyhow::{Context as _, anyhow};
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, FEntry, FExit, TracePoint},
+    programs::{BtfTracePoint, FEntry, FExit, ProgramFd, TracePoint},
 };
 
 use super::explain::explain;
@@ -85,61 +86,63 @@ impl Extra {
         self == Self::AcceptCalls && attached.contains(&Self::Accepts)
     }
 
-    /// Loads and attaches its programs.
-    pub(super) fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
+    /// Loads and attaches its programs; returns those that the kernel may have to skip. Timers' events come with
+    /// interrupts disabled or from softirqs alone (kernel/time/timer.c), so nothing runs inside their programs that would
+    /// run them again.
+    pub(super) fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<Vec<ProgramFd>> {
         match self {
-            Self::OrphanFins => return attach_orphan_fins(ebpf, btf),
-            Self::Accepts => return attach_accepts(ebpf, btf),
-            Self::AcceptCalls => return attach_accept_calls(ebpf),
+            Self::OrphanFins => return Ok(vec![attach_orphan_fins(ebpf, btf)?]),
+            Self::Accepts => return Ok(vec![attach_accepts(ebpf, btf)?]),
+            Self::AcceptCalls => return Ok(vec![attach_accept_calls(ebpf)?]),
             _ => {}
         }
+        let mut programs = Vec::new();
         for group in self.hooks() {
-            let mut outcome = Ok(());
+            let mut outcome = Err(anyhow!("no hook"));
             for (program, tracepoint) in *group {
                 outcome = attach(ebpf, btf, program, tracepoint);
                 if outcome.is_ok() {
                     break;
                 }
             }
-            outcome?;
+            programs.push(outcome?);
         }
-        Ok(())
+        if self == Self::StandIns {
+            programs.clear();
+        }
+        Ok(programs)
     }
 }
 
-fn attach(ebpf: &mut Ebpf, btf: &Btf, program: &str, tracepoint: &str) -> anyhow::Result<()> {
-    use anyhow::Context as _;
+fn attach(ebpf: &mut Ebpf, btf: &Btf, program: &str, tracepoint: &str) -> anyhow::Result<ProgramFd> {
     let what = format!("attach tp_btf {tracepoint}");
     let program: &mut BtfTracePoint =
         ebpf.program_mut(program).with_context(|| format!("find program {program}"))?.try_into()?;
     program.load(tracepoint, btf).map_err(|error| explain(&what, &error))?;
     program.attach().map_err(|error| explain(&what, &error))?;
-    Ok(())
+    Ok(program.fd()?.try_clone()?)
 }
 
-fn attach_orphan_fins(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
-    use anyhow::Context as _;
+fn attach_orphan_fins(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<ProgramFd> {
     const WHAT: &str = "attach fentry __inet_twsk_schedule";
     let program: &mut FEntry =
         ebpf.program_mut("tcptrace_prolonged").context("find program tcptrace_prolonged")?.try_into()?;
     program.load("__inet_twsk_schedule", btf).map_err(|error| explain(WHAT, &error))?;
     program.attach().map_err(|error| explain(WHAT, &error))?;
-    Ok(())
+    Ok(program.fd()?.try_clone()?)
 }
 
-fn attach_accepts(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<()> {
-    use anyhow::Context as _;
+fn attach_accepts(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<ProgramFd> {
     const WHAT: &str = "attach fexit inet_csk_accept";
     let program: &mut FExit =
         ebpf.program_mut("tcptrace_accept").context("find program tcptrace_accept")?.try_into()?;
     program.load("inet_csk_accept", btf).map_err(|error| explain(WHAT, &error))?;
     program.attach().map_err(|error| explain(WHAT, &error))?;
-    Ok(())
+    Ok(program.fd()?.try_clone()?)
 }
 
 /// Both system calls, with the one program.
-fn attach_accept_calls(ebpf: &mut Ebpf) -> anyhow::Result<()> {
-    use anyhow::Context as _;
+fn attach_accept_calls(ebpf: &mut Ebpf) -> anyhow::Result<ProgramFd> {
     let program: &mut TracePoint = ebpf
         .program_mut("tcptrace_accept_calls")
         .context("find program tcptrace_accept_calls")?
@@ -149,5 +152,5 @@ fn attach_accept_calls(ebpf: &mut Ebpf) -> anyhow::Result<()> {
         let what = format!("attach tracepoint syscalls:{event}");
         program.attach("syscalls", event).map_err(|error| explain(&what, &error))?;
     }
-    Ok(())
+    Ok(program.fd()?.try_clone()?)
 }

@@ -1,10 +1,9 @@
 //! When to drain and when to sleep: at once when idle, on a timer when busy, and not at all when nothing happens.
 //!
 //! A wake-up costs more than ten events, so a busy reader is not woken: it drains every [`TICK`], or without a pause while
-//! there is more than it takes in one go. Once a drain finds
-//! nothing it asks to be woken and waits one tick more, because an event that was being written at that moment may
-//! have missed the request. Only after that does it sleep without limit; and not while something that was drained waits
-//! for what may follow it.
+//! there is more than it takes in one go. Once a drain finds nothing it asks to be woken and drains once more; the kernel
+//! side looks whether it was asked after it has written, so nothing falls between the two. Only then does the reader sleep,
+//! without limit; and not while something that was drained waits for what may follow it.
 
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ pub enum Pacing {
     Now,
     /// Sleep one tick.
     Tick,
-    /// Ask for a wake-up, then wait for it, at most one tick.
+    /// Ask for a wake-up, and drain once more.
     #[default]
     Ask,
     /// Wait for the wake-up that was asked for, however long it takes.
@@ -32,18 +31,16 @@ pub enum Pacing {
 }
 
 impl Pacing {
-    /// The next step after a drain that found `records`; `woken` if a wake-up led to it, `waits` if something drained
-    /// cannot be told yet.
+    /// The next step after a drain that found `records`; `asked` if a wake-up was asked for that has not come yet, `waits` if
+    /// something drained cannot be told yet.
     #[must_use]
-    pub fn after(self, records: usize, woken: bool, waits: bool) -> Self {
+    pub fn after(self, records: usize, asked: bool, waits: bool) -> Self {
         match (records, self) {
             (BATCH.., _) => Self::Now,
             (1.., _) => Self::Tick,
             (0, _) if waits => Self::Tick,
-            (0, Self::Tick | Self::Now) => Self::Ask,
-            // The wake-up that we asked for is used up, though it brought nothing.
-            (0, _) if woken => Self::Ask,
-            (0, _) => Self::Sleep,
+            (0, Self::Ask | Self::Sleep) if asked => Self::Sleep,
+            (0, _) => Self::Ask,
         }
     }
 }
@@ -56,20 +53,30 @@ mod tests {
     fn an_idle_reader_ends_asleep_and_a_busy_one_is_never_woken() {
         let mut pacing = Pacing::default();
         let mut steps = Vec::new();
-        let drains = [(0, false), (3, true), (BATCH, false), (100, false), (0, false), (0, false), (0, true)];
-        for (records, woken) in drains {
-            pacing = pacing.after(records, woken, false);
+        // Asked; woken for three; many; some; none; asked; woken for nothing; asked; something else was due.
+        for (records, asked) in [
+            (0, true),
+            (3, false),
+            (BATCH, false),
+            (100, false),
+            (0, false),
+            (0, true),
+            (0, false),
+            (0, true),
+            (0, true),
+        ] {
+            pacing = pacing.after(records, asked, false);
             steps.push(pacing);
         }
         use Pacing::{Ask, Now, Sleep, Tick};
-        assert_eq!(steps, [Sleep, Tick, Now, Tick, Ask, Sleep, Ask]);
+        assert_eq!(steps, [Sleep, Tick, Now, Tick, Ask, Sleep, Ask, Sleep, Sleep]);
     }
 
     #[test]
     fn nobody_sleeps_while_something_waits() {
         let mut pacing = Pacing::Sleep;
-        for (records, woken) in [(1, true), (0, false), (0, false), (0, false)] {
-            pacing = pacing.after(records, woken, true);
+        for records in [1, 0, 0, 0] {
+            pacing = pacing.after(records, false, true);
             assert_eq!(pacing, Pacing::Tick);
         }
         assert_eq!(pacing.after(0, false, false), Pacing::Ask);

@@ -1,6 +1,9 @@
 //! Draining the ring buffer, and the agreement with the kernel side about waking up.
 
-use std::os::fd::AsRawFd as _;
+use std::{
+    os::fd::AsRawFd as _,
+    sync::atomic::{Ordering, fence},
+};
 
 use anyhow::{Context as _, Result};
 use aya::maps::{Array, MapData, RingBuf};
@@ -13,6 +16,7 @@ use crate::event::{DecodeError, Observation};
 pub struct Reader {
     ring: AsyncFd<RingBuf<MapData>>,
     sleeping: Array<MapData, u32>,
+    asked: bool,
 }
 
 impl Reader {
@@ -21,7 +25,7 @@ impl Reader {
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
             .map_err(std::io::Error::from)
             .context("watch the ring buffer")?;
-        Ok(Self { ring, sleeping })
+        Ok(Self { ring, sleeping, asked: false })
     }
 
     /// Hands on what is in the ring buffer, at most one batch of it; says how many records that were.
@@ -37,22 +41,33 @@ impl Reader {
         count
     }
 
-    /// Asks the kernel side to wake us at the next event.
+    /// Asks the kernel side to wake us at the next event. What is in the buffer already wakes nobody: drain once more.
     ///
     /// # Errors
     /// When the map cannot be written.
     pub fn ask_to_be_woken(&mut self) -> Result<()> {
-        self.sleeping.set(0, 1, 0).context("ask the kernel side for a wake-up")
+        self.sleeping.set(0, 1, 0).context("ask the kernel side for a wake-up")?;
+        // The drain that follows must not look before this is written: see `submit` of the kernel side.
+        fence(Ordering::SeqCst);
+        self.asked = true;
+        Ok(())
     }
 
     /// Waits until the kernel side wakes us.
     ///
     /// # Errors
     /// When the runtime cannot watch the ring buffer.
-    pub async fn woken(&self) -> Result<()> {
+    pub async fn woken(&mut self) -> Result<()> {
         let mut guard = self.ring.readable().await.context("wait for the ring buffer")?;
         guard.clear_ready();
+        self.asked = false;
         Ok(())
+    }
+
+    /// Whether a wake-up was asked for that has not come yet.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.asked
     }
 
     /// The ring buffer's descriptor, for messages.

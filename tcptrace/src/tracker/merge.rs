@@ -13,7 +13,7 @@ use super::{begins, is_unfinished};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
-    event::Event,
+    event::{Event, Note, Observation, Sign, TimerStep},
     process::Owner,
     tcp::TcpState,
 };
@@ -48,9 +48,26 @@ impl From<crate::found::Found> for Found {
     }
 }
 
-/// What remains to be told of `found`, given the events that came since the hook was attached, in their order.
+/// The two ends of a request socket, and where.
+type Request = (Option<Netns>, Tuple);
+
+/// The requests that began with these observations: the first note of each starts its timer. One that was there before
+/// stops it first, when the SYN+ACK is sent again.
 #[must_use]
-pub fn merge(found: Vec<Found>, since: &[Event]) -> Vec<Found> {
+pub fn begun_requests(since: &[Observation]) -> HashSet<Request> {
+    let mut first: HashMap<Request, TimerStep> = HashMap::new();
+    for seen in since {
+        if let Observation::Note(Note { sign: Sign::Request(step), netns, tuple, .. }) = seen {
+            first.entry((*netns, *tuple)).or_insert(*step);
+        }
+    }
+    first.into_iter().filter(|(_, step)| *step == TimerStep::Started).map(|(request, _)| request).collect()
+}
+
+/// What remains to be told of `found`, given the events that came since the hook was attached, in their order, and the
+/// requests that began since.
+#[must_use]
+pub fn merge(found: Vec<Found>, since: &[Event], requests: &HashSet<Request>) -> Vec<Found> {
     let mut by_cookie = HashMap::new();
     let mut by_tuple = HashMap::new();
     // What a socket is found by may come later than its first event: the local port, or before Linux 6.15 a child's
@@ -89,6 +106,7 @@ pub fn merge(found: Vec<Found>, since: &[Event]) -> Vec<Found> {
     };
     found
         .into_iter()
+        .filter(|found| found.state != TcpState::SynRecv || !requests.contains(&(found.netns, found.tuple)))
         .filter_map(|found| {
             let first = found
                 .cookie

@@ -17,7 +17,7 @@ mod stand_ins;
 pub(crate) mod tests;
 
 pub use family::Family;
-pub use merge::{Found, merge};
+pub use merge::{Found, begun_requests, merge};
 
 use crate::{
     cgroup::Cgroups,

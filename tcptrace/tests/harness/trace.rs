@@ -115,8 +115,8 @@ impl Trace {
     }
 
     fn check_life(&self, socket: &str, life: &[&Value]) {
-        let why =
-            || format!("socket {socket}: {:#?}", life.iter().map(|record| line(record)).collect::<Vec<_>>());
+        let told = |record: &&Value| format!("{} {}", record["mono_ns"], line(record));
+        let why = || format!("socket {socket}: {:#?}", life.iter().map(told).collect::<Vec<_>>());
         let (mut now, mut since) = (None, None);
         for record in life {
             let mono = record["mono_ns"].as_u64().unwrap();

@@ -1,6 +1,6 @@
 //! What holds for whatever sockets do, and whatever happens to their events on the way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
@@ -91,7 +91,7 @@ proptest! {
     fn a_disturbed_trace_is_a_path_all_the_same(world in world(), fates in fates()) {
         let events: Vec<_> = world.events().into_iter().map(|told| told.event).collect();
         let events = mangle(&events, &fates);
-        let places = events.iter().map(|event| event.pointer).collect::<std::collections::HashSet<_>>();
+        let places = events.iter().map(|event| event.pointer).collect::<HashSet<_>>();
         let mut tracker = Tracker::new();
         let mut records = Vec::new();
         for event in &events {
@@ -185,7 +185,7 @@ proptest! {
         let rest: Vec<_> = told[attach..].iter().map(|told| told.event.clone()).collect();
         let mut tracker = Tracker::new();
         let mut records = Vec::new();
-        for found in merge(there.into_values().collect(), &since) {
+        for found in merge(there.into_values().collect(), &since, &HashSet::new()) {
             tracker.found(at(0), &found, &mut records);
         }
         records.extend(tell(&mut tracker, &rest));
