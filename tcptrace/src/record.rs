@@ -69,6 +69,19 @@ pub enum Context {
     Inferred(Inference),
 }
 
+impl Context {
+    /// Whether the step out of `from` was not seen, nor when it happened, but only where the socket is now. Of stand-ins
+    /// lists are asked for every second; of the others after a loss.
+    #[must_use]
+    pub const fn is_unseen(self, from: TcpState) -> bool {
+        match self {
+            Self::Inferred(Inference::Continuity) => true,
+            Self::Inferred(Inference::Listed) => !matches!(from, TcpState::FinWait2 | TcpState::TimeWait),
+            _ => false,
+        }
+    }
+}
+
 /// What a conclusion rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inference {
@@ -202,7 +215,7 @@ pub struct Reset {
     pub since_first_ns: Option<u64>,
 }
 
-/// A socket that existed before the trace began.
+/// A socket that existed before the trace began, or that a list shows after a loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Existing {
     /// When it was found.

@@ -1,5 +1,7 @@
 //! The loop: wait, drain, follow, tell. Nothing in it blocks but the output itself.
 
+mod losses;
+
 use std::{collections::HashMap, io, time::Duration};
 
 use anyhow::{Context as _, Result};
@@ -20,8 +22,8 @@ use crate::{
     event::{Observation, Timers},
     filter::Filter,
     found,
-    probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
-    record::{Loss, Lost, Record, Totals},
+    probe::{Attached, Extra, GATHERING, Pacing, TICK},
+    record::{Record, Totals},
     report::Listed,
     snapshot::{self, Options, Scope, States},
     tcp::TcpState,
@@ -29,15 +31,10 @@ use crate::{
     tracker::{Found, Tracker, begun_requests, merge},
     watch::Limits,
 };
-
-/// How often a busy trace looks whether events were lost.
-const LOSS_CHECK: Duration = Duration::from_millis(100);
+use losses::Losses;
 
 /// How often to ask what became of stand-ins that no hook tells of.
 const STAND_IN_CHECK: Duration = Duration::from_secs(1);
-
-/// A request lives no longer, nanoseconds: six SYN+ACKs, each after twice as long (`tcp_synack_retries`, 5).
-const REQUEST_LIVES: u64 = 64_000_000_000;
 
 /// Why a trace ended.
 #[derive(Debug)]
@@ -62,10 +59,7 @@ pub(super) struct Live {
     events: Vec<Observation>,
     timers: Timers,
     records: Vec<Record>,
-    undecodable: u64,
-    told_lost: Counted,
-    told_undecodable: u64,
-    next_loss_check: Instant,
+    losses: Losses,
     next_look: Option<Instant>,
     watcher: Option<Watcher>,
 }
@@ -88,10 +82,7 @@ impl Live {
             events: Vec::new(),
             timers: Timers::default(),
             records: Vec::new(),
-            undecodable: 0,
-            told_lost: Counted::default(),
-            told_undecodable: 0,
-            next_loss_check: Instant::now(),
+            losses: Losses::new(),
             next_look: None,
             watcher: limits.map(Watcher::new),
         }
@@ -127,9 +118,12 @@ impl Live {
                 for warning in &snapshot.warnings {
                     log::warn!("{warning}");
                 }
-                // Listeners tell whose their children are, also those that are not shown themselves.
-                let wanted = |found: &found::Found| found.state == TcpState::Listen || filter.concerns(found);
-                snapshot.sockets.into_iter().filter(wanted).map(Found::from).collect()
+                snapshot
+                    .sockets
+                    .into_iter()
+                    .filter(|found| is_wanted(filter, found))
+                    .map(Found::from)
+                    .collect()
             }
             Err(error) => {
                 log::warn!("sockets that were there before are not shown: {error:#}");
@@ -171,6 +165,7 @@ impl Live {
                 return Ok(Stop::Count);
             }
             let next_look = self.next_look();
+            let next_losses = self.losses.next();
             let next_stuck = self.watcher.as_ref().and_then(|watcher| watcher.next(&mut self.clock));
             tokio::select! {
                 biased;
@@ -185,12 +180,14 @@ impl Live {
                 waited = self.wait(pacing) => waited?,
                 () = until(next_look) => self.look_at_stand_ins(),
                 () = until(next_stuck) => {}
+                () = until(next_losses) => {}
             }
             // What is due now is so only if nothing in the buffer says otherwise.
             let now = self.clock.now();
             let records = self.gather();
             self.tell(now)?;
             self.tell_stuck(now)?;
+            self.look_for_losses(records > 0)?;
             pacing = pacing.after(records, self.attached.reader.is_asked(), self.timers.wait());
         }
     }
@@ -244,7 +241,7 @@ impl Live {
                 .saturating_add_signed(self.tracker.extra()),
             shown: told.shown,
             filtered: told.filtered + counted.filtered,
-            lost: counted.ring_full + counted.lost_notes + counted.recursion + self.undecodable,
+            lost: counted.ring_full + counted.lost_notes + counted.recursion + self.losses.undecodable,
         };
         let accounted = totals.shown + totals.filtered + totals.lost;
         if totals.seen != accounted {
@@ -268,11 +265,11 @@ impl Live {
 
     /// Reads a batch, in the order of time: two CPUs may have taken their times in another order than their places.
     fn gather(&mut self) -> usize {
-        let Self { attached, events, undecodable, .. } = self;
+        let Self { attached, events, losses, .. } = self;
         let count = attached.reader.drain(|event| match event {
             Ok(event) => events.push(event),
             Err(error) => {
-                *undecodable += 1;
+                losses.undecodable += 1;
                 log::debug!("a record was left out: {error}");
             }
         });
@@ -313,10 +310,6 @@ impl Live {
         }
         if !self.records.is_empty() {
             self.story.tell(&mut self.records).context("write")?;
-            if Instant::now() >= self.next_loss_check {
-                self.tell_lost()?;
-                self.next_loss_check = Instant::now() + LOSS_CHECK;
-            }
             self.story.flush().context("write")?;
         }
         Ok(())
@@ -329,28 +322,6 @@ impl Live {
             watcher.due(now, tracker, records);
         }
         self.follow()
-    }
-
-    /// Tells of events that were lost since the last time.
-    fn tell_lost(&mut self) -> Result<()> {
-        let mut now = self.attached.accounting.read()?;
-        // What was skipped is read before what was made good, so it may shrink for a moment.
-        now.recursion = now.recursion.max(self.told_lost.recursion);
-        let before = std::mem::replace(&mut self.told_lost, now);
-        let undecodable = std::mem::replace(&mut self.told_undecodable, self.undecodable);
-        let at = self.clock.now();
-        for (count, reason) in [
-            (now.ring_full + now.lost_notes - before.ring_full - before.lost_notes, Loss::RingFull),
-            (now.recursion - before.recursion, Loss::Recursion),
-            (self.undecodable - undecodable, Loss::Undecodable),
-        ] {
-            if count > 0 {
-                // The beginning of a request may be among what was lost.
-                self.tracker.knows_requests_from(at.mono_ns + REQUEST_LIVES);
-                self.story.announce(&Record::Lost(Lost { at, count, reason })).context("write")?;
-            }
-        }
-        Ok(())
     }
 
     /// What the kernel lists now, by cookie.
@@ -368,6 +339,11 @@ impl Live {
         });
         Some(listed.collect())
     }
+}
+
+/// Listeners tell whose their children are, also those that are not shown themselves.
+fn is_wanted(filter: &Filter, found: &found::Found) -> bool {
+    found.state == TcpState::Listen || filter.concerns(found)
 }
 
 /// Waits for a moment, or for ever.

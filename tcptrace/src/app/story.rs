@@ -66,6 +66,11 @@ impl Story {
         self.out.flush()
     }
 
+    /// What was asked for.
+    pub(super) const fn filter(&self) -> &Filter {
+        self.gate.filter()
+    }
+
     /// Whether as much was told as was asked for.
     pub(super) fn is_enough(&self) -> bool {
         self.gate.is_full()

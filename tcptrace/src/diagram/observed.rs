@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    record::{Context, Inference, Record},
+    record::Record,
     recording::{Item, LeftOut, Reader},
     tcp::TcpState,
 };
@@ -54,7 +54,7 @@ impl Observed {
         match record {
             Record::Transition(step) => {
                 let (from, to) = (shown(step.from), shown(step.to));
-                if step.context == Some(Context::Inferred(Inference::Continuity)) {
+                if step.context.is_some_and(|context| context.is_unseen(step.from)) {
                     self.unseen += 1;
                 } else if from != to {
                     *self.steps.entry((from, to)).or_default() += 1;

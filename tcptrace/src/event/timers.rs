@@ -29,6 +29,11 @@ pub struct Timers {
 }
 
 impl Timers {
+    /// What is not told yet.
+    pub fn waiting(&self) -> &[Observation] {
+        &self.waiting
+    }
+
     /// Folds the timer notes of a batch that holds all there was at `now`, nanoseconds of `CLOCK_MONOTONIC`.
     pub fn fold(&mut self, batch: &mut Vec<Observation>, now: u64) {
         let seen_by = self.drained[0];

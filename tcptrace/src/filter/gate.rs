@@ -91,6 +91,12 @@ impl Gate {
         self.held.values().map(Vec::len).sum()
     }
 
+    /// What it lets through.
+    #[must_use]
+    pub const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// Events told so far.
     #[must_use]
     pub const fn shown(&self) -> u64 {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Segment, Tick};
 use crate::{
-    record::{Cause, Context, Inference},
+    record::{Cause, Context},
     render::{EXISTING_WORDS, Phase, cause_words, reset_words, sent_again_words, transition_words},
     report::{Account, Side, Step, What},
     tcp::TcpState::{
@@ -63,7 +63,7 @@ fn acts(account: &Account, step: &Step) -> (Vec<Act>, usize) {
     use Act::{GaveUp, Nothing, Received, Sent};
     use Segment::{Ack, Fin, FinAck, Rst, Syn, SynAck};
     let What::Changed(from, to, context, cause) = step.what else { return (vec![Nothing], 0) };
-    if context == Some(Context::Inferred(Inference::Continuity)) {
+    if context.is_some_and(|context| context.is_unseen(from)) {
         return (vec![Nothing], 0);
     }
     let acts = match (from, to) {
@@ -155,7 +155,7 @@ fn tick(account: &Account, step: &Step, since_ns: Option<u64>) -> Tick {
         What::Orphaned(state) => (state, Phase::of(state), "no process left, stays".to_owned()),
         What::SentAgain(state, count) => (state, Phase::of(state), sent_again_words(state, count)),
         What::Reset(state, ref reason) => (state, Phase::Broken, reset_words(reason.as_deref())),
-        What::Changed(_, to, Some(Context::Inferred(Inference::Continuity)), _) => {
+        What::Changed(from, to, Some(context), _) if context.is_unseen(from) => {
             (to, Phase::of(to), "(the step was not seen)".to_owned())
         }
         What::Changed(from, to, _, cause) => {

@@ -21,8 +21,14 @@ pub fn transition_words(step: &Transition) -> String {
     if step.is_illegal() {
         return "not a step of TCP: events in between were missed".to_owned();
     }
-    if step.context == Some(Context::Inferred(Inference::Continuity)) {
-        return "(not seen; the next step begins here)".to_owned();
+    match step.context {
+        Some(Context::Inferred(Inference::Continuity)) => {
+            return "(not seen; the next step begins here)".to_owned();
+        }
+        Some(context) if context.is_unseen(step.from) => {
+            return "(not seen; the kernel lists it so)".to_owned();
+        }
+        _ => {}
     }
     let cause = step.cause;
     let words = match (step.from, step.to) {

@@ -6,7 +6,7 @@ mod tests;
 use crate::{
     address::{Netns, Tuple},
     process::Owner,
-    record::{Cause, ConnectionId, Context, Inference, Numbers, Record, SocketId, Subject, Transition},
+    record::{Cause, ConnectionId, Context, Numbers, Record, SocketId, Subject, Transition},
     tcp::TcpState,
     time::Moment,
 };
@@ -141,7 +141,8 @@ impl Account {
                     in_order: step.cause.is_none(),
                 };
                 self.sides[side].counted = step.numbers.map(counted).or(self.sides[side].counted);
-                self.sides[side].since = (step.context != Some(UNSEEN)).then_some(step.at);
+                self.sides[side].since =
+                    (!step.context.is_some_and(|context| context.is_unseen(step.from))).then_some(step.at);
                 (step.at, What::Changed(step.from, step.to, step.context, step.cause))
             }
             Record::Orphan(orphan) => {
@@ -322,9 +323,6 @@ pub enum FirstClose {
     Never(usize, Option<Cause>),
 }
 
-/// The context of a step that was concluded from what came next.
-const UNSEEN: Context = Context::Inferred(Inference::Continuity);
-
 impl Step {
     /// What the step says about who ended the connection first. The states do too, where the step into them was not
     /// told: in `FIN_WAIT1` and `FIN_WAIT2` this side has sent its FIN first, in `CLOSE_WAIT` and `LAST_ACK` the peer.
@@ -348,7 +346,7 @@ impl Step {
             }
             (_, FinWait1 | FinWait2) => Some(FirstClose::Side(side, cause)),
             // What ended it was not seen.
-            (_, Close) if context == Some(UNSEEN) => None,
+            (_, Close) if context.is_some_and(|context| context.is_unseen(from)) => None,
             (SynSent | SynRecv, Close) => Some(FirstClose::Never(side, cause)),
             (_, Close) if cause == Some(Cause::ResetReceived) => Some(FirstClose::Peer(side, cause)),
             (_, Close) => Some(FirstClose::Side(side, cause)),
@@ -356,10 +354,10 @@ impl Step {
         }
     }
 
-    /// Whether it was concluded from what came next.
+    /// Whether only what came of it was seen.
     #[must_use]
     pub fn is_unseen(&self) -> bool {
-        matches!(self.what, What::Changed(_, _, Some(UNSEEN), _))
+        matches!(self.what, What::Changed(from, _, Some(context), _) if context.is_unseen(from))
     }
 
     /// The step as a transition, for the words that describe it.

@@ -30,6 +30,7 @@ pub(super) fn namespace(netns: Netns, states: States, snapshot: &mut Snapshot) -
     let socket = open().map_err(explain).context("open a sock_diag socket")?;
     let mut found = Vec::new();
     let mut sequence = 0;
+    let mut complete = true;
     for (family, name) in [(AF_INET, "IPv4"), (AF_INET6, "IPv6")] {
         let mut attempt = || {
             sequence += 1;
@@ -54,7 +55,11 @@ pub(super) fn namespace(netns: Netns, states: States, snapshot: &mut Snapshot) -
                 format!("{what}: {} sock_diag messages were not understood, left out", answer.damaged);
             snapshot.warnings.push(warning);
         }
+        complete &= !answer.interrupted && answer.damaged == 0;
         found.extend(answer.found);
+    }
+    if complete {
+        snapshot.namespaces.insert(netns);
     }
     snapshot.sockets.extend(last_sights(found));
     Ok(())

@@ -10,6 +10,8 @@ mod namespaces;
 mod owners;
 mod processes;
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 
 #[cfg(any(test, fuzzing))]
@@ -17,7 +19,7 @@ pub(crate) use answer::Answer;
 pub use cgroups::{cgroup_of, cgroups, has_older};
 pub use processes::parents;
 
-use crate::found::Found;
+use crate::{address::Netns, found::Found};
 
 /// Where to look for sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub struct Options {
 pub struct Snapshot {
     /// One entry per socket, in the kernel's order.
     pub sockets: Vec<Found>,
+    /// The namespaces whose every socket is in `sockets`.
+    pub namespaces: HashSet<Netns>,
     /// Sentences for the user: what is missing from `sockets`, why, and what would help.
     pub warnings: Vec<String>,
 }

@@ -17,7 +17,7 @@ type Holders = HashMap<u32, Option<Holder>>;
 
 /// Fills in the owners of the sockets that have a file.
 pub(super) fn assign(snapshot: &mut Snapshot) {
-    let Snapshot { sockets, warnings } = snapshot;
+    let Snapshot { sockets, warnings, .. } = snapshot;
     let mut holders: Holders = sockets
         .iter()
         .map(|socket| socket.inode)

@@ -2,14 +2,15 @@
 //!
 //! Pure: time is an argument. A socket that reaches `CLOSE`, or that a time-wait stand-in takes over, is forgotten; so
 //! the tables are as large as the number of open sockets. What is left over are sockets whose end no event tells: those
-//! found at the start as requests or as stand-ins in `FIN_WAIT2`, and those whose end was lost or, once their port was
-//! known, turned away by the kernel's filter; the latter until their place in memory is used again.
+//! found at the start as requests or as stand-ins in `FIN_WAIT2`, and those whose end was turned away by the kernel's
+//! filter once their port was known: until their place in memory is used again, or a list shows that they are gone.
 
 mod cause;
 mod family;
 mod merge;
 mod notes;
 mod owner;
+mod repair;
 mod socket;
 mod sockets;
 mod stand_ins;
@@ -18,6 +19,7 @@ pub(crate) mod tests;
 
 pub use family::Family;
 pub use merge::{Found, begun_requests, merge};
+pub use repair::List;
 
 use crate::{
     cgroup::Cgroups,
@@ -264,20 +266,20 @@ impl Tracker {
             self.sockets.insert(socket)
         });
         self.sockets.learn(key, event, out);
-        self.gap(at, key, event.from, out);
+        self.unseen(at, key, event.from, Inference::Continuity, out);
         key
     }
 
     /// Ends a life whose end was missed: its cookie or its place in memory belongs to another socket now.
     fn end_stale(&mut self, at: Moment, stale: Option<Key>, out: &mut Vec<Record>) {
         if let Some(stale) = stale {
-            self.gap(at, stale, TcpState::Close, out);
+            self.unseen(at, stale, TcpState::Close, Inference::Continuity, out);
             self.sockets.end(stale, out);
         }
     }
 
     /// Tells of a step that must have happened unseen, if the socket is not where it ought to be.
-    fn gap(&mut self, at: Moment, key: Key, now: TcpState, out: &mut Vec<Record>) {
+    fn unseen(&mut self, at: Moment, key: Key, now: TcpState, evidence: Inference, out: &mut Vec<Record>) {
         let Some(socket) = self.sockets.get_mut(key) else { return };
         let from = socket.state;
         if from == now {
@@ -294,7 +296,7 @@ impl Tracker {
             to: now,
             in_from_ns: None,
             since_first_ns,
-            context: Some(Context::Inferred(Inference::Continuity)),
+            context: Some(Context::Inferred(evidence)),
             cause: None,
             numbers: None,
         });

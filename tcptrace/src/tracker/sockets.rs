@@ -1,5 +1,6 @@
 //! The open sockets, findable by cookie, by address in memory, by tuple and, when they listen, by port.
 
+mod listed;
 mod listeners;
 mod pairing;
 
@@ -349,22 +350,6 @@ impl Sockets {
             transition.subject = subject;
         }
         record
-    }
-
-    /// A minisocket takes over that was not seen: only a list can tell of it.
-    pub(super) fn stands_in_unseen(&mut self, key: Key) {
-        if let Some(socket) = self.table.get_mut(&key) {
-            socket.stand_in = true;
-            if let Some(pointer) = socket.pointer.take() {
-                self.by_pointer.remove(&pointer);
-            }
-            self.unwatched.insert(key);
-        }
-    }
-
-    /// The minisockets of which only a list can tell.
-    pub(super) const fn unwatched(&self) -> &HashSet<Key> {
-        &self.unwatched
     }
 
     /// A minisocket takes over: it has the cookie and the ends, but lives elsewhere in memory.

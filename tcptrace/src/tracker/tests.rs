@@ -11,3 +11,4 @@ pub(crate) mod notation;
 mod opening;
 mod owners;
 pub(crate) mod properties;
+mod repair;

@@ -86,8 +86,9 @@ pub(super) fn handshake(account: &Account, side: usize) -> Option<u64> {
 
 /// Whether the step's time is the time at which it happened.
 fn is_timed(step: &Step) -> bool {
-    !matches!(
-        step.what,
-        What::Changed(_, _, Some(Context::Inferred(Inference::Continuity | Inference::StandIn)), _)
-    )
+    match step.what {
+        What::Changed(_, _, Some(Context::Inferred(Inference::StandIn)), _) => false,
+        What::Changed(from, _, Some(context), _) => !context.is_unseen(from),
+        _ => true,
+    }
 }

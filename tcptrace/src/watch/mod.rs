@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use foldhash::HashMap;
 
 use crate::{
-    record::{Context, Inference, Record, SocketId, Stuck, Subject},
+    record::{Record, SocketId, Stuck, Subject},
     tcp::TcpState,
     time::Moment,
 };
@@ -53,7 +53,7 @@ impl Watch {
             // close() after shutdown(): the state goes on.
             Record::Transition(step) if step.from == step.to => self.update(&step.subject),
             Record::Transition(step) => {
-                let vague = step.context == Some(Context::Inferred(Inference::Continuity));
+                let vague = step.context.is_some_and(|context| context.is_unseen(step.from));
                 self.enter(&step.subject, step.to, step.at, vague);
             }
             Record::Orphan(orphan) => self.update(&orphan.subject),

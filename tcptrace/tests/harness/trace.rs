@@ -117,13 +117,16 @@ impl Trace {
     fn check_life(&self, socket: &str, life: &[&Value]) {
         let told = |record: &&Value| format!("{} {}", record["mono_ns"], line(record));
         let why = || format!("socket {socket}: {:#?}", life.iter().map(told).collect::<Vec<_>>());
+        let lossy = self.total("lost") > 0;
         let (mut now, mut since) = (None, None);
         for record in life {
             let mono = record["mono_ns"].as_u64().unwrap();
             let state = |field: &str| record[field].as_str().unwrap().parse::<TcpState>().unwrap();
             match record["type"].as_str().unwrap() {
                 "socket" => {
-                    assert_eq!(now, None, "told twice: {}", why());
+                    // Its place in memory was another's, so it was taken for closed; but a minisocket stood for it.
+                    let corrected = lossy && now == Some(TcpState::Close);
+                    assert!(now.is_none() || corrected, "told twice: {}", why());
                     (now, since) = (Some(state("state")), None);
                 }
                 "orphan" => assert_eq!(now.unwrap_or(state("state")), state("state"), "{}", why()),
@@ -133,8 +136,8 @@ impl Trace {
                     let gap = now.is_some_and(|now| now != from);
                     assert!(!gap || self.filters_by_state(), "{from} out of nowhere: {}", why());
                     // Several lost ones are one.
-                    let possible = record["evidence"] == "continuity" || step(from, to) != Step::Impossible;
-                    assert!(possible, "{from} -> {to}: {}", why());
+                    let outcome = ["continuity", "sock_diag"].iter().any(|word| record["evidence"] == *word);
+                    assert!(outcome || step(from, to) != Step::Impossible, "{from} -> {to}: {}", why());
                     if let (Some(since), Some(lasted), false) = (since, record["in_from_ns"].as_u64(), gap) {
                         assert_eq!(mono.checked_sub(since), Some(lasted), "{}", why());
                     }

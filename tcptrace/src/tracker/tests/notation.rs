@@ -10,7 +10,7 @@
 //! process), `close` (of its last descriptor), `exit` or `kill=9` (of the whole process), `task=9/rustc` (whoever happens
 //! to run), `err=104`, `bound` (the local port is known at `connect()`), `as=listener` (its cookie and addresses, as
 //! before Linux 6.15), `blind` (the classic hook without BTF), `acked=8` and the kernel's other numbers. `found` with one state is a socket that was there before;
-//! between `attached` and `listed` it is merged with the events. A note has `request`, `minisocket`, `RST` or `again` in
+//! between `attached` and `listed` it is merged with the events, between `asked` and `repaired` it is what a list shows after a loss. A note has `request`, `minisocket`, `RST` or `again` in
 //! the place of the states, and the timer's step; `accept` has the process that does it. `opened` stands for an ordinary opening by `curl`.
 
 use std::{
@@ -21,12 +21,12 @@ use std::{
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::{Accept, Activity, Event, Note, Sign, SockFacts, Task, TimerStep},
+    event::{Accept, Activity, Event, Note, Observation, Sign, SockFacts, Task, TimerStep},
     process::{Comm, Evidence, Owner},
     record::{Context, Record, SocketId, Subject},
     tcp::TcpState,
     time::Moment,
-    tracker::{Found, Tracker, merge},
+    tracker::{Found, List, Tracker, merge},
 };
 
 /// A socket that a ladder names.
@@ -67,6 +67,8 @@ struct Ladder {
     found: Vec<Found>,
     since: Vec<Event>,
     merging: bool,
+    /// When a list was asked for after a loss.
+    asked: u64,
     /// Whether an ordinary opening is told too.
     tells_all: bool,
 }
@@ -125,6 +127,17 @@ impl Ladder {
                 let (pid, comm) = process(who.strip_prefix("pid=").unwrap());
                 let owner = Owner::new(pid, comm, 0, Evidence::Accept);
                 self.tracker.accepted(&Accept { mono_ns: nanoseconds(time), pointer, cookie, owner });
+            }
+            ["asked", time] => (self.merging, self.asked) = (true, nanoseconds(time)),
+            ["repaired"] => {
+                let found = std::mem::take(&mut self.found);
+                let list = List { asked: at(self.asked), found, namespaces: [Netns(1)].into() };
+                let since: Vec<_> = self.since.iter().cloned().map(Observation::Event).collect();
+                self.tracker.repair(list, &since, out);
+                for event in self.since.drain(..) {
+                    self.tracker.apply(at(event.mono_ns), &event, out);
+                }
+                self.merging = false;
             }
             ["finish"] => self.tracker.finish(out),
             ["attached"] => self.merging = true,

@@ -30,7 +30,7 @@ pub(crate) fn tell(tracker: &mut Tracker, events: &[Event]) -> Vec<Record> {
 }
 
 /// The steps that were told of each socket, in order: from where, to where, and whether it was seen.
-fn paths(records: &[Record]) -> HashMap<SocketId, Vec<(Option<TcpState>, TcpState, bool)>> {
+pub(super) fn paths(records: &[Record]) -> HashMap<SocketId, Vec<(Option<TcpState>, TcpState, bool)>> {
     let mut paths: HashMap<_, Vec<_>> = HashMap::new();
     for record in records {
         let step = match record {
@@ -50,7 +50,7 @@ fn paths(records: &[Record]) -> HashMap<SocketId, Vec<(Option<TcpState>, TcpStat
 
 /// Every step begins where the last one ended, or is the first of a life. What comes too late, after the end, is one
 /// too: the tracker does not remember the dead.
-fn is_path(steps: &[(Option<TcpState>, TcpState, bool)]) -> bool {
+pub(super) fn is_path(steps: &[(Option<TcpState>, TcpState, bool)]) -> bool {
     let over = |state| matches!(state, TcpState::Close | TcpState::TimeWait);
     steps.windows(2).all(|pair| {
         let [(_, was, _), (from, to, _)] = pair else { return false };

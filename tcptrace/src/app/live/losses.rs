@@ -1,0 +1,139 @@
+//! What to do about losses: notice them, tell of them, and ask the kernel for its list of sockets to go on from the truth.
+
+use anyhow::{Context as _, Result};
+use tokio::time::{Duration, Instant};
+
+use super::{Live, is_wanted};
+use crate::{
+    probe::Counted,
+    record::{Loss, Lost, Record},
+    snapshot::{self, Options, Scope, States},
+    tracker::{Found, List},
+};
+
+/// How often to look whether events were lost.
+const CHECK: Duration = Duration::from_millis(100);
+
+/// No list is asked for sooner after the one before.
+const BETWEEN_LISTS: Duration = Duration::from_secs(1);
+
+/// Nor sooner than this many times as long as the one before took: a twentieth of the time at most.
+const WORTH: u32 = 20;
+
+/// A request lives no longer, nanoseconds: six SYN+ACKs, each after twice as long (`tcp_synack_retries`, 5).
+const REQUEST_LIVES: u64 = 64_000_000_000;
+
+/// What is known of losses, and when to do something about them.
+pub(super) struct Losses {
+    /// Records that could not be read.
+    pub(super) undecodable: u64,
+    told: Counted,
+    told_undecodable: u64,
+    checked: Instant,
+    next_check: Option<Instant>,
+    /// When to ask for a list; none while nothing is missing.
+    next_list: Option<Instant>,
+    no_list_before: Instant,
+}
+
+impl Losses {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            undecodable: 0,
+            told: Counted::default(),
+            told_undecodable: 0,
+            checked: now,
+            next_check: None,
+            next_list: None,
+            no_list_before: now,
+        }
+    }
+
+    /// When there is something to do; none while nothing happens.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.next_check.into_iter().chain(self.next_list).min()
+    }
+}
+
+impl Live {
+    /// Does what is due. Where nothing `came`, nothing was lost: there was room.
+    pub(super) fn look_for_losses(&mut self, came: bool) -> Result<()> {
+        let (losses, now) = (&mut self.losses, Instant::now());
+        if came {
+            losses.next_check.get_or_insert(losses.checked + CHECK);
+        }
+        if losses.next_check.is_some_and(|due| due <= now) {
+            (losses.next_check, losses.checked) = (None, now);
+            self.tell_lost()?;
+            self.story.flush().context("write")?;
+        }
+        if self.losses.next_list.is_some_and(|due| due <= now) {
+            self.repair()?;
+        }
+        Ok(())
+    }
+
+    /// Tells of events that were lost since the last time, and whether there were any.
+    pub(super) fn tell_lost(&mut self) -> Result<bool> {
+        let mut now = self.attached.accounting.read()?;
+        let losses = &mut self.losses;
+        // What was skipped is read before what was made good, so it may shrink for a moment.
+        now.recursion = now.recursion.max(losses.told.recursion);
+        let before = std::mem::replace(&mut losses.told, now);
+        let undecodable =
+            losses.undecodable - std::mem::replace(&mut losses.told_undecodable, losses.undecodable);
+        let at = self.clock.now();
+        let mut any = false;
+        for (count, reason) in [
+            (now.ring_full + now.lost_notes - before.ring_full - before.lost_notes, Loss::RingFull),
+            (now.recursion - before.recursion, Loss::Recursion),
+            (undecodable, Loss::Undecodable),
+        ] {
+            if count > 0 {
+                any = true;
+                self.story.announce(&Record::Lost(Lost { at, count, reason })).context("write")?;
+            }
+        }
+        if any {
+            // The beginning of a request may be among what was lost.
+            self.tracker.knows_requests_from(at.mono_ns + REQUEST_LIVES);
+            // A burst takes its time, and a list that is older than its end is worth little.
+            self.losses.next_list.get_or_insert(self.losses.no_list_before.max(Instant::now() + CHECK));
+        }
+        Ok(any)
+    }
+
+    /// Asks the kernel for its list of sockets, and lets the tracker go on from there.
+    fn repair(&mut self) -> Result<()> {
+        let (asked, began) = (self.clock.now(), Instant::now());
+        let taken = snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true });
+        self.losses.next_list = None;
+        self.losses.no_list_before = Instant::now() + BETWEEN_LISTS.max(began.elapsed() * WORTH);
+        let snapshot = match taken {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                log::warn!("what happened to the sockets while events were lost is not known: {error:#}");
+                return Ok(());
+            }
+        };
+        let listed_by = self.clock.now();
+        self.gather();
+        let filter = self.story.filter();
+        if filter.children {
+            // Forks may be among what was lost too.
+            self.tracker.family().adopt_descendants(&snapshot::parents());
+        }
+        let found = snapshot.sockets.into_iter().filter(|found| is_wanted(filter, found)).map(Found::from);
+        let list = List { asked, found: found.collect(), namespaces: snapshot.namespaces };
+        let mut since: Vec<_> = self.timers.waiting().iter().chain(&self.events).cloned().collect();
+        since.sort_by_key(crate::event::Observation::mono_ns);
+        self.tracker.repair(list, &since, &mut self.records);
+        self.tell(listed_by)?;
+        if !self.tell_lost()? {
+            // Every request that there is was listed, or has been seen since.
+            self.tracker.knows_requests_from(listed_by.mono_ns);
+        }
+        self.story.flush().context("write")
+    }
+}

@@ -1,0 +1,150 @@
+//! After a loss: what the tracker believes, held against the kernel's list of all sockets.
+//!
+//! The list is true of some moment after it was asked for, each entry of its own. So whatever has changed since is left to its
+//! events, which are yet to be applied: a socket that they speak of is not judged by the list.
+
+use std::collections::HashSet;
+
+use super::{Found, Key, Tracker, begun_requests, is_unfinished, merge, socket::Socket};
+use crate::{
+    address::{Netns, Tuple},
+    event::{Event, Observation},
+    record::{Inference, Record},
+    tcp::TcpState,
+    time::Moment,
+};
+
+/// A list of all sockets.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// When it was asked for.
+    pub asked: Moment,
+    /// What it shows.
+    pub found: Vec<Found>,
+    /// The network namespaces that it is about.
+    pub namespaces: HashSet<Netns>,
+}
+
+impl Tracker {
+    /// Takes in a list that was asked for because events were lost, before what came `since`, in order of time: sockets
+    /// elsewhere than was believed, sockets that are gone, sockets that nothing told of.
+    pub fn repair(&mut self, list: List, since: &[Observation], out: &mut Vec<Record>) {
+        let List { asked, found, namespaces } = list;
+        let events: Vec<Event> = since.iter().filter_map(Observation::event).cloned().collect();
+        let before = since.first().map_or(asked.mono_ns, |first| first.mono_ns().min(asked.mono_ns));
+        let told_of = ToldOf::by(since);
+        let mut listed = HashSet::new();
+        let mut unknown = Vec::new();
+        for found in merge(found, &events, &begun_requests(since)) {
+            match self.sockets.listed_as(&found, &listed) {
+                Some(key) => {
+                    listed.insert(key);
+                    if self.is_judged(key, asked, &told_of) {
+                        self.put_right(asked, key, &found, out);
+                    }
+                }
+                None if found.state == TcpState::Close => {}
+                // Perhaps the child that is not finished: its next event tells.
+                None if self.sockets.awaits_child(found.netns, found.tuple.local) => {}
+                None => unknown.push(found),
+            }
+        }
+        for key in self.sockets.keys() {
+            // A namespace that the list is not about may be one that only a descriptor keeps.
+            let visible = |socket: &Socket| socket.netns.is_none_or(|netns| namespaces.contains(&netns));
+            if !listed.contains(&key)
+                && self.sockets.get(key).is_some_and(visible)
+                && self.is_judged(key, asked, &told_of)
+            {
+                self.sockets.release(key, out);
+                self.unseen(asked, key, TcpState::Close, Inference::Listed, out);
+                self.sockets.end(key, out);
+            }
+        }
+        // Before the first event since: what is there was there before that.
+        let wall_ns = asked.wall_ns.saturating_sub_unsigned(asked.mono_ns - before);
+        let at = Moment { mono_ns: before, wall_ns };
+        for found in unknown {
+            self.found(at, &found, out);
+        }
+    }
+
+    /// Whether the list knows better what became of this socket.
+    fn is_judged(&self, key: Key, asked: Moment, told_of: &ToldOf) -> bool {
+        self.sockets.get(key).is_some_and(|socket| {
+            // A child that is not finished has nothing yet to find it in a list by.
+            let is_findable = !socket.unfinished || socket.request;
+            is_findable && socket.since.is_none_or(|since| since < asked) && !told_of.socket(socket)
+        })
+    }
+
+    /// Tells where a socket really is, and takes over what else the list knows of it.
+    fn put_right(&mut self, at: Moment, key: Key, found: &Found, out: &mut Vec<Record>) {
+        let Some(socket) = self.sockets.get_mut(key) else { return };
+        if socket.state == found.state && socket.unfinished {
+            // A request whose child will name it.
+            return;
+        }
+        if socket.owner.is_none() {
+            socket.owner = found.owner.map(|owner| self.family.judge(owner));
+        }
+        let Some(socket) = self.sockets.get_mut(key) else { return };
+        if socket.cgroup.is_none() {
+            socket.cgroup.clone_from(&found.cgroup);
+        }
+        if found.state != TcpState::SynRecv {
+            socket.request = false;
+        }
+        self.sockets.identify(key, found.cookie);
+        self.sockets.release(key, out);
+        self.sockets.relocate(key, found);
+        if self.sockets.get(key).is_none_or(|socket| socket.state == found.state) {
+            return;
+        }
+        self.unseen(at, key, found.state, Inference::Listed, out);
+        match found.state {
+            TcpState::Close => self.sockets.end(key, out),
+            TcpState::TimeWait => self.sockets.stands_in_somewhere(key, !self.sees_stand_ins),
+            TcpState::Listen => self.sockets.listens(key),
+            _ => {}
+        }
+    }
+}
+
+/// The sockets that observations speak of, by all that they may be known by.
+#[derive(Debug, Default)]
+struct ToldOf {
+    cookies: HashSet<u64>,
+    pointers: HashSet<u64>,
+    tuples: HashSet<Tuple>,
+    /// Of these, the ends of sockets that have no other name there.
+    nameless: HashSet<Tuple>,
+}
+
+impl ToldOf {
+    fn by(since: &[Observation]) -> Self {
+        let mut told_of = Self::default();
+        for observation in since {
+            let (cookie, pointer, tuple) = match observation {
+                Observation::Event(event) if is_unfinished(event) => (None, event.pointer, None),
+                Observation::Event(event) => (event.cookie, event.pointer, Some(event.tuple)),
+                Observation::Note(note) => (note.cookie, note.pointer, Some(note.tuple)),
+                Observation::Accept(_) | Observation::Fork(_) => continue,
+            };
+            told_of.cookies.extend(cookie);
+            told_of.pointers.insert(pointer);
+            told_of.tuples.extend(tuple);
+            told_of.nameless.extend(tuple.filter(|_| cookie.is_none()));
+        }
+        told_of
+    }
+
+    fn socket(&self, socket: &Socket) -> bool {
+        // The same ends may be another socket's by now.
+        let by_name = match socket.cookie {
+            Some(cookie) => self.cookies.contains(&cookie) || self.nameless.contains(&socket.tuple),
+            None => self.tuples.contains(&socket.tuple),
+        };
+        by_name || socket.pointer.is_some_and(|pointer| self.pointers.contains(&pointer))
+    }
+}
