@@ -105,9 +105,7 @@ impl Live {
         if taken.is_ok() {
             self.tracker.knows_requests_from(self.clock.now().mono_ns);
         }
-        // Up to here, and not until there is nothing left: under a flood there always is.
-        let listed_by = self.clock.now().mono_ns;
-        while self.gather() > 0 && self.events.last().is_some_and(|last| last.mono_ns() <= listed_by) {}
+        self.gather_until_now();
         for observation in &self.events {
             if let Observation::Fork(fork) = observation {
                 self.tracker.family().fork(fork);
@@ -278,6 +276,13 @@ impl Live {
             messages.flush();
         }
         count
+    }
+
+    /// Reads what has happened up to now, and not until there is nothing left: under a flood there always is.
+    fn gather_until_now(&mut self) -> Moment {
+        let now = self.clock.now();
+        while self.gather() > 0 && self.events.last().is_some_and(|last| last.mono_ns() <= now.mono_ns) {}
+        now
     }
 
     /// Follows what was gathered of what happened before `now`, and tells it.

@@ -109,15 +109,15 @@ impl Trace {
                 lives.entry(socket).or_default().push(record);
             }
         }
+        let lossy = self.total("lost") > 0;
         for (socket, life) in lives {
-            self.check_life(socket, &life);
+            self.check_life(socket, &life, lossy);
         }
     }
 
-    fn check_life(&self, socket: &str, life: &[&Value]) {
+    fn check_life(&self, socket: &str, life: &[&Value], lossy: bool) {
         let told = |record: &&Value| format!("{} {}", record["mono_ns"], line(record));
         let why = || format!("socket {socket}: {:#?}", life.iter().map(told).collect::<Vec<_>>());
-        let lossy = self.total("lost") > 0;
         let (mut now, mut since) = (None, None);
         for record in life {
             let mono = record["mono_ns"].as_u64().unwrap();

@@ -117,8 +117,7 @@ impl Live {
                 return Ok(());
             }
         };
-        let listed_by = self.clock.now();
-        self.gather();
+        let listed_by = self.gather_until_now();
         let filter = self.story.filter();
         if filter.children {
             // Forks may be among what was lost too.
