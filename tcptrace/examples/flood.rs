@@ -5,12 +5,18 @@
 mod flood;
 
 use std::{
+    hint::black_box,
     path::{Path, PathBuf},
     time::Instant,
 };
 
 use clap::Parser;
-use flood::{Flood, How, Way, lives::INTERVAL, resident_kib};
+use flood::{
+    Flood, How, Raw, Way,
+    lives::{INTERVAL, RECORDS},
+    resident_kib,
+};
+use tcptrace::event::Observation;
 
 /// Follow a flood of connections that nobody makes
 #[derive(Parser)]
@@ -32,6 +38,10 @@ enum Task {
         #[arg(long, value_enum, default_value = "json")]
         how: How,
     },
+    /// The records of so many connections, and nothing done with them
+    Make { connections: u64 },
+    /// The same, decoded
+    Decode { connections: u64 },
     /// So many connections, 100 of them open at once
     Tell {
         connections: u64,
@@ -46,6 +56,12 @@ fn main() {
     match Task::parse() {
         Task::Soak { connections, lose, how } => soak(connections, lose, how),
         Task::Cost { open, how } => open.into_iter().for_each(|open| cost(open, how)),
+        Task::Make { connections } => make(connections).for_each(|raw| {
+            black_box(raw.bytes());
+        }),
+        Task::Decode { connections } => make(connections).for_each(|raw| {
+            black_box(Observation::decode(black_box(raw.bytes()))).expect("as the kernel side makes them");
+        }),
         Task::Tell { connections, how, to } => tell(connections, how, &to),
     }
 }
@@ -93,10 +109,13 @@ fn cost(open: u64, how: How) {
     );
 }
 
+fn make(connections: u64) -> impl Iterator<Item = Raw> {
+    Flood::new(100, 0).take((connections * RECORDS) as usize)
+}
+
 fn tell(connections: u64, how: How, to: &Path) {
-    let flood = Flood::new(100, 0);
     let mut way = Way::new(how, to);
-    flood.take((connections * flood::lives::RECORDS) as usize).for_each(|raw| way.take(&raw));
+    make(connections).for_each(|raw| way.take(&raw));
     let events = way.events;
     println!("{events} events, {} told", way.finish().shown);
 }

@@ -5,6 +5,7 @@ mod child;
 mod demo;
 mod ebpf;
 mod fuzz;
+mod instructions;
 mod run;
 mod soak;
 mod test;
@@ -22,6 +23,7 @@ enum Chore {
     Demo(demo::Options),
     Ebpf(ebpf::Options),
     Fuzz(fuzz::Options),
+    Instructions(instructions::Options),
     Run(run::Options),
     Soak(soak::Options),
     Test(test::Options),
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Chore::Demo(options) => demo::main(options),
         Chore::Ebpf(options) => ebpf::main(options),
         Chore::Fuzz(options) => fuzz::main(options),
+        Chore::Instructions(options) => instructions::main(options),
         Chore::Run(options) => run::main(options),
         Chore::Soak(options) => soak::main(options),
         Chore::Test(options) => test::main(options),

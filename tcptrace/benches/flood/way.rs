@@ -23,6 +23,8 @@ use super::{Flood, Raw};
 /// How it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum How {
+    /// Not at all: the way ends with the tracker's records.
+    Untold,
     Text,
     Json,
     Ladder,
@@ -36,7 +38,7 @@ pub struct Way {
     timers: Timers,
     tracker: Tracker,
     watch: Watch,
-    story: Story,
+    story: Option<Story>,
     batch: Vec<Observation>,
     records: Vec<Record>,
     drained: u64,
@@ -48,19 +50,23 @@ impl Way {
     /// Tells everything in this format, to `path`.
     pub fn new(how: How, path: &Path) -> Self {
         let look = Text { zone: TimeZone::UTC, palette: Palette::new(false), width: None };
-        let (format, keep): (Box<dyn Render>, _) = match how {
-            How::Text => (Box::new(look), Keep::Latest(20)),
-            How::Json => (Box::new(Json::default()), Keep::Open),
-            How::Ladder => (Box::new(Ladders::new(ladder::Style::Picture, look)), Keep::None),
+        let told: Option<(Box<dyn Render>, _)> = match how {
+            How::Untold => None,
+            How::Text => Some((Box::new(look), Keep::Latest(20))),
+            How::Json => Some((Box::new(Json::default()), Keep::Open)),
+            How::Ladder => Some((Box::new(Ladders::new(ladder::Style::Picture, look)), Keep::None)),
         };
-        let out = Output::file(path, ColorChoice::Never).expect("a place to write to");
+        let story = told.map(|(format, keep)| {
+            let out = Output::file(path, ColorChoice::Never).expect("a place to write to");
+            Story::new(Filter::default(), format, Ledger::new(keep), out, None)
+        });
         let mut tracker = Tracker::new().seeing_stand_ins(true).getting_lists(true);
         tracker.knows_requests_from(0);
         let mut way = Self {
             timers: Timers::default(),
             tracker,
             watch: Watch::new(Limits::default()),
-            story: Story::new(Filter::default(), format, Ledger::new(keep), out, None),
+            story,
             batch: Vec::new(),
             records: Vec::new(),
             drained: 0,
@@ -93,10 +99,11 @@ impl Way {
         self.timers.finish(&mut self.batch);
         self.follow(self.drained).expect("the output takes it");
         self.tracker.finish(&mut self.records);
-        self.story.tell(&mut self.records).expect("the output takes it");
-        self.story.finish(at(self.drained)).expect("the output takes it");
-        self.story.flush().expect("the output takes it");
-        self.story.totals()
+        let Some(mut story) = self.story else { return Totals::default() };
+        story.tell(&mut self.records).expect("the output takes it");
+        story.finish(at(self.drained)).expect("the output takes it");
+        story.flush().expect("the output takes it");
+        story.totals()
     }
 
     fn follow(&mut self, now: u64) -> io::Result<()> {
@@ -112,6 +119,10 @@ impl Way {
         }
         records.iter().for_each(|record| watch.follow(record));
         records.extend(watch.due(at(now)).into_iter().map(Record::Stuck));
+        let Some(story) = story else {
+            records.clear();
+            return Ok(());
+        };
         story.tell(records)?;
         story.flush()
     }
