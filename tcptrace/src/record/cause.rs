@@ -31,6 +31,8 @@ pub enum Cause {
     UnreadData,
     /// The same: it closed the socket with `SO_LINGER` and a time of 0.
     LingerZero,
+    /// The kernel keeps no closed connection without a process any more: `tcp_max_orphans` are there, or `tcp_mem` is used up.
+    OrphanLimit,
     /// A RST answered our SYN.
     Refused,
     /// No answer to the SYN or the SYN+ACK, or something that is not known better.
@@ -80,7 +82,10 @@ impl Cause {
     /// Whether this end broke the connection off, without a FIN.
     #[must_use]
     pub const fn is_abort(self) -> bool {
-        matches!(self, Self::Abort | Self::UnreadData | Self::LingerZero | Self::ListenerClosed)
+        matches!(
+            self,
+            Self::Abort | Self::UnreadData | Self::LingerZero | Self::OrphanLimit | Self::ListenerClosed
+        )
     }
 
     /// The word in records.
@@ -98,6 +103,7 @@ impl Cause {
             Self::Abort => "abort",
             Self::UnreadData => "unread_data",
             Self::LingerZero => "linger_zero",
+            Self::OrphanLimit => "orphan_limit",
             Self::Refused => "refused",
             Self::TimedOut => "timed_out",
             Self::RetransmissionTimeout => "retransmission_timeout",

@@ -76,6 +76,7 @@ pub(super) fn cause(
         "abort" => Cause::Abort,
         "unread_data" => Cause::UnreadData,
         "linger_zero" => Cause::LingerZero,
+        "orphan_limit" => Cause::OrphanLimit,
         "refused" => Cause::Refused,
         "timed_out" => Cause::TimedOut,
         "retransmission_timeout" => Cause::RetransmissionTimeout,

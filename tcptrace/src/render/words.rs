@@ -94,6 +94,7 @@ pub fn cause_words(cause: &Cause) -> String {
         Cause::Abort => "aborted".to_owned(),
         Cause::UnreadData => "closed with unread data".to_owned(),
         Cause::LingerZero => "closed with SO_LINGER 0".to_owned(),
+        Cause::OrphanLimit => "too many orphans, or no memory for one".to_owned(),
         Cause::Refused => "refused: RST received".to_owned(),
         Cause::TimedOut => "timed out, no answer".to_owned(),
         Cause::RetransmissionTimeout => "sent again in vain, gave up".to_owned(),

@@ -236,7 +236,8 @@ fn cause() -> impl Strategy<Value = Cause> {
                 Cause::ResetReceived,
                 Cause::Abort,
                 Cause::UnreadData,
-                Cause::LingerZero
+                Cause::LingerZero,
+                Cause::OrphanLimit
             ][..]
         ),
         select(

@@ -85,7 +85,8 @@ fn next(cause: &Cause) -> Option<Cause> {
         Cause::ResetReceived => Cause::Abort,
         Cause::Abort => Cause::UnreadData,
         Cause::UnreadData => Cause::LingerZero,
-        Cause::LingerZero => Cause::Refused,
+        Cause::LingerZero => Cause::OrphanLimit,
+        Cause::OrphanLimit => Cause::Refused,
         Cause::Refused => Cause::TimedOut,
         Cause::TimedOut => Cause::RetransmissionTimeout,
         Cause::RetransmissionTimeout => Cause::KeepaliveTimeout,
@@ -113,6 +114,7 @@ fn caused(cause: Cause) -> Transition {
         Cause::Abort | Cause::UnreadData | Cause::LingerZero | Cause::Destroyed => {
             (Established, Close, Context::Process)
         }
+        Cause::OrphanLimit => (FinWait1, Close, Context::Process),
         Cause::Elapsed | Cause::Reused => (TimeWait, Close, Context::Softirq),
         Cause::ResetReceived
         | Cause::RetransmissionTimeout

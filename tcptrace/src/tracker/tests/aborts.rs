@@ -82,6 +82,27 @@ fn a_reset_after_the_fin() {
     );
 }
 
+/// `__tcp_close` sends the FIN, makes an orphan, and finds that there are too many. Of one that its timer drops
+/// (tcp_out_of_resources) nothing tells it from one whose namespace is gone.
+#[test]
+fn an_orphan_too_many() {
+    ladder(
+        "
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        opened client server
+        +1ms   client  ESTABLISHED → FIN_WAIT1  pid=7/curl close
+            = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 940µs
+        +1ms   client  FIN_WAIT1 → CLOSE  pid=7/curl close orphan
+            = client#1  FIN_WAIT1 → CLOSE  curl:7(syscall)  call  OrphanLimit  after 0ns
+        +1ms   server  ESTABLISHED → FIN_WAIT1  pid=5/httpd close
+            = server#1  ESTABLISHED → FIN_WAIT1  httpd:5(syscall)  call  Close  after 929µs
+        +2ms   server  FIN_WAIT1 → CLOSE  orphan
+            = server#1  FIN_WAIT1 → CLOSE  httpd:5(syscall)  after 1ms
+        ",
+    );
+}
+
 #[test]
 fn the_end_of_the_process_says_more_than_abort() {
     ladder(

@@ -154,7 +154,7 @@ bank! {
             FIN_WAIT1>CLOSE softirq client/syscall -
         d = opened
             ESTABLISHED>FIN_WAIT1 process client/syscall close
-            FIN_WAIT1>CLOSE process client/syscall -
+            FIN_WAIT1>CLOSE process client/syscall orphan_limit
     "
 
     /// tcp_fin_timeout.
