@@ -58,8 +58,8 @@ pub(super) fn cause(event: &Event) -> Option<Cause> {
         (SynRecv | Established | CloseWait, Close, None) if facts.owned => Some(Cause::Abort),
         // __tcp_close with SO_LINGER 0, before it makes the socket an orphan.
         (FinWait1 | FinWait2, Close, Some(cause)) if !facts.orphan => Some(abort(cause, &facts)),
-        // tcp_check_oom in __tcp_close, just after it has sent the FIN; all else that ends FIN_WAIT1 leaves an error.
-        (FinWait1, Close, Some(_)) if facts.error == 0 => Some(Cause::OrphanLimit),
+        // tcp_check_oom in __tcp_close, just after it has made an orphan; all else that ends FIN_WAIT1 leaves an error.
+        (FinWait1, Close, None) if facts.owned && facts.orphan => Some(Cause::OrphanLimit),
         _ => None,
     }
 }

@@ -93,7 +93,7 @@ fn an_orphan_too_many() {
         opened client server
         +1ms   client  ESTABLISHED → FIN_WAIT1  pid=7/curl close
             = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 940µs
-        +1ms   client  FIN_WAIT1 → CLOSE  pid=7/curl close orphan
+        +1ms   client  FIN_WAIT1 → CLOSE  pid=7/curl orphan
             = client#1  FIN_WAIT1 → CLOSE  curl:7(syscall)  call  OrphanLimit  after 0ns
         +1ms   server  ESTABLISHED → FIN_WAIT1  pid=5/httpd close
             = server#1  ESTABLISHED → FIN_WAIT1  httpd:5(syscall)  call  Close  after 929µs

@@ -287,7 +287,8 @@ impl Ladder {
             }
             "kthread" => event.task.activity = Some(Activity::Kernel),
             "fin" => facts.fin_received = true,
-            "orphan" => facts.orphan = true,
+            // sock_orphan takes the way to the file away.
+            "orphan" => (facts.orphan, facts.file_released) = (true, None),
             "rd" => facts.receive_shutdown = true,
             "err" => facts.error = value.parse().unwrap(),
             "sent" => event.numbers.get_or_insert_default().bytes_sent = value.parse().unwrap(),
