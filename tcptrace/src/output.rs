@@ -108,6 +108,12 @@ impl Output {
         }
     }
 
+    /// Lines that were handed over, and that the output has not taken.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.to.buffer().iter().filter(|byte| **byte == b'\n').count()
+    }
+
     /// Whether to write colours.
     #[must_use]
     pub const fn is_coloured(&self) -> bool {

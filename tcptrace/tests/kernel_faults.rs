@@ -66,6 +66,8 @@ fn a_full_disk() {
         let err = read(&mut child.0.stderr.take().unwrap());
         assert_eq!(status.code(), Some(1), "{err}");
         assert!(err.contains("No space left") && !err.contains("panicked"), "{err}");
+        let lacks = err.split_once("the output lacks ").map(|(_, lacks)| lacks.split_once(' ').unwrap().0);
+        assert!(lacks.is_some_and(|lines| lines.parse::<u32>().unwrap() > 0), "{err}");
         let (whole, torn) = out.rsplit_once('\n').unwrap();
         assert!(whole.lines().count() > 20, "{whole}");
         for line in whole.lines() {

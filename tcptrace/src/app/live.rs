@@ -22,7 +22,7 @@ use crate::{
     event::{Observation, Timers},
     filter::Filter,
     found,
-    probe::{Attached, Extra, GATHERING, Pacing, TICK},
+    probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
     record::{Record, Totals},
     report::Listed,
     snapshot::{self, Options, Scope, States},
@@ -234,9 +234,7 @@ impl Live {
         log::info!("{} events came while another one was being recorded", counted.inside);
         let told = self.story.totals();
         let totals = Totals {
-            // A step that the kernel does not report is one more; one that is reported after it was told is not.
-            seen: (counted.seen + counted.recursion + counted.lost_notes)
-                .saturating_add_signed(self.tracker.extra()),
+            seen: self.seen(&counted),
             shown: told.shown,
             filtered: told.filtered + counted.filtered,
             lost: counted.ring_full + counted.lost_notes + counted.recursion + self.losses.undecodable,
@@ -246,6 +244,11 @@ impl Live {
             log::warn!("{} events seen, but {accounted} accounted for: please report this", totals.seen);
         }
         Ok(Ended { totals, listed: self.list() })
+    }
+
+    /// A step that the kernel does not report is one more; one that is reported after it was told is not.
+    fn seen(&self, counted: &Counted) -> u64 {
+        (counted.seen + counted.recursion + counted.lost_notes).saturating_add_signed(self.tracker.extra())
     }
 
     async fn wait(&mut self, pacing: Pacing) -> Result<()> {

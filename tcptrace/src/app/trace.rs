@@ -108,8 +108,20 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         if let Some(command) = &mut command {
             command.release();
         }
-        let stop = live.run(&mut signals, args.duration, command.as_mut()).await?;
-        let ended = live.finish(&stop)?;
+        let ended = match live.run(&mut signals, args.duration, command.as_mut()).await {
+            Ok(stop) => live.finish(&stop).map(|ended| (stop, ended)),
+            Err(error) => Err(error),
+        };
+        let (stop, ended) = match ended.map_err(Failure::from) {
+            Ok(ended) => ended,
+            Err(failure) => {
+                // A reader who has gone does not ask for more.
+                if !failure.is_closed_pipe() {
+                    live.tell_unwritten();
+                }
+                return Err(failure);
+            }
+        };
         let Live { mut story, mut clock, .. } = live;
         let at = clock.now();
         story.met.lost = ended.totals.lost;

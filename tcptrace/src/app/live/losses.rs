@@ -104,6 +104,15 @@ impl Live {
         Ok(any)
     }
 
+    /// After a write that failed: says how much is missing from the output.
+    pub(in crate::app) fn tell_unwritten(&mut self) {
+        self.attached.detach();
+        let (lines, told) = (self.story.out.unwritten(), self.story.totals());
+        let Ok(counted) = self.attached.accounting.read() else { return };
+        let untold = self.seen(&counted).saturating_sub(told.shown + told.filtered + counted.filtered);
+        log::warn!("the output lacks {lines} lines, and {untold} events that came after them");
+    }
+
     /// Asks the kernel for its list of sockets, and lets the tracker go on from there.
     fn repair(&mut self) -> Result<()> {
         let (asked, began) = (self.clock.now(), Instant::now());
