@@ -47,6 +47,8 @@ impl Drop for Parameter {
     }
 }
 
+/// That of the first thread: only those that tests run on leave it. Where it is not the machine's own, there is no such file.
 fn in_the_first_namespace(command: &str) -> String {
-    run("nsenter", &["--net=/proc/1/ns/net", "sh", "-c", command])
+    let net = format!("--net=/proc/{}/ns/net", std::process::id());
+    run("nsenter", &[&net, "sh", "-c", command])
 }
