@@ -28,18 +28,36 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Appends it as it is shown.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self.address {
+            address if address.is_unspecified() && self.port == 0 => out.write_str("*")?,
+            IpAddr::V4(address) => {
+                for (octet, before) in address.octets().into_iter().zip(["", ".", ".", "."]) {
+                    out.write_str(before)?;
+                    out.write_str(itoa::Buffer::new().format(octet))?;
+                }
+            }
+            IpAddr::V6(address) => write!(out, "[{address}]")?,
+        }
+        match self.port {
+            0 => out.write_str(":*"),
+            port => {
+                out.write_str(":")?;
+                out.write_str(itoa::Buffer::new().format(port))
+            }
+        }
+    }
+}
+
 impl fmt::Display for Endpoint {
     /// `127.0.0.1:80`, `[::1]:80`, `127.0.0.1:*` for a port that is not there yet, `*:*` for nobody.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.address {
-            address if address.is_unspecified() && self.port == 0 => f.write_str("*")?,
-            IpAddr::V4(address) => write!(f, "{address}")?,
-            IpAddr::V6(address) => write!(f, "[{address}]")?,
-        }
-        match self.port {
-            0 => f.write_str(":*"),
-            port => write!(f, ":{port}"),
-        }
+        self.write(f)
     }
 }
 

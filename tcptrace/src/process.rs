@@ -38,24 +38,40 @@ impl Comm {
     }
 }
 
-/// For terminals: everything that is not a plain visible character is escaped, so that no name can move the cursor,
-/// change a colour, or turn the direction of the text.
-impl fmt::Display for Comm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Comm {
+    /// Appends it for terminals: everything that is not a plain visible character is escaped, so that no name can move the
+    /// cursor, change a colour, or turn the direction of the text.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         for chunk in self.as_bytes().utf8_chunks() {
-            for c in chunk.valid().chars() {
-                // char::escape_debug escapes controls, and the format and unassigned characters of Unicode.
-                match c {
-                    '\'' | '"' => write!(f, "{c}")?,
-                    c if is_invisible(c) => write!(f, "{}", c.escape_unicode())?,
-                    c => write!(f, "{}", c.escape_debug())?,
-                }
+            // Most names have nothing to escape.
+            if chunk.valid().bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\') {
+                out.write_str(chunk.valid())?;
+            } else {
+                chunk.valid().chars().try_for_each(|c| escape(c, out))?;
             }
             for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
+                write!(out, "\\x{byte:02x}")?;
             }
         }
         Ok(())
+    }
+}
+
+fn escape(c: char, out: &mut impl fmt::Write) -> fmt::Result {
+    // char::escape_debug escapes controls, and the format and unassigned characters of Unicode.
+    match c {
+        '\'' | '"' => out.write_char(c),
+        c if is_invisible(c) => write!(out, "{}", c.escape_unicode()),
+        c => write!(out, "{}", c.escape_debug()),
+    }
+}
+
+impl fmt::Display for Comm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)
     }
 }
 

@@ -1,12 +1,22 @@
 //! One line of columns that keeps its shape: what does not fit the width goes on in the next row, indented.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
 use anstyle::Style;
-use unicode_width::UnicodeWidthStr as _;
+
+use super::width;
 
 /// Where a continued line begins: below what follows the time.
 const INDENT: usize = 16;
+
+/// Bytes of most lines, colours included, so that they are made without asking for more room.
+const USUAL: usize = 512;
+
+/// What spaces are taken from.
+const SPACES: &str = "                                ";
 
 /// A line that is being put together, column by column.
 #[derive(Debug)]
@@ -22,22 +32,23 @@ impl Line {
     /// An empty line for a terminal of this width; `None` never breaks.
     #[must_use]
     pub fn new(width: Option<usize>) -> Self {
-        Self { text: String::new(), column: 0, padding: 0, width: width.unwrap_or(usize::MAX) }
+        Self { text: String::with_capacity(USUAL), column: 0, padding: 0, width: width.unwrap_or(usize::MAX) }
     }
 
     /// Adds a cell of at least `columns`, and a space after it.
     #[must_use]
     pub fn cell(mut self, columns: usize, style: Style, text: &str) -> Self {
-        let fill = columns.saturating_sub(text.width());
-        self.put(0, style, text);
-        self.padding += fill + 1;
+        let long = width(text);
+        self.put(0, style, text, long);
+        self.padding += columns.saturating_sub(long) + 1;
         self
     }
 
     /// The same, flush right.
     #[must_use]
     pub fn right(mut self, columns: usize, style: Style, text: &str) -> Self {
-        self.put(columns.saturating_sub(text.width()), style, text);
+        let long = width(text);
+        self.put(columns.saturating_sub(long), style, text, long);
         self.padding += 1;
         self
     }
@@ -45,8 +56,15 @@ impl Line {
     /// Adds words, which may be broken between two of them.
     #[must_use]
     pub fn prose(mut self, style: Style, text: &str) -> Self {
+        let long = width(text);
+        // All at once where it comes to the same.
+        if style.is_plain() && text.is_ascii() && !text.ends_with(' ') && self.has_room(long) {
+            self.put(0, style, text, long);
+            self.padding += 1;
+            return self;
+        }
         for word in text.split(' ') {
-            self.put(0, style, word);
+            self.put(0, style, word, width(word));
             self.padding += 1;
         }
         self
@@ -60,24 +78,35 @@ impl Line {
         self
     }
 
-    /// Adds text with `fill` spaces before it that belong to it, in the next row too.
-    fn put(&mut self, fill: usize, style: Style, text: &str) {
-        let long = text.width();
+    /// Whether so many columns more fit into the row.
+    fn has_room(&self, long: usize) -> bool {
+        self.column + self.padding + long <= self.width
+    }
+
+    /// Adds text, `long` columns of it, with `fill` spaces before it that belong to it, in the next row too.
+    fn put(&mut self, fill: usize, style: Style, text: &str, long: usize) {
         if long == 0 {
             self.padding += fill;
             return;
         }
         // Only where it gains room: a row that has nothing yet takes what comes, however long.
-        if self.column > 0
-            && self.column + self.padding > INDENT
-            && self.column + self.padding + fill + long > self.width
-        {
+        if self.column > 0 && self.column + self.padding > INDENT && !self.has_room(fill + long) {
             self.text.push('\n');
             (self.column, self.padding) = (0, INDENT);
         }
         self.padding += fill;
-        self.text.extend(std::iter::repeat_n(' ', self.padding));
-        self.text.push_str(&format!("{style}{text}{style:#}"));
+        let mut owed = self.padding;
+        while owed > 0 {
+            let some = owed.min(SPACES.len());
+            self.text.push_str(&SPACES[..some]);
+            owed -= some;
+        }
+        if style.is_plain() {
+            self.text.push_str(text);
+        } else {
+            // Cannot fail: it goes to memory.
+            let _ = write!(self.text, "{style}{text}{style:#}");
+        }
         self.column += self.padding + long;
         self.padding = 0;
     }

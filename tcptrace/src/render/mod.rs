@@ -8,11 +8,13 @@ mod palette;
 mod stuck;
 mod text;
 mod verdict;
+mod width;
 mod words;
 
 use std::io::{self, Write};
 
 pub use duration::short;
+use duration::{append_padded, append_short};
 pub use json::Json;
 pub use layout::Line;
 pub use list::{Table, write_listed};
@@ -20,6 +22,7 @@ pub use palette::{Palette, Phase};
 pub use stuck::stuck_words;
 pub use text::{Text, arrow, lost_words, owner, since, totals_words};
 pub use verdict::verdict_words;
+pub(crate) use width::width;
 pub use words::{
     EXISTING_WORDS, ORPHAN_WORDS, cause_words, exit_words, reset_words, sent_again_words, signal_name,
     transition_words,

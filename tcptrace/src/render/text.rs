@@ -6,10 +6,11 @@ use anstyle::Style;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, reset_words, sent_again_words, short,
-    stuck_words, transition_words,
+    EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, append_padded, append_short, reset_words,
+    sent_again_words, short, stuck_words, transition_words,
 };
 use crate::{
+    address::Endpoint,
     process::Owner,
     record::{Loss, Record, Start, Subject, Totals},
     tcp::TcpState,
@@ -40,14 +41,22 @@ mod columns {
     pub(super) const ONE_ROW: usize = 145;
 }
 
+/// Bytes of most cells, so that they are made without asking for more room.
+const USUAL: usize = 32;
+
 impl Text {
     /// Time of day with microseconds.
     #[must_use]
     pub fn time(&self, at: Moment) -> String {
-        Timestamp::from_nanosecond(at.wall_ns.into()).map_or_else(
-            |_| "-".to_owned(),
-            |time| time.to_zoned(self.zone.clone()).strftime("%H:%M:%S.%6f").to_string(),
-        )
+        let Ok(time) = Timestamp::from_nanosecond(at.wall_ns.into()) else { return "-".to_owned() };
+        let time = self.zone.to_offset(time).to_datetime(time);
+        let mut text = String::with_capacity(columns::TIME);
+        for (value, after) in [(time.hour(), ':'), (time.minute(), ':'), (time.second(), '.')] {
+            append_padded(&mut text, value.unsigned_abs().into(), 2);
+            text.push(after);
+        }
+        append_padded(&mut text, u64::from(time.subsec_nanosecond().unsigned_abs()) / 1_000, 6);
+        text
     }
 
     fn head(&self) -> Line {
@@ -67,12 +76,13 @@ impl Text {
 
     fn line(&self, told: &Told<'_>) -> Line {
         let plain = Style::new();
+        let Subject { connection, tuple, .. } = told.subject;
         self.shape(&Cells {
             time: (&self.time(told.at), plain),
-            connection: &told.subject.connection.map_or_else(String::new, |id| format!("#{}", id.0)),
+            connection: &connection.map_or_else(String::new, |id| format!("#{}", id.0)),
             since: &told.since_first_ns.map_or_else(String::new, since),
-            local: &told.subject.tuple.local.to_string(),
-            remote: &told.subject.tuple.remote.to_string(),
+            local: &address(&tuple.local),
+            remote: &address(&tuple.remote),
             states: (&told.states, self.palette.phase(told.phase)),
             lasted: &told.lasted_ns.map_or_else(|| "-".to_owned(), short),
             owner: (&process(told.subject, self.has_room()), plain),
@@ -207,35 +217,56 @@ impl Render for Text {
 /// `ESTABLISHED → FIN_WAIT1`, the arrows below each other.
 #[must_use]
 pub fn arrow(from: TcpState, to: TcpState) -> String {
-    format!("{:>11} → {}", from.name(), to.name())
+    let mut text = String::with_capacity(USUAL);
+    text.extend(std::iter::repeat_n(' ', 11_usize.saturating_sub(from.name().len())));
+    text.extend([from.name(), " → ", to.name()]);
+    text
 }
 
 /// `+17 µs`, `0` for the first.
 #[must_use]
 pub fn since(ns: u64) -> String {
-    match ns {
-        0 => "0".to_owned(),
-        ns => format!("+{}", short(ns)),
+    if ns == 0 {
+        return "0".to_owned();
     }
+    let mut text = String::with_capacity(16);
+    text.push('+');
+    append_short(&mut text, ns);
+    text
+}
+
+fn address(end: &Endpoint) -> String {
+    let mut text = String::with_capacity(USUAL);
+    // Cannot fail: it goes to memory.
+    let _ = end.write(&mut text);
+    text
 }
 
 /// `2502/server`, `-` for nobody.
 #[must_use]
 pub fn owner(owner: Option<&Owner>) -> String {
-    owner.map_or_else(|| "-".to_owned(), |owner| format!("{}/{}", owner.pid, owner.comm))
+    let Some(Owner { pid, comm, .. }) = owner else { return "-".to_owned() };
+    let mut text = String::with_capacity(USUAL);
+    text.push_str(itoa::Buffer::new().format(*pid));
+    text.push('/');
+    // Cannot fail: it goes to memory.
+    let _ = comm.write(&mut text);
+    text
 }
 
 /// `2502/server:worker-3@0123456789ab`: with the thread, if it has a name of its own and there is room, and with the
 /// container, if it is in one.
 fn process(subject: &Subject, room: bool) -> String {
-    let container = subject.cgroup.as_ref().and_then(|cgroup| cgroup.short_container());
     let mut process = owner(subject.owner.as_ref());
     if let Some(owner) = subject.owner.filter(|_| room)
         && let Some(thread) = owner.thread.filter(|thread| thread.comm != owner.comm)
     {
         process += &format!(":{}", thread.comm);
     }
-    container.map_or_else(|| process.clone(), |id| format!("{process}@{}", id.escape_default()))
+    if let Some(id) = subject.cgroup.as_ref().and_then(|cgroup| cgroup.short_container()) {
+        process += &format!("@{}", id.escape_default());
+    }
+    process
 }
 
 /// `LOST 3 events`, and why.

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use anyhow::{Context, Result};
 
-/// Percent that a stage may differ. The counts of one binary do by up to two: each run seeds its hashes anew.
+/// Percent that a stage may differ. The counts of one binary do by up to three: each run seeds its hashes anew.
 pub(super) const TOLERANCE: u64 = 10;
 
 /// Instructions for each stage.
