@@ -38,7 +38,7 @@ impl Story {
     /// Tells records, as far as they are wanted.
     pub fn tell(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
         let Self { gate, format, ledger, out, met } = self;
-        for record in records.drain(..) {
+        let told = records.iter().try_for_each(|record| {
             gate.pass(record, |record| {
                 met.add(record);
                 ledger.add(record);
@@ -48,9 +48,10 @@ impl Story {
                 }
                 let over = ledger.settle();
                 over.iter().try_for_each(|account| judge(format.as_mut(), out, account, None))
-            })?;
-        }
-        Ok(())
+            })
+        });
+        records.clear();
+        told
     }
 
     /// Tells one record about the trace itself.

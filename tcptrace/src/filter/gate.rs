@@ -35,15 +35,15 @@ impl Gate {
     /// Those of `onward`.
     pub fn pass<E>(
         &mut self,
-        record: Record,
+        record: &Record,
         mut onward: impl FnMut(&Record) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(socket) = record.subject().map(|subject| subject.socket) else {
-            return onward(&record);
+            return onward(record);
         };
         // What waits is wanted but for its port, so the port alone decides, not what else this record is.
-        let port = match self.filter.whereabouts(&record) {
-            Verdict::Undecided if is_last(&record) => Verdict::Hide,
+        let port = match self.filter.whereabouts(record) {
+            Verdict::Undecided if is_last(record) => Verdict::Hide,
             port => port,
         };
         if port != Verdict::Undecided && !self.held.is_empty() {
@@ -51,9 +51,9 @@ impl Gate {
                 self.decide(port, &held, &mut onward)?;
             }
         }
-        match self.filter.verdict(&record).min(port) {
-            Verdict::Undecided => self.held.entry(socket).or_default().push(record),
-            verdict => self.decide(verdict, &record, &mut onward)?,
+        match self.filter.verdict(record).min(port) {
+            Verdict::Undecided => self.held.entry(socket).or_default().push(record.clone()),
+            verdict => self.decide(verdict, record, &mut onward)?,
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ mod tests {
     fn shown(filter: &Filter, most: Option<u64>, steps: &[Record]) -> (Vec<u64>, usize) {
         let mut gate = Gate::new(filter.clone(), most);
         let pass = |step: &Record| {
-            gate.pass(step.clone(), |_| Ok::<_, ()>(())).unwrap();
+            gate.pass(step, |_| Ok::<_, ()>(())).unwrap();
             gate.shown()
         };
         (steps.iter().map(pass).collect(), gate.waiting())

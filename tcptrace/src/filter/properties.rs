@@ -118,7 +118,7 @@ fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record
     let mut gate = Gate::new(filter.clone(), most);
     let mut shown = Vec::new();
     for record in records {
-        gate.pass(record, |record| {
+        gate.pass(&record, |record| {
             shown.push(record.clone());
             Ok::<_, ()>(())
         })

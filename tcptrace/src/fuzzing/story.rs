@@ -79,7 +79,7 @@ impl Told {
         for record in records.drain(..) {
             self.watch.follow(&record);
             self.gate
-                .pass(record, |record| {
+                .pass(&record, |record| {
                     self.ledger.add(record);
                     append(&mut self.lines, record);
                     self.records.push(record.clone());

@@ -3,18 +3,18 @@
 //! A new field is a line here, in the place where it is written, a line in `write.rs`, and one in `read.rs`. A name means
 //! the same in every record: readers of tables (Miller, pandas) make one column of it.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::put::{self, Put};
+use super::{
+    put::{self, Put},
+    text::Text,
+};
 use crate::record::SocketId;
 
 /// Version of the contract: the `v` of every object.
 pub(crate) const VERSION: u64 = 1;
-
-/// What is said in words.
-pub(super) type Text<'a> = Cow<'a, str>;
 
 /// An object whose fields are absent where they are not known.
 macro_rules! object {

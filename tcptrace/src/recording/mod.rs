@@ -8,6 +8,7 @@ mod line;
 mod lines;
 mod put;
 mod read;
+mod text;
 mod words;
 mod write;
 

@@ -11,7 +11,8 @@ use serde_json::{Deserializer, de::SliceRead};
 
 use super::{
     left_out::LeftOut,
-    line::{End, Illegal, Line, Process, Quoted, Text, Time, Unseen, VERSION},
+    line::{End, Illegal, Line, Process, Quoted, Time, Unseen, VERSION},
+    text::Text,
     words::{self, Named},
 };
 use crate::{
@@ -128,7 +129,7 @@ impl Line<'_> {
             fallback: text(&self.probe_fallback),
             kernel: text(&self.kernel).unwrap_or_default(),
             filter: text(&self.filter).unwrap_or_default(),
-            sees: self.sees.iter().flatten().map(|what| what.clone().into_owned()).collect(),
+            sees: self.sees.iter().flatten().map(|what| str::to_owned(what)).collect(),
             unseen: self.unseen.iter().flatten().filter_map(Unseen::read).collect(),
         }))
     }

@@ -11,8 +11,9 @@ use std::{
 };
 
 use super::{
-    line::{End, Illegal, Line, Process, Quoted, Text, Thread, Time, Unseen, VERSION, VerdictEnd},
+    line::{End, Illegal, Line, Process, Quoted, Thread, Time, Unseen, VERSION, VerdictEnd},
     put::Put as _,
+    text::Text,
 };
 use crate::{
     address::Endpoint,
@@ -47,7 +48,7 @@ pub fn append(text: &mut Vec<u8>, record: &Record) {
         Record::Existing(Existing { at, subject, state }) => {
             line.head("socket", *at);
             line.about(subject);
-            line.state = Some(state.name().into());
+            line.state = Some(Text::Ours(state.name()));
         }
         Record::Transition(step) => line.step(step),
         Record::Orphan(Orphan { at, subject, state, since_first_ns, context }) => {
@@ -82,7 +83,7 @@ pub fn append(text: &mut Vec<u8>, record: &Record) {
         Record::Lost(Lost { at, count, reason }) => {
             line.head("lost", *at);
             line.count = Some(*count);
-            line.reason = Some(reason.name().into());
+            line.reason = Some(Text::Ours(reason.name()));
         }
         Record::End(record::End { at, totals: Totals { seen, shown, filtered, lost }, illegal }) => {
             line.head("end", *at);
@@ -100,7 +101,7 @@ impl<'a> Line<'a> {
     /// What every line has.
     pub(crate) fn head(&mut self, kind: &'static str, at: Moment) {
         self.v = Some(VERSION);
-        self.kind = Some(kind.into());
+        self.kind = Some(Text::Ours(kind));
         self.time = Some(Time(at.wall_ns));
         self.mono_ns = Some(at.mono_ns);
     }
@@ -111,7 +112,7 @@ impl<'a> Line<'a> {
         let remote = tuple.remote;
         self.socket = Some(Quoted(*socket));
         self.connection = connection.map(|id| Quoted(id.0));
-        self.family = Some(family(tuple.is_ipv6()).into());
+        self.family = Some(family(tuple.is_ipv6()));
         self.netns = netns.map(|netns| Quoted(netns.0.into()));
         self.cgroup = cgroup.as_ref().map(|cgroup| cgroup.path.as_str().into());
         self.container = cgroup.as_ref().and_then(|cgroup| cgroup.container.as_deref()).map(Into::into);
@@ -143,17 +144,17 @@ impl<'a> Line<'a> {
         let Transition { at, subject, from, to, in_from_ns, since_first_ns, context, cause, numbers } = step;
         self.head("transition", *at);
         self.about(subject);
-        self.from = Some(from.name().into());
-        self.to = Some(to.name().into());
+        self.from = Some(Text::Ours(from.name()));
+        self.to = Some(Text::Ours(to.name()));
         self.in_from_ns = *in_from_ns;
         self.since_first_ns = *since_first_ns;
         self.in_context(*context);
         self.illegal = step.is_illegal().then_some(Illegal::Step(true));
         if let Some(cause) = cause {
-            self.cause = Some(cause.name().into());
+            self.cause = Some(Text::Ours(cause.name()));
             self.cause_inferred = cause.is_inferred().then_some(true);
             match *cause {
-                Cause::Shutdown { both } => self.how = Some(if both { "both" } else { "write" }.into()),
+                Cause::Shutdown { both } => self.how = Some(Text::Ours(if both { "both" } else { "write" })),
                 Cause::Killed { signal } => self.signal = Some(signal_name(signal).into()),
                 Cause::Unreachable { errno } | Cause::Error { errno } => self.errno = Some(errno),
                 _ => {}
@@ -171,7 +172,7 @@ impl<'a> Line<'a> {
     fn judge(&mut self, verdict: &'a Verdict) {
         self.head("connection", verdict.at);
         self.connection = Some(Quoted(verdict.connection.0));
-        self.family = Some(family(verdict.ends.iter().any(|end| end.address.address.is_ipv6())).into());
+        self.family = Some(family(verdict.ends.iter().any(|end| end.address.address.is_ipv6())));
         self.netns = verdict.netns.map(|netns| Quoted(netns.0.into()));
         self.open = Some(verdict.open);
         self.ends = Some(verdict.ends.iter().map(VerdictEnd::from).collect());
@@ -181,8 +182,8 @@ impl<'a> Line<'a> {
         self.established_ns = verdict.established_ns;
         self.half_closed_ns = verdict.half_closed_ns;
         self.teardown_ns = verdict.teardown_ns;
-        self.completeness = Some(verdict.completeness.name().into());
-        self.ended = verdict.ended.map(|ended| ended.name().into());
+        self.completeness = Some(Text::Ours(verdict.completeness.name()));
+        self.ended = verdict.ended.map(|ended| Text::Ours(ended.name()));
         match verdict.ended {
             Some(Ended::Reset { by }) => self.reset_by = by,
             Some(Ended::Unreachable { errno } | Ended::Error { errno }) => self.errno = Some(errno),
@@ -191,7 +192,7 @@ impl<'a> Line<'a> {
     }
 
     fn in_state(&mut self, state: TcpState, since_first_ns: Option<u64>) {
-        self.state = Some(state.name().into());
+        self.state = Some(Text::Ours(state.name()));
         self.since_first_ns = since_first_ns;
     }
 
@@ -203,13 +204,13 @@ impl<'a> Line<'a> {
             Some(Context::Softirq) => ("softirq", None),
             Some(Context::Inferred(from)) => ("inferred", Some(from.name())),
         };
-        self.context = Some(word.into());
-        self.evidence = evidence.map(Into::into);
+        self.context = Some(Text::Ours(word));
+        self.evidence = evidence.map(Text::Ours);
     }
 }
 
-const fn family(is_ipv6: bool) -> &'static str {
-    if is_ipv6 { "ipv6" } else { "ipv4" }
+const fn family(is_ipv6: bool) -> Text<'static> {
+    Text::Ours(if is_ipv6 { "ipv6" } else { "ipv4" })
 }
 
 impl<'a> From<&'a ConnectionEnd> for VerdictEnd<'a> {
@@ -218,7 +219,7 @@ impl<'a> From<&'a ConnectionEnd> for VerdictEnd<'a> {
             address: Some(end.address.address),
             port: end.address.is_set().then_some(end.address.port),
             socket: end.socket.map(Quoted),
-            state: end.state.map(|state| state.name().into()),
+            state: end.state.map(|state| Text::Ours(state.name())),
             process: end.owner.as_ref().map(Process::from),
             handshake_ns: end.handshake_ns,
             payload_bytes: end.payload,
@@ -243,13 +244,14 @@ impl<'a> From<&'a record::Unseen> for Unseen<'a> {
 impl<'a> From<&'a Owner> for Process<'a> {
     fn from(owner: &'a Owner) -> Self {
         let Owner { pid, comm, thread, uid, evidence, family: _ } = owner;
+        let (comm, comm_hex) = name(comm);
         Self {
             pid: Some(*pid),
-            comm: Some(String::from_utf8_lossy(comm.as_bytes())),
-            comm_hex: not_text(comm),
+            comm: Some(comm),
+            comm_hex,
             thread: thread.as_ref().map(Thread::from),
             uid: Some(*uid),
-            evidence: Some(evidence.name().into()),
+            evidence: Some(Text::Ours(evidence.name())),
         }
     }
 }
@@ -257,21 +259,20 @@ impl<'a> From<&'a Owner> for Process<'a> {
 impl<'a> From<&'a process::Thread> for Thread<'a> {
     fn from(thread: &'a process::Thread) -> Self {
         let process::Thread { tid, comm } = thread;
-        Self {
-            tid: Some(*tid),
-            comm: Some(String::from_utf8_lossy(comm.as_bytes())),
-            comm_hex: not_text(comm),
-        }
+        let (comm, comm_hex) = name(comm);
+        Self { tid: Some(*tid), comm: Some(comm), comm_hex }
     }
 }
 
-/// The bytes of a name that is not UTF-8, in hexadecimal.
-fn not_text<'a>(comm: &Comm) -> Option<Text<'a>> {
+/// A name as text, and if it is not UTF-8 its bytes in hexadecimal.
+fn name(comm: &Comm) -> (Text<'_>, Option<Text<'_>>) {
     let bytes = comm.as_bytes();
-    str::from_utf8(bytes).err()?;
+    if let Ok(name) = str::from_utf8(bytes) {
+        return (name.into(), None);
+    }
     let hex = bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     });
-    Some(hex.into())
+    (String::from_utf8_lossy(bytes).into(), Some(hex.into()))
 }

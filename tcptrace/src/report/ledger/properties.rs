@@ -27,7 +27,7 @@ fn shown(world: &World, fates: &[Fate], ports: &str) -> Vec<Record> {
     let mut gate = Gate::new(filter, None);
     let mut shown = Vec::new();
     for record in tell(&mut Tracker::new(), &mangle(&events, fates)) {
-        gate.pass(record, |record| {
+        gate.pass(&record, |record| {
             shown.push(record.clone());
             Ok::<_, ()>(())
         })

@@ -1,0 +1,107 @@
+//! What is said in words: in ours, which JSON takes as they are, or in others', which may contain anything.
+
+use std::{borrow::Cow, ops::Deref};
+
+use serde::{Deserialize, Deserializer};
+
+use super::put::Put;
+use crate::process::is_invisible;
+
+/// A text.
+#[derive(Clone, Debug)]
+pub(crate) enum Text<'a> {
+    /// A word that we chose ourselves: nothing in it has to be escaped, and nobody looks whether that is so.
+    Ours(&'static str),
+    /// Any other.
+    Any(Cow<'a, str>),
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Ours(word) => word,
+            Self::Any(text) => text,
+        }
+    }
+}
+
+impl<'a, T: Into<Cow<'a, str>>> From<T> for Text<'a> {
+    fn from(text: T) -> Self {
+        Self::Any(text.into())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text<'_> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        Cow::deserialize(input).map(Self::Any)
+    }
+}
+
+impl Put for Text<'_> {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        match self {
+            Self::Ours(word) => {
+                debug_assert!(is_plain(word), "{word:?}");
+                out.extend_from_slice(word.as_bytes());
+            }
+            Self::Any(text) if is_plain(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Any(text) => escape(out, text),
+        }
+        out.push(b'"');
+    }
+}
+
+/// Whether it is written as it is, like most names.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+}
+
+/// Escapes more than JSON must. A raw DEL, U+0085, U+2028 or U+202E is valid in it; but Python's `splitlines` ends a line
+/// at some of them, and terminals obey others.
+fn escape(out: &mut Vec<u8>, text: &str) {
+    for c in text.chars() {
+        let short = match c {
+            '"' | '\\' => c,
+            '\n' => 'n',
+            '\r' => 'r',
+            '\t' => 't',
+            '\u{8}' => 'b',
+            '\u{c}' => 'f',
+            c if c.is_control() || is_invisible(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+                }
+                continue;
+            }
+            c => {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                continue;
+            }
+        };
+        out.push(b'\\');
+        out.extend_from_slice(short.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_end_a_line_or_turn_a_text_is_escaped() {
+        for (text, written) in [
+            ("plain ~", r#""plain ~""#),
+            ("q\" b\\ \n\r\t\u{8}\u{c}", r#""q\" b\\ \n\r\t\b\f""#),
+            ("\u{1b}[31m\u{7f}\u{85}", r#""\u001b[31m\u007f\u0085""#),
+            ("\u{202e}\u{2028}\u{e0001}", r#""\u202e\u2028\udb40\udc01""#),
+            ("bärüß", "\"bärüß\""),
+        ] {
+            let mut out = Vec::new();
+            Text::from(text).put(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), written);
+        }
+    }
+}
