@@ -41,6 +41,8 @@ layout! {
         cookie,
         /// `net.ns.inum`, from the start of `struct net`
         net_inum,
+        /// `net.ns.count`, from 6.18 on `net.ns.__ns_ref`, from the start of `struct net`: 0 once nobody is in it
+        net_users,
         /// `sock.sk_protocol`
         protocol,
         /// `sock.sk_lock.owned`

@@ -234,4 +234,6 @@ impl Flags {
     pub const UNSENT: u32 = 1 << 14;
     /// `TCP_USER_TIMEOUT` is set: then it decides when to give up.
     pub const USER_TIMEOUT: u32 = 1 << 15;
+    /// Somebody is in the socket's network namespace (`check_net`).
+    pub const NETNS_IN_USE: u32 = 1 << 16;
 }

@@ -125,6 +125,13 @@ pub unsafe fn ending<M: Memory>(tcp: *const u8, record: &mut RawTransition) {
     if user_timeout != 0 {
         mark(record, Flags::USER_TIMEOUT);
     }
+    // SAFETY: `skc_net.net` points to a `struct net`.
+    let users: Option<u32> = unsafe {
+        M::read::<*const u8>(tcp, global(&SOCK.net)).and_then(|net| M::read(net, global(&SOCK.net_users)))
+    };
+    if users.is_some_and(|users| users != 0) {
+        mark(record, Flags::NETNS_IN_USE);
+    }
 }
 
 /// Whether the local port that a socket shows is its own. After connect(AF_UNSPEC) `inet_sport` keeps the old one until

@@ -70,6 +70,8 @@ pub struct Ending {
     pub unsent: bool,
     /// `TCP_USER_TIMEOUT` is set: then it decides when to give up.
     pub user_timeout: bool,
+    /// Somebody is in its network namespace: what nobody is in any more is dropped without a RST.
+    pub netns_in_use: bool,
 }
 
 /// The task that was current when the event fired.
@@ -132,6 +134,7 @@ impl Event {
                     unacknowledged: has(Flags::UNACKNOWLEDGED),
                     unsent: has(Flags::UNSENT),
                     user_timeout: has(Flags::USER_TIMEOUT),
+                    netns_in_use: has(Flags::NETNS_IN_USE),
                 }),
             }),
             numbers: has(Flags::HAS_NUMBERS).then_some(Numbers {

@@ -58,6 +58,10 @@ impl Layouts {
                 net: types.offset(sock, "__sk_common.skc_net.net"),
                 cookie: types.offset(sock, "__sk_common.skc_cookie"),
                 net_inum: types.offset(net, "ns.inum"),
+                net_users: match types.offset(net, "ns.count") {
+                    MISSING => types.offset(net, "ns.__ns_ref"),
+                    offset => offset,
+                },
                 protocol: types.offset(sock, "sk_protocol"),
                 owned: types.offset(sock, "sk_lock.owned"),
                 error: types.offset(sock, "sk_err"),

@@ -59,7 +59,11 @@ pub(super) fn cause(event: &Event) -> Option<Cause> {
         // __tcp_close with SO_LINGER 0, before it makes the socket an orphan.
         (FinWait1 | FinWait2, Close, Some(cause)) if !facts.orphan => Some(abort(cause, &facts)),
         // tcp_check_oom in __tcp_close, just after it has made an orphan; all else that ends FIN_WAIT1 leaves an error.
-        (FinWait1, Close, None) if facts.owned && facts.orphan => Some(Cause::OrphanLimit),
+        // Or tcp_out_of_resources in a timer, which drops the sockets of a namespace that is gone too.
+        (FinWait1, Close, None) if facts.orphan => {
+            let in_use = facts.ending.is_some_and(|ending| ending.netns_in_use);
+            (facts.owned || in_use).then_some(Cause::OrphanLimit)
+        }
         _ => None,
     }
 }

@@ -82,8 +82,8 @@ fn a_reset_after_the_fin() {
     );
 }
 
-/// `__tcp_close` sends the FIN, makes an orphan, and finds that there are too many. Of one that its timer drops
-/// (tcp_out_of_resources) nothing tells it from one whose namespace is gone.
+/// `__tcp_close` sends the FIN, makes an orphan, and finds that there are too many. So does the timer of
+/// one (tcp_out_of_resources), which drops those of a namespace that is gone too.
 #[test]
 fn an_orphan_too_many() {
     ladder(
@@ -97,8 +97,13 @@ fn an_orphan_too_many() {
             = client#1  FIN_WAIT1 → CLOSE  curl:7(syscall)  call  OrphanLimit  after 0ns
         +1ms   server  ESTABLISHED → FIN_WAIT1  pid=5/httpd close
             = server#1  ESTABLISHED → FIN_WAIT1  httpd:5(syscall)  call  Close  after 929µs
-        +2ms   server  FIN_WAIT1 → CLOSE  orphan
-            = server#1  FIN_WAIT1 → CLOSE  httpd:5(syscall)  after 1ms
+        +2ms   server  FIN_WAIT1 → CLOSE  orphan used
+            = server#1  FIN_WAIT1 → CLOSE  httpd:5(syscall)  OrphanLimit  after 1ms
+        third = 127.0.0.1:4001 > 127.0.0.1:80
+        +3ms   third   ESTABLISHED → FIN_WAIT1  pid=7/curl close
+            = third#2  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close
+        +4ms   third   FIN_WAIT1 → CLOSE  orphan
+            = third#2  FIN_WAIT1 → CLOSE  curl:7(syscall)  after 1ms
         ",
     );
 }

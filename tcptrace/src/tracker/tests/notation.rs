@@ -286,6 +286,7 @@ impl Ladder {
                 event.task.activity = Some(Activity::Exiting { signal: value.parse().unwrap_or(0) });
             }
             "kthread" => event.task.activity = Some(Activity::Kernel),
+            "used" => facts.ending.get_or_insert_default().netns_in_use = true,
             "fin" => facts.fin_received = true,
             // sock_orphan takes the way to the file away.
             "orphan" => (facts.orphan, facts.file_released) = (true, None),

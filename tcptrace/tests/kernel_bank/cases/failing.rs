@@ -151,7 +151,7 @@ bank! {
         rests c CLOSE, d CLOSE
         c = opened
             ESTABLISHED>FIN_WAIT1 process client/syscall close
-            FIN_WAIT1>CLOSE softirq client/syscall -
+            FIN_WAIT1>CLOSE softirq client/syscall orphan_limit
         d = opened
             ESTABLISHED>FIN_WAIT1 process client/syscall close
             FIN_WAIT1>CLOSE process client/syscall orphan_limit
