@@ -19,6 +19,14 @@ impl Moment {
     }
 }
 
+/// A number in all of these places, with leading zeros.
+pub(crate) fn digits(places: &mut [u8], mut value: u32) {
+    for place in places.iter_mut().rev() {
+        *place = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+}
+
 /// Reads `30s`, `5m`, `1h30m`, `500ms`; a bare number counts seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use jiff::tz::TimeZone;
+use jiff::{
+    Timestamp,
+    tz::{TimeZone, offset},
+};
+use proptest::prelude::*;
 use std::{collections::HashMap, time::Duration};
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
@@ -232,4 +236,15 @@ fn a_socket_that_is_stuck() {
         look.write(&mut shown, &Record::Stuck(stuck)).unwrap();
     }
     insta::assert_snapshot!("stuck", String::from_utf8(shown).unwrap());
+}
+
+proptest! {
+    #[test]
+    fn the_time_of_day_is_that_of_the_zone(wall_ns: i64, hours in -12_i8..=14) {
+        let zone = TimeZone::fixed(offset(hours));
+        let look = Text { zone: zone.clone(), palette: Palette::default(), width: None };
+        let time = Timestamp::from_nanosecond(wall_ns.into()).unwrap().to_zoned(zone);
+        let shown = look.time(Moment { mono_ns: 0, wall_ns });
+        prop_assert_eq!(shown, time.strftime("%H:%M:%S.%6f").to_string());
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 use jiff::{Timestamp, tz::Offset};
 
 use super::line::{End, Illegal, Quoted, Time};
-use crate::record::SocketId;
+use crate::{record::SocketId, time::digits};
 
 /// What can be written as JSON.
 pub(crate) trait Put {
@@ -125,14 +125,6 @@ impl Put for Time {
         digits(&mut text[18..20], at.second().unsigned_abs().into());
         digits(&mut text[21..30], at.subsec_nanosecond().unsigned_abs());
         out.extend_from_slice(&text);
-    }
-}
-
-/// A number in all of these places, with leading zeros.
-fn digits(places: &mut [u8], mut value: u32) {
-    for place in places.iter_mut().rev() {
-        *place = b'0' + (value % 10) as u8;
-        value /= 10;
     }
 }
 

@@ -60,7 +60,7 @@ fn append_two(text: &mut String, value: u64, in_large: u64, [large, small]: [cha
 }
 
 /// Appends a number of so many digits, with leading zeros.
-pub(super) fn append_padded(text: &mut String, value: u64, digits: u32) {
+fn append_padded(text: &mut String, value: u64, digits: u32) {
     let places = (0..digits).rev().map(|place| value / 10_u64.pow(place) % 10);
     text.extend(places.map(|digit| char::from(b'0' + digit as u8)));
 }

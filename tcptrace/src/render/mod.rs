@@ -13,8 +13,8 @@ mod words;
 
 use std::io::{self, Write};
 
+use duration::append_short;
 pub use duration::short;
-use duration::{append_padded, append_short};
 pub use json::Json;
 pub use layout::Line;
 pub use list::{Table, write_listed};

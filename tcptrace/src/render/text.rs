@@ -6,15 +6,15 @@ use anstyle::Style;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, append_padded, append_short, reset_words,
-    sent_again_words, short, stuck_words, transition_words,
+    EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, append_short, reset_words, sent_again_words,
+    short, stuck_words, transition_words,
 };
 use crate::{
     address::Endpoint,
     process::Owner,
     record::{Loss, Record, Start, Subject, Totals},
     tcp::TcpState,
-    time::Moment,
+    time::{Moment, digits},
 };
 
 /// The timeline.
@@ -50,13 +50,12 @@ impl Text {
     pub fn time(&self, at: Moment) -> String {
         let Ok(time) = Timestamp::from_nanosecond(at.wall_ns.into()) else { return "-".to_owned() };
         let time = self.zone.to_offset(time).to_datetime(time);
-        let mut text = String::with_capacity(columns::TIME);
-        for (value, after) in [(time.hour(), ':'), (time.minute(), ':'), (time.second(), '.')] {
-            append_padded(&mut text, value.unsigned_abs().into(), 2);
-            text.push(after);
-        }
-        append_padded(&mut text, u64::from(time.subsec_nanosecond().unsigned_abs()) / 1_000, 6);
-        text
+        let mut text = *b"00:00:00.000000";
+        digits(&mut text[0..2], time.hour().unsigned_abs().into());
+        digits(&mut text[3..5], time.minute().unsigned_abs().into());
+        digits(&mut text[6..8], time.second().unsigned_abs().into());
+        digits(&mut text[9..15], time.subsec_nanosecond().unsigned_abs() / 1_000);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     fn head(&self) -> Line {
@@ -79,7 +78,8 @@ impl Text {
         let Subject { connection, tuple, .. } = told.subject;
         self.shape(&Cells {
             time: (&self.time(told.at), plain),
-            connection: &connection.map_or_else(String::new, |id| format!("#{}", id.0)),
+            connection: &connection
+                .map_or_else(String::new, |id| ["#", itoa::Buffer::new().format(id.0)].concat()),
             since: &told.since_first_ns.map_or_else(String::new, since),
             local: &address(&tuple.local),
             remote: &address(&tuple.remote),
