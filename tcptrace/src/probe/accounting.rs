@@ -4,19 +4,14 @@ use std::{fs, os::fd::AsFd as _, os::fd::AsRawFd as _};
 
 use anyhow::{Context as _, Result};
 use aya::{
-    Pod,
     maps::{MapData, PerCpuArray},
     programs::ProgramFd,
 };
 use tcptrace_ebpf::Counters;
+use zerocopy::transmute;
 
-/// [`Counters`] as aya wants to read them.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(super) struct PodCounters(Counters);
-
-// SAFETY: five u64 in a repr(C) struct: no padding, every bit pattern is valid.
-unsafe impl Pod for PodCounters {}
+/// [`Counters`] as the map holds them.
+pub(super) type RawCounters = [u8; size_of::<Counters>()];
 
 /// Totals over all CPUs since the programs were loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +33,7 @@ pub struct Counted {
 
 /// Reads the kernel side's counters.
 pub struct Accounting {
-    counters: PerCpuArray<MapData, PodCounters>,
+    counters: PerCpuArray<MapData, RawCounters>,
     program: ProgramFd,
     /// The programs that write notes.
     others: Vec<ProgramFd>,
@@ -46,7 +41,7 @@ pub struct Accounting {
 
 impl Accounting {
     pub(super) fn new(
-        counters: PerCpuArray<MapData, PodCounters>,
+        counters: PerCpuArray<MapData, RawCounters>,
         program: ProgramFd,
         others: Vec<ProgramFd>,
     ) -> Self {
@@ -64,7 +59,8 @@ impl Accounting {
         let mut total = Counted::default();
         for (index, inside) in [(0, false), (1, true)] {
             let per_cpu = self.counters.get(&index, 0).context("read the kernel side's counters")?;
-            for PodCounters(counters) in per_cpu.iter() {
+            for raw in per_cpu.iter() {
+                let counters: Counters = transmute!(*raw);
                 total.seen += counters.seen;
                 total.filtered += counters.filtered;
                 total.ring_full += counters.lost;

@@ -4,14 +4,13 @@ use std::{env, fs};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::{
-    Btf, Ebpf, EbpfLoader, Pod, VerifierLogLevel, include_bytes_aligned,
+    Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned,
     maps::{Array, PerCpuArray, RingBuf},
     programs::{BtfTracePoint, ProgramError, ProgramFd, TracePoint},
 };
 use aya_log::EbpfLogger;
-use tcptrace_ebpf::{
-    AcceptLayout, EventFormat, Handlers, KernelFilter, PortWord, SockLayout, StandInLayout, TaskLayout,
-};
+use tcptrace_ebpf::{EventFormat, Handlers, KernelFilter, PortWord};
+use zerocopy::{IntoBytes as _, transmute};
 
 use super::{
     accounting::Accounting,
@@ -227,32 +226,32 @@ fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: 
     let replacement = env::var_os(OBJECT_VARIABLE)
         .map(|path| fs::read(&path).with_context(|| format!("read {} ({OBJECT_VARIABLE})", path.display())))
         .transpose()?;
-    let (sock, task) = (Global(layouts.sock), Global(layouts.task));
-    let accept = Global(layouts.accept);
-    let (stand_in, handlers) = (Global(layouts.stand_in), Global(handlers));
-    let (format, filter) = (Global(*format), Global(settings.filter));
     // 1 is aya-log's number for errors; 0 lets the verifier cut the messages out altogether.
     let level: u8 = if settings.messages { 5 } else { 0 };
     EbpfLoader::new()
         .verifier_log_level(VerifierLogLevel::STATS)
-        .override_global("SOCK", &sock, true)
-        .override_global("TASK", &task, true)
-        .override_global("STAND_IN", &stand_in, true)
-        .override_global("ACCEPT", &accept, true)
-        .override_global("HANDLERS", &handlers, true)
-        .override_global("FORMAT", &format, true)
-        .override_global("FILTER", &filter, true)
+        .override_global("SOCK", layouts.sock.as_bytes(), true)
+        .override_global("TASK", layouts.task.as_bytes(), true)
+        .override_global("STAND_IN", layouts.stand_in.as_bytes(), true)
+        .override_global("ACCEPT", layouts.accept.as_bytes(), true)
+        .override_global("HANDLERS", handlers.as_bytes(), true)
+        .override_global("FORMAT", format.as_bytes(), true)
+        .override_global("FILTER", settings.filter.as_bytes(), true)
         .override_global(aya_log::LEVEL, &level, false)
         .map_max_entries("EVENTS", settings.buffer)
         .load(replacement.as_deref().unwrap_or(OBJECT))
         .map_err(|error| explain("load the kernel side", &error))
 }
 
+/// [`PortWord`] as the map holds it.
+type RawPortWord = [u8; size_of::<PortWord>()];
+
 fn set_ports(ebpf: &mut Ebpf, ports: &[(u32, PortWord)]) -> Result<()> {
     let map = ebpf.map_mut("PORTS").context("find map PORTS")?;
-    let mut map: Array<_, Global<PortWord>> = Array::try_from(map)?;
+    let mut map: Array<_, RawPortWord> = Array::try_from(map)?;
     for (index, word) in ports {
-        map.set(*index, Global(*word), 0).context("set the port filter in the kernel")?;
+        let word: RawPortWord = transmute!(*word);
+        map.set(*index, word, 0).context("set the port filter in the kernel")?;
     }
     Ok(())
 }
@@ -294,25 +293,3 @@ fn lift_memlock_limit() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
 }
-
-/// A shared type as aya wants it: plain bytes.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct Global<T>(T);
-
-// SAFETY: structs of u32 and u64 without padding (zerocopy's IntoBytes proves that), every bit pattern valid.
-unsafe impl Pod for Global<SockLayout> {}
-// SAFETY: as above.
-unsafe impl Pod for Global<TaskLayout> {}
-// SAFETY: as above.
-unsafe impl Pod for Global<EventFormat> {}
-// SAFETY: as above.
-unsafe impl Pod for Global<AcceptLayout> {}
-// SAFETY: as above.
-unsafe impl Pod for Global<KernelFilter> {}
-// SAFETY: as above.
-unsafe impl Pod for Global<PortWord> {}
-// SAFETY: as above.
-unsafe impl Pod for Global<StandInLayout> {}
-// SAFETY: as above.
-unsafe impl Pod for Global<Handlers> {}
