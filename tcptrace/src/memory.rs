@@ -4,11 +4,12 @@
 const LARGE: i32 = 128 << 10;
 
 /// Keeps glibc from raising that size with the first large block that is freed (`M_MMAP_THRESHOLD` in mallopt(3)): after
-/// that it would keep tens of MB that nobody uses.
+/// that it would keep tens of MB that nobody uses. And from making another heap for the thread that lists sockets.
 pub fn give_back_what_is_freed() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: two numbers, and the allocator's own locks.
+    // SAFETY: numbers, and the allocator's own locks.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }

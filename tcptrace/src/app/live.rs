@@ -2,9 +2,15 @@
 
 mod losses;
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep, sleep_until},
@@ -25,7 +31,7 @@ use crate::{
     probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
     record::{Record, Totals},
     report::Listed,
-    snapshot::{self, Options, Scope, States},
+    snapshot::{self, Options, Scope, Snapshot, States},
     tcp::TcpState,
     time::Moment,
     tracker::{Found, Tracker, begun_requests, merge},
@@ -101,7 +107,7 @@ impl Live {
     pub(super) fn tell_existing(&mut self, filter: &Filter) -> Result<()> {
         // Told as of now: what changes while the list is made comes as events.
         let at = self.clock.now();
-        let taken = snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true });
+        let taken = self.list_all();
         if taken.is_ok() {
             self.tracker.knows_requests_from(self.clock.now().mono_ns);
         }
@@ -279,6 +285,30 @@ impl Live {
             messages.flush();
         }
         count
+    }
+
+    /// Lists all sockets on a thread of its own, and reads meanwhile what happens: on a large host that takes seconds, and
+    /// the buffer is full sooner.
+    fn list_all(&mut self) -> Result<Snapshot> {
+        let (done, taken) = mpsc::channel();
+        let take = move || {
+            // Nobody waits for it where the trace has failed meanwhile.
+            let _ = done.send(snapshot::take(Options {
+                scope: Scope::Everywhere,
+                states: States::All,
+                owners: true,
+            }));
+        };
+        thread::Builder::new().name("list".to_owned()).spawn(take).context("start a thread")?;
+        loop {
+            match taken.recv_timeout(TICK) {
+                Ok(taken) => return taken,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.gather();
+                }
+                Err(RecvTimeoutError::Disconnected) => bail!("the thread that makes it has ended"),
+            }
+        }
     }
 
     /// Reads what has happened up to now, and not until there is nothing left: under a flood there always is.

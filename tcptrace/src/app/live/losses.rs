@@ -7,7 +7,7 @@ use super::{Live, is_wanted};
 use crate::{
     probe::Counted,
     record::{Loss, Lost, Record},
-    snapshot::{self, Options, Scope, States},
+    snapshot,
     tracker::{Found, List},
 };
 
@@ -116,7 +116,7 @@ impl Live {
     /// Asks the kernel for its list of sockets, and lets the tracker go on from there.
     fn repair(&mut self) -> Result<()> {
         let (asked, began) = (self.clock.now(), Instant::now());
-        let taken = snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true });
+        let taken = self.list_all();
         self.losses.next_list = None;
         self.losses.no_list_before = Instant::now() + BETWEEN_LISTS.max(began.elapsed() * WORTH);
         let snapshot = match taken {
