@@ -40,7 +40,7 @@ const STAGES: [(&str, SoFar, SoFar); 5] = [
 ];
 
 /// In the shorter run; 100 of them are open at a time, so that every table has its size long before the end.
-const CONNECTIONS: u64 = 1_000;
+const CONNECTIONS: u64 = 2_500;
 /// State changes of each.
 const CHANGES: u64 = 10;
 
