@@ -75,6 +75,12 @@ pub struct Tuple {
 }
 
 impl Tuple {
+    /// Of a socket that nothing is known of.
+    pub(crate) const NOBODY: Self = {
+        let nobody = Endpoint { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), port: 0 };
+        Self { local: nobody, remote: nobody }
+    };
+
     /// The same connection as the peer's socket sees it.
     #[must_use]
     pub fn reversed(self) -> Self {

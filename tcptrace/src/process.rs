@@ -1,6 +1,10 @@
 //! Processes as a socket's owner, and their names, which anybody may choose.
 
+mod owners;
+
 use std::fmt;
+
+pub(crate) use owners::Owners;
 
 /// A task's name: up to 15 bytes that the task itself chooses, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,7 +94,7 @@ impl fmt::Debug for Comm {
 }
 
 /// How we know that a process owns a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Evidence {
     /// Inherited from the listening socket: true until somebody else accepts.
     Listener,
@@ -119,7 +123,7 @@ impl Evidence {
 }
 
 /// A thread of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Thread {
     /// Thread id in the initial pid namespace; that of the first thread is the process id.
     pub tid: u32,
@@ -128,7 +132,7 @@ pub struct Thread {
 }
 
 /// A socket's owner, with the evidence for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// Process id in the initial pid namespace.
     pub pid: u32,

@@ -22,15 +22,16 @@ pub use merge::{Found, begun_requests, merge};
 pub use repair::List;
 
 use crate::{
+    address::Tuple,
     cgroup::Cgroups,
     event::Event,
-    process::Thread,
+    process::{Owners, Thread},
     record::{Cause, Context, Existing, Inference, Orphan, Record, SocketId, Transition},
     tcp::TcpState,
     time::Moment,
 };
-use socket::Socket;
-use sockets::{Closing, Key, Request, Sockets};
+use socket::{Handles, Key, Socket};
+use sockets::{Closing, Request, Sockets};
 
 /// Follows every socket that it is told of.
 #[derive(Debug, Default)]
@@ -43,6 +44,7 @@ pub struct Tracker {
     /// The listening socket that was closed last.
     closing: Option<Closing>,
     family: Family,
+    owners: Owners,
     cgroups: Cgroups,
 }
 
@@ -83,11 +85,9 @@ impl Tracker {
     /// Takes in a socket that existed before the trace, and tells of it.
     pub fn found(&mut self, at: Moment, found: &Found, out: &mut Vec<Record>) {
         let id = self.sockets.name(found.cookie);
-        let mut socket = Socket::new(id, found.state);
-        socket.cookie = found.cookie;
-        socket.netns = found.netns;
-        socket.tuple = found.tuple;
-        socket.owner = found.owner.map(|owner| self.family.judge(owner));
+        let handles = Handles { cookie: found.cookie, pointer: None, tuple: found.tuple };
+        let mut socket = Socket::new(id, found.state, found.netns, handles);
+        socket.owner = found.owner.map(|owner| self.owners.share(self.family.judge(owner)));
         socket.cgroup = found.cgroup.clone();
         let key = self.sockets.insert(socket);
         if found.state != TcpState::Listen {
@@ -114,21 +114,21 @@ impl Tracker {
         let holder = owner::holder(event, cause);
         let context = owner::context(event);
         let Some(socket) = self.sockets.get_mut(key) else { return };
-        let minisocket = socket.minisocket.take();
-        let step = match socket.given_up {
+        let minisocket = socket.take_minisocket();
+        let step = match socket.passing().given_up {
             true => Step::Plain,
             false => Step::of(event, minisocket.map(|(_, state)| state)),
         };
         let got_fin = step == Step::TimeWait && event.from == TcpState::FinWait2;
         let cause = cause.or(got_fin.then_some(Cause::FinReceived));
         if let Some(holder) = holder {
-            socket.owner = Some(self.family.judge(holder));
+            self.owners.put(self.family.judge(holder), &mut socket.owner);
         }
         let holder_pid = holder.map(|holder| holder.pid);
         if let Some(cgroup) = self.cgroups.of_socket(event.cgroup, holder_pid, socket.cgroup.as_deref()) {
             socket.cgroup = Some(cgroup);
         }
-        let in_from_ns = socket.since.map(|since| at.since(since));
+        let in_from_ns = socket.lasted(at);
         let seen =
             |inference| if minisocket.is_some() { context } else { Some(Context::Inferred(inference)) };
         let (to, context) = match step {
@@ -138,13 +138,13 @@ impl Tracker {
         };
         socket.enter(to, at);
         if to == TcpState::SynSent {
-            socket.connecting = Some(event.task.tid);
+            socket.change(|passing| passing.connecting = Some(event.task.tid));
         }
         if to == TcpState::Listen {
             self.sockets.listens(key);
         }
         let Some(socket) = self.sockets.get(key) else { return };
-        let connection = socket.connection;
+        let connection = socket.connection();
         let mut subject = socket.subject();
         // Of this step alone: the next one may be another thread's.
         if let (Some(owner), Some(_)) = (&mut subject.owner, holder) {
@@ -225,18 +225,18 @@ impl Tracker {
         self.end_stale(at, cookie.and_then(|cookie| self.sockets.with_cookie(cookie)), out);
         self.end_stale(at, self.sockets.with_pointer(event.pointer), out);
         let id = self.sockets.name(cookie);
-        let mut socket = Socket::new(id, event.from);
-        socket.cookie = cookie;
-        socket.pointer = Some(event.pointer);
-        socket.netns = event.netns;
-        socket.tuple = event.tuple;
+        let handles = Handles { cookie, pointer: Some(event.pointer), tuple: event.tuple };
+        let mut socket = Socket::new(id, event.from, event.netns, handles);
         socket.unfinished = unfinished;
         if event.from == TcpState::Listen {
             let knows =
                 self.sees_stand_ins && self.knows_requests_from.is_some_and(|from| at.mono_ns >= from);
-            socket.without_request = (knows && request.is_none()).then_some((at, event.task.tid));
+            if knows && request.is_none() {
+                socket.change(|passing| passing.without_request = Some((at.mono_ns, event.task.tid)));
+            }
             let parent = self.sockets.parent(event);
-            (socket.owner, socket.cgroup) = (parent.owner, parent.cgroup);
+            socket.owner = parent.owner.map(|owner| self.owners.share(owner));
+            socket.cgroup = parent.cgroup;
         }
         let key = self.sockets.insert(socket);
         match request.as_ref().and_then(|request| request.place) {
@@ -246,8 +246,11 @@ impl Tracker {
         }
         let Some(Request { name, noted: Some((since, held)), .. }) = request else { return (key, false) };
         if let Some(socket) = self.sockets.get_mut(key) {
-            (socket.state, socket.since) = (event.to, since);
-            socket.id = name.unwrap_or(socket.id);
+            socket.state = event.to;
+            socket.set_since(since);
+            if let Some(name) = name {
+                socket.call(name);
+            }
             let subject = socket.subject();
             out.extend(held.into_iter().map(|record| self.sockets.renamed(record, subject.clone())));
         }
@@ -262,7 +265,9 @@ impl Tracker {
             self.end_stale(at, at_pointer, out);
         }
         let key = known.unwrap_or_else(|| {
-            let socket = Socket::new(self.sockets.name(event.cookie), event.from);
+            // What the event tells of it is learned next.
+            let handles = Handles { cookie: None, pointer: None, tuple: Tuple::NOBODY };
+            let socket = Socket::new(self.sockets.name(event.cookie), event.from, None, handles);
             self.sockets.insert(socket)
         });
         self.sockets.learn(key, event, out);
@@ -286,9 +291,9 @@ impl Tracker {
             return;
         }
         socket.state = now;
-        socket.since = None;
+        socket.set_since(None);
         let subject = socket.subject();
-        let since_first_ns = socket.connection.map(|id| self.sockets.since_first(id, at));
+        let since_first_ns = socket.connection().map(|id| self.sockets.since_first(id, at));
         let record = Record::Transition(Transition {
             at,
             subject,

@@ -24,7 +24,8 @@ impl Tracker {
                 let Some(key) = self.noted(note) else { return };
                 let Some(socket) = self.sockets.get_mut(key) else { return };
                 // tcp_keepalive_timer, tcp_check_oom: the event that closes it comes next.
-                socket.given_up = note.state == TcpState::FinWait2 && !socket.stand_in;
+                let given_up = note.state == TcpState::FinWait2 && !socket.stand_in;
+                socket.change(|passing| passing.given_up = given_up);
                 let subject = socket.subject();
                 let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
                 let reason = number.and_then(&reason);
@@ -35,8 +36,11 @@ impl Tracker {
                 self.sockets.identify(key, note.cookie);
                 self.sockets.release(key, out);
                 let Some(socket) = self.sockets.get_mut(key) else { return };
-                socket.retransmits += 1;
-                let (count, state, subject) = (socket.retransmits, socket.state, socket.subject());
+                let count = socket.change(|passing| {
+                    passing.retransmits += 1;
+                    passing.retransmits
+                });
+                let (state, subject) = (socket.state, socket.subject());
                 let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
                 out.push(Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns }));
             }
@@ -49,8 +53,8 @@ impl Tracker {
         let Some(key) = by_cookie.or_else(|| self.sockets.with_pointer(accept.pointer)) else { return };
         // Found by its place in memory alone it may be another one, whose end was lost.
         let is_it = |cookie| accept.cookie.is_none_or(|accepted| accepted == cookie);
-        if let Some(socket) = self.sockets.get_mut(key).filter(|socket| socket.cookie.is_none_or(is_it)) {
-            socket.owner = Some(self.family.judge(accept.owner));
+        if let Some(socket) = self.sockets.get_mut(key).filter(|socket| socket.cookie().is_none_or(is_it)) {
+            self.owners.put(self.family.judge(accept.owner), &mut socket.owner);
         }
     }
 

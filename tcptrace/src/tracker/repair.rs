@@ -51,7 +51,7 @@ impl Tracker {
         }
         for key in self.sockets.keys() {
             // A namespace that the list is not about may be one that only a descriptor keeps.
-            let visible = |socket: &Socket| socket.netns.is_none_or(|netns| namespaces.contains(&netns));
+            let visible = |socket: &Socket| socket.netns().is_none_or(|netns| namespaces.contains(&netns));
             if !listed.contains(&key)
                 && self.sockets.get(key).is_some_and(visible)
                 && self.is_judged(key, asked, &told_of)
@@ -74,7 +74,7 @@ impl Tracker {
         self.sockets.get(key).is_some_and(|socket| {
             // A child that is not finished has nothing yet to find it in a list by.
             let is_findable = !socket.unfinished || socket.request;
-            is_findable && socket.since.is_none_or(|since| since < asked) && !told_of.socket(socket)
+            is_findable && socket.since().is_none_or(|since| since < asked.mono_ns) && !told_of.socket(socket)
         })
     }
 
@@ -86,7 +86,7 @@ impl Tracker {
             return;
         }
         if socket.owner.is_none() {
-            socket.owner = found.owner.map(|owner| self.family.judge(owner));
+            socket.owner = found.owner.map(|owner| self.owners.share(self.family.judge(owner)));
         }
         let Some(socket) = self.sockets.get_mut(key) else { return };
         if socket.cgroup.is_none() {
@@ -141,10 +141,10 @@ impl ToldOf {
 
     fn socket(&self, socket: &Socket) -> bool {
         // The same ends may be another socket's by now.
-        let by_name = match socket.cookie {
-            Some(cookie) => self.cookies.contains(&cookie) || self.nameless.contains(&socket.tuple),
-            None => self.tuples.contains(&socket.tuple),
+        let by_name = match socket.cookie() {
+            Some(cookie) => self.cookies.contains(&cookie) || self.nameless.contains(socket.tuple()),
+            None => self.tuples.contains(socket.tuple()),
         };
-        by_name || socket.pointer.is_some_and(|pointer| self.pointers.contains(&pointer))
+        by_name || socket.pointer().is_some_and(|pointer| self.pointers.contains(&pointer))
     }
 }

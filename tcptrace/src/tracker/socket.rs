@@ -1,93 +1,204 @@
-//! One socket's life, as far as it is known.
+//! One socket's life, as far as it is known. A trace keeps one for every open socket, so it is small: numbers without a
+//! flag beside them, one owner for all who share it, and what is true only for a moment elsewhere.
+
+mod passing;
+mod table;
 
 use std::sync::Arc;
 
 use crate::{
-    address::{Endpoint, Netns, Tuple},
+    address::{Netns, Tuple},
     cgroup::Cgroup,
     process::Owner,
     record::{ConnectionId, Record, SocketId, Subject},
     tcp::TcpState,
     time::Moment,
 };
+pub(super) use passing::Passing;
+pub(super) use table::{Key, Table};
+
+/// What a socket is found by; in the table only the table changes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handles {
+    pub(super) cookie: Option<u64>,
+    pub(super) pointer: Option<u64>,
+    pub(super) tuple: Tuple,
+}
 
 /// What the tracker knows of a socket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    pub(super) id: SocketId,
-    pub(super) pointer: Option<u64>,
-    pub(super) cookie: Option<u64>,
-    pub(super) netns: Option<Netns>,
-    pub(super) tuple: Tuple,
+    cookie: Maybe,
+    pointer: Maybe,
+    tuple: Tuple,
+    /// 0 if it is not known.
+    netns: u32,
     pub(super) state: TcpState,
-    /// When it entered the state, if that was seen.
-    pub(super) since: Option<Moment>,
-    pub(super) owner: Option<Owner>,
-    pub(super) cgroup: Option<Arc<Cgroup>>,
-    pub(super) connection: Option<ConnectionId>,
-    /// The thread that called `connect()`, until its local port is known.
-    pub(super) connecting: Option<u32>,
-    /// A child that no request was seen of: since when, and on whose time.
-    pub(super) without_request: Option<(Moment, u32)>,
     /// A request socket that the kernel made while we watched.
     pub(super) request: bool,
     /// A minisocket has taken over.
     pub(super) stand_in: bool,
-    /// The minisocket that is about to take over, and the state it stands for.
-    pub(super) minisocket: Option<(u64, TcpState)>,
-    /// An orphan in `FIN_WAIT2` that was given up with a RST: nothing takes over.
-    pub(super) given_up: bool,
-    /// Segments sent again in this state.
-    pub(super) retransmits: u64,
     /// A child whose cookie and addresses come with its next event.
     pub(super) unfinished: bool,
-    /// Records held back until then.
-    pub(super) held: Vec<Record>,
+    /// When it entered the state, if that was seen: nanoseconds of the monotonic clock.
+    since: Maybe,
+    pub(super) owner: Option<Arc<Owner>>,
+    pub(super) cgroup: Option<Arc<Cgroup>>,
+    connection: Maybe,
+    passing: Option<Box<Passing>>,
 }
 
 impl Socket {
-    pub(super) fn new(id: SocketId, state: TcpState) -> Self {
-        let nobody = Endpoint::from_bytes([0; 16], 0);
-        Self {
-            id,
-            pointer: None,
-            cookie: None,
-            netns: None,
-            tuple: Tuple { local: nobody, remote: nobody },
+    pub(super) fn new(id: SocketId, state: TcpState, netns: Option<Netns>, handles: Handles) -> Self {
+        let Handles { cookie, pointer, tuple } = handles;
+        let mut socket = Self {
+            cookie: Maybe::from(cookie),
+            pointer: Maybe::from(pointer),
+            tuple,
+            netns: 0,
             state,
-            since: None,
-            owner: None,
-            cgroup: None,
-            connection: None,
-            connecting: None,
-            without_request: None,
             request: false,
             stand_in: false,
-            minisocket: None,
-            given_up: false,
-            retransmits: 0,
             unfinished: false,
-            held: Vec::new(),
+            since: Maybe::NONE,
+            owner: None,
+            cgroup: None,
+            connection: Maybe::NONE,
+            passing: None,
+        };
+        socket.lives_in(netns);
+        socket.call(id);
+        socket
+    }
+
+    pub(super) fn cookie(&self) -> Option<u64> {
+        self.cookie.get()
+    }
+
+    pub(super) fn pointer(&self) -> Option<u64> {
+        self.pointer.get()
+    }
+
+    pub(super) const fn tuple(&self) -> &Tuple {
+        &self.tuple
+    }
+
+    /// The identity to show: its cookie, or what it was called before that was known.
+    pub(super) fn id(&self) -> SocketId {
+        let name = self.passing.as_ref().and_then(|passing| passing.name);
+        name.unwrap_or_else(|| SocketId::Cookie(self.cookie.get().unwrap_or_default()))
+    }
+
+    /// From now on it is shown as this one.
+    pub(super) fn call(&mut self, id: SocketId) {
+        let name = (self.cookie.get().map(SocketId::Cookie) != Some(id)).then_some(id);
+        self.change(|passing| passing.name = name);
+    }
+
+    pub(super) fn netns(&self) -> Option<Netns> {
+        (self.netns != 0).then_some(Netns(self.netns))
+    }
+
+    /// Says where it lives, unless that is known.
+    pub(super) fn lives_in(&mut self, netns: Option<Netns>) {
+        if let (0, Some(Netns(inode))) = (self.netns, netns) {
+            self.netns = inode;
         }
+    }
+
+    pub(super) fn since(&self) -> Option<u64> {
+        self.since.get()
+    }
+
+    pub(super) fn set_since(&mut self, mono_ns: Option<u64>) {
+        self.since = Maybe::from(mono_ns);
+    }
+
+    /// How long it has been in its state, nanoseconds.
+    pub(super) fn lasted(&self, now: Moment) -> Option<u64> {
+        self.since.get().map(|since| now.mono_ns.saturating_sub(since))
+    }
+
+    pub(super) fn connection(&self) -> Option<ConnectionId> {
+        self.connection.get().map(ConnectionId)
+    }
+
+    pub(super) fn set_connection(&mut self, connection: Option<ConnectionId>) {
+        self.connection = Maybe::from(connection.map(|id| id.0));
+    }
+
+    /// What is true of it for a moment.
+    pub(super) fn passing(&self) -> &Passing {
+        self.passing.as_deref().unwrap_or(Passing::NOTHING)
+    }
+
+    /// Changes that. It takes memory as long as there is something.
+    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Passing) -> T) -> T {
+        let mut nothing = Passing::default();
+        let passing = self.passing.as_deref_mut().unwrap_or(&mut nothing);
+        let changed = change(passing);
+        match (passing.is_nothing(), self.passing.is_some()) {
+            (true, true) => self.passing = None,
+            (false, false) => self.passing = Some(Box::new(nothing)),
+            _ => {}
+        }
+        changed
+    }
+
+    /// The minisocket that is about to take over, for the event that says that it has.
+    pub(super) fn take_minisocket(&mut self) -> Option<(u64, TcpState)> {
+        self.passing().minisocket?;
+        self.change(|passing| passing.minisocket.take())
+    }
+
+    /// The records that were held back.
+    pub(super) fn take_held(&mut self) -> Vec<Record> {
+        self.change(|passing| std::mem::take(&mut passing.held))
     }
 
     /// Enters a state, unless it is in it.
     pub(super) fn enter(&mut self, state: TcpState, at: Moment) {
         if self.state != state {
             self.state = state;
-            self.since = Some(at);
-            self.retransmits = 0;
+            self.set_since(Some(at.mono_ns));
+            if self.passing.is_some() {
+                self.change(|passing| passing.retransmits = 0);
+            }
         }
     }
 
     pub(super) fn subject(&self) -> Subject {
         Subject {
-            socket: self.id,
-            connection: self.connection,
-            netns: self.netns,
+            socket: self.id(),
+            connection: self.connection(),
+            netns: self.netns(),
             tuple: self.tuple,
-            owner: self.owner,
+            owner: self.owner.as_deref().copied(),
             cgroup: self.cgroup.clone(),
         }
     }
+}
+
+/// A number or none, in the room of a number: an `Option<u64>` takes twice that. No clock and no counter comes to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Maybe(u64);
+
+impl Maybe {
+    pub(super) const NONE: Self = Self(u64::MAX);
+
+    pub(super) fn get(self) -> Option<u64> {
+        (self != Self::NONE).then_some(self.0)
+    }
+}
+
+impl From<Option<u64>> for Maybe {
+    fn from(number: Option<u64>) -> Self {
+        number.map_or(Self::NONE, Self)
+    }
+}
+
+#[test]
+fn a_socket_is_small() {
+    // There is one for each open socket of the host.
+    assert!(size_of::<Option<Socket>>() <= 104, "{}", size_of::<Option<Socket>>());
 }

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Found, Key, Tracker, socket::Socket};
+use super::{
+    Found, Key, Tracker,
+    socket::{Handles, Socket},
+};
 use crate::{
     event::{Note, TimerStep},
     record::{Cause, Context, Inference, Record, Transition},
@@ -20,7 +23,7 @@ impl Tracker {
                 .and_then(|cookie| self.sockets.with_cookie(cookie))
                 .and_then(|key| self.sockets.get_mut(key))
             {
-                socket.minisocket = Some((note.pointer, note.state));
+                socket.change(|passing| passing.minisocket = Some((note.pointer, note.state)));
             }
             return;
         }
@@ -31,11 +34,10 @@ impl Tracker {
         let Some(key) = known else { return };
         let Some(socket) = self.sockets.get_mut(key) else { return };
         if step == TimerStep::Restarted
-            && let Some((pointer, state)) = &mut socket.minisocket
-            && *pointer == note.pointer
+            && socket.passing().minisocket.is_some_and(|(pointer, _)| pointer == note.pointer)
         {
             // It is found before the full socket is closed (tcp_time_wait), so a FIN may reach it already.
-            *state = note.state;
+            socket.change(|passing| passing.minisocket = Some((note.pointer, note.state)));
             return;
         }
         if socket.state == TcpState::FinWait2 && note.state == TcpState::TimeWait {
@@ -44,7 +46,7 @@ impl Tracker {
             let context = if seen { Context::Softirq } else { Context::Inferred(Inference::StandIn) };
             self.step(at, key, TcpState::TimeWait, Some(context), Some(Cause::FinReceived), out);
             if !seen && let Some(socket) = self.sockets.get_mut(key) {
-                socket.since = None;
+                socket.set_since(None);
             }
         }
         let cause = match (step, note.state) {
@@ -89,16 +91,14 @@ impl Tracker {
         let stale = note.cookie.and_then(|cookie| self.sockets.with_cookie(cookie));
         self.end_stale(at, stale, out);
         self.end_stale(at, self.sockets.with_pointer(note.pointer), out);
-        let mut socket = Socket::new(self.sockets.name(note.cookie), TcpState::Listen);
-        socket.cookie = note.cookie;
-        socket.pointer = Some(note.pointer);
-        socket.netns = note.netns;
-        socket.tuple = note.tuple;
+        let handles = Handles { cookie: note.cookie, pointer: Some(note.pointer), tuple: note.tuple };
+        let mut socket = Socket::new(self.sockets.name(note.cookie), TcpState::Listen, note.netns, handles);
         socket.request = true;
         // Without a cookie its name comes with its child.
         socket.unfinished = note.cookie.is_none();
         let listener = self.sockets.heritage(note.netns, note.tuple.local);
-        (socket.owner, socket.cgroup) = (listener.owner, listener.cgroup);
+        socket.owner = listener.owner.map(|owner| self.owners.share(owner));
+        socket.cgroup = listener.cgroup;
         let key = self.sockets.insert(socket);
         match self.sockets.connecting(note.netns, &note.tuple, note.tid) {
             Some(connection) => self.sockets.connect_to(key, connection),
@@ -133,12 +133,12 @@ impl Tracker {
         for key in keys {
             let Some(socket) = self.sockets.get(key) else { continue };
             // One that took over since then may be missing from the list.
-            if socket.since.is_some_and(|since| since >= asked) {
+            if socket.since().is_some_and(|since| since >= asked.mono_ns) {
                 continue;
             }
-            let state = match socket.cookie {
-                Some(_) => by_cookie.get(&socket.cookie),
-                None => by_ends.get(&socket.tuple),
+            let state = match socket.cookie() {
+                Some(cookie) => by_cookie.get(&Some(cookie)),
+                None => by_ends.get(socket.tuple()),
             };
             let context = Some(Context::Inferred(Inference::Listed));
             match (socket.state, state) {
@@ -166,7 +166,7 @@ impl Tracker {
     ) {
         let Some(socket) = self.sockets.get_mut(key) else { return };
         let from = socket.state;
-        let in_from_ns = socket.since.map(|since| at.since(since));
+        let in_from_ns = socket.lasted(at);
         socket.enter(to, at);
         let subject = socket.subject();
         let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));

@@ -2,17 +2,17 @@
 
 use std::collections::HashSet;
 
-use super::{Key, Sockets, same};
+use super::{Sockets, same};
 use crate::{
     address::{Endpoint, Tuple},
     tcp::TcpState,
-    tracker::Found,
+    tracker::{Found, socket::Key},
 };
 
 impl Sockets {
     /// All of them, the oldest first.
     pub(in crate::tracker) fn keys(&self) -> Vec<Key> {
-        let mut keys: Vec<_> = self.table.keys().copied().collect();
+        let mut keys: Vec<_> = self.table.iter().map(|(key, _)| key).collect();
         keys.sort_unstable();
         keys
     }
@@ -25,32 +25,30 @@ impl Sockets {
         }
         let local = Endpoint { port: 0, ..found.tuple.local };
         let without_port = Tuple { local, ..found.tuple };
-        let at = |tuple| self.by_tuple.get(tuple).into_iter().flatten().copied();
-        at(&found.tuple).chain(at(&without_port)).find(|key| {
-            !listed.contains(key)
-                && self.get(*key).is_some_and(|socket| {
-                    let is_nameless = socket.cookie.is_none() || found.cookie.is_none();
-                    let is_findable = !socket.unfinished || socket.request;
-                    is_nameless && is_findable && same(socket.netns, found.netns)
-                })
-        })
+        let oldest = |tuple| {
+            let could_be = self.table.with_tuple(tuple).filter(|(key, socket)| {
+                let is_nameless = socket.cookie().is_none() || found.cookie.is_none();
+                let is_findable = !socket.unfinished || socket.request;
+                !listed.contains(key) && is_nameless && is_findable && same(socket.netns(), found.netns)
+            });
+            could_be.map(|(key, _)| key).min()
+        };
+        oldest(found.tuple).or_else(|| oldest(without_port))
     }
 
     /// Takes over what a list knows of a socket: its cookie, its namespace, and its ends.
     pub(in crate::tracker) fn relocate(&mut self, key: Key, found: &Found) {
-        let Some(socket) = self.table.get_mut(&key) else { return };
-        if let (None, Some(cookie)) = (socket.cookie, found.cookie) {
-            socket.cookie = Some(cookie);
-            self.by_cookie.entry(cookie).or_insert(key);
+        let Some(socket) = self.get_mut(key) else { return };
+        socket.lives_in(found.netns);
+        socket.change(|passing| passing.connecting = None);
+        let (known, before) = (socket.cookie(), *socket.tuple());
+        if let (None, Some(cookie)) = (known, found.cookie) {
+            self.table.set_cookie_unless_taken(key, cookie);
         }
-        socket.netns = socket.netns.or(found.netns);
-        socket.connecting = None;
-        let before = std::mem::replace(&mut socket.tuple, found.tuple);
         if before == found.tuple {
             return;
         }
-        self.forget_tuple(before, key);
-        self.by_tuple.entry(found.tuple).or_default().push(key);
+        self.table.set_tuple(key, found.tuple);
         self.forget_listener(before.local.port, key);
         if found.state == TcpState::Listen {
             self.listens(key);
@@ -61,11 +59,9 @@ impl Sockets {
 
     /// A minisocket takes over that was not seen: only a list can tell of it.
     pub(in crate::tracker) fn stands_in_unseen(&mut self, key: Key) {
-        if let Some(socket) = self.table.get_mut(&key) {
+        if let Some(socket) = self.get_mut(key) {
             socket.stand_in = true;
-            if let Some(pointer) = socket.pointer.take() {
-                self.by_pointer.remove(&pointer);
-            }
+            self.table.set_pointer(key, None);
             self.unwatched.insert(key);
         }
     }

@@ -1,6 +1,6 @@
 //! The sockets that listen, so that a child finds the one that it comes from.
 
-use super::{Key, Sockets, same};
+use super::{Sockets, same};
 use std::sync::Arc;
 
 use crate::{
@@ -9,7 +9,10 @@ use crate::{
     event::Event,
     process::{Evidence, Owner},
     tcp::TcpState,
-    tracker::{is_unfinished, socket::Socket},
+    tracker::{
+        is_unfinished,
+        socket::{Key, Socket},
+    },
 };
 
 /// A listening socket that is being closed, with everything in its queue (`inet_csk_listen_stop`).
@@ -49,7 +52,8 @@ impl Closing {
 impl Sockets {
     /// Notes that a socket listens, so that children find it.
     pub(in crate::tracker) fn listens(&mut self, key: Key) {
-        let Some(port) = self.get(key).map(|socket| socket.tuple.local.port).filter(|port| *port != 0) else {
+        let Some(port) = self.get(key).map(|socket| socket.tuple().local.port).filter(|port| *port != 0)
+        else {
             return;
         };
         let keys = self.listeners.entry(port).or_default();
@@ -64,7 +68,7 @@ impl Sockets {
             && let Some(listener) = child.cookie.and_then(|cookie| self.with_cookie(cookie))
         {
             return self.get(listener).map_or_else(Heritage::default, |socket| Heritage {
-                owner: socket.owner.map(inherited),
+                owner: socket.owner.as_deref().copied().map(inherited),
                 cgroup: socket.cgroup.clone(),
             });
         }
@@ -75,7 +79,7 @@ impl Sockets {
     /// otherwise nobody knows.
     pub(in crate::tracker) fn heritage(&self, netns: Option<Netns>, local: Endpoint) -> Heritage {
         let rank = |socket: &Socket| {
-            let address = socket.tuple.local.address;
+            let address = socket.tuple().local.address;
             if address == local.address {
                 Some(2)
             } else if address.is_unspecified() {
@@ -90,18 +94,18 @@ impl Sockets {
                 .into_iter()
                 .flatten()
                 .filter_map(|key| self.get(*key))
-                .filter(|socket| socket.state == TcpState::Listen && same(socket.netns, netns))
+                .filter(|socket| socket.state == TcpState::Listen && same(socket.netns(), netns))
         };
         let best = fitting().filter_map(rank).max();
         let mut listeners = fitting().filter(|socket| rank(socket) == best);
         let Some(first) = listeners.next() else { return Heritage::default() };
-        let (mut owner, mut cgroup) = (first.owner, first.cgroup.clone());
+        let (mut owner, mut cgroup) = (first.owner.as_deref(), first.cgroup.clone());
         for other in listeners {
-            let pid = other.owner.map(|owner| owner.pid);
+            let pid = other.owner.as_deref().map(|owner| owner.pid);
             owner = owner.filter(|owner| pid == Some(owner.pid));
             cgroup = cgroup.filter(|cgroup| other.cgroup.as_ref() == Some(cgroup));
         }
-        Heritage { owner: owner.map(inherited), cgroup }
+        Heritage { owner: owner.copied().map(inherited), cgroup }
     }
 
     pub(super) fn forget_listener(&mut self, port: u16, key: Key) {

@@ -1,30 +1,37 @@
 //! Which two sockets are the ends of one connection.
 
-use super::{Key, Sockets, same};
+use super::{Sockets, same};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     record::ConnectionId,
     tcp::TcpState,
     time::Moment,
-    tracker::socket::Socket,
+    tracker::socket::{Key, Maybe, Socket},
 };
 
 /// What the two ends of a connection share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
-    first: Option<Moment>,
+    /// When it began, nanoseconds of the monotonic clock.
+    first: Maybe,
     /// Ends that are in the table now.
     open: u8,
     /// Ends that ever were.
     joined: u8,
 }
 
+impl Default for Shared {
+    fn default() -> Self {
+        Self { first: Maybe::NONE, open: 0, joined: 0 }
+    }
+}
+
 impl Sockets {
     /// Gives a socket its connection: that of its peer on this host if there is one, else one of its own.
     pub(in crate::tracker) fn connect(&mut self, key: Key) {
         let Some(socket) = self.get(key) else { return };
-        let own = socket.connection;
-        let peer = self.peer_of(key, socket).and_then(|peer| Some((peer, self.get(peer)?.connection?)));
+        let own = socket.connection();
+        let peer = self.peer_of(key, socket).and_then(|peer| Some((peer, self.get(peer)?.connection()?)));
         match (own, peer) {
             (None, Some((_, id))) => self.join(key, id),
             (None, None) => {
@@ -48,8 +55,8 @@ impl Sockets {
 
     /// Puts a socket into the place that another one had in a connection.
     pub(in crate::tracker) fn connect_as(&mut self, key: Key, place: ConnectionId) {
-        if let Some(socket) = self.table.get_mut(&key) {
-            socket.connection = Some(place);
+        if let Some(socket) = self.get_mut(key) {
+            socket.set_connection(Some(place));
         }
     }
 
@@ -63,48 +70,41 @@ impl Sockets {
     ) -> Option<ConnectionId> {
         let unbound = Tuple { local: Endpoint { port: 0, ..request.remote }, remote: request.local };
         let anywhere = crosses_namespaces(request);
-        let calls = |client: &&Socket| {
-            let here = anywhere || same(client.netns, netns);
-            let free = client.connection.is_some_and(|id| self.has_room(id));
-            here && free && client.state == TcpState::SynSent && client.connecting.is_some()
+        let calls = |client: &Socket| {
+            let here = anywhere || same(client.netns(), netns);
+            let free = client.connection().is_some_and(|id| self.has_room(id));
+            here && free && client.state == TcpState::SynSent && client.passing().connecting.is_some()
         };
-        let clients =
-            self.by_tuple.get(&unbound)?.iter().rev().filter_map(|key| self.get(*key)).filter(calls);
-        let clients: Vec<_> = clients.collect();
-        let client = match clients.iter().find(|client| client.connecting == Some(tid)) {
-            Some(client) => client,
-            None => clients.first().filter(|_| clients.len() == 1)?,
-        };
-        client.connection
+        let clients = || self.table.with_tuple(unbound).filter(|(_, client)| calls(client));
+        let on_thread = clients().filter(|(_, client)| client.passing().connecting == Some(tid));
+        let (_, client) = on_thread.max_by_key(|(key, _)| *key).or_else(|| {
+            let mut clients = clients();
+            clients.next().filter(|_| clients.next().is_none())
+        })?;
+        client.connection()
     }
 
     /// The other end of a connection within this host: the reversed tuple in the same namespace, or, unless the
     /// addresses mean something else in every namespace, in any.
     fn peer_of(&self, key: Key, socket: &Socket) -> Option<Key> {
-        if !socket.tuple.is_complete() || socket.tuple.local == socket.tuple.remote {
+        let tuple = socket.tuple();
+        if !tuple.is_complete() || tuple.local == tuple.remote {
             return None;
         }
-        let anywhere = crosses_namespaces(&socket.tuple);
+        let anywhere = crosses_namespaces(tuple);
         let opens = matches!(
             socket.state,
             TcpState::Close | TcpState::Listen | TcpState::SynSent | TcpState::SynRecv
         );
-        let candidates = self.by_tuple.get(&socket.tuple.reversed())?;
-        let fits = |candidate: &&Key, local_only: bool| {
-            **candidate != key
-                && self.get(**candidate).is_some_and(|other| {
-                    let free = other.connection == socket.connection
-                        || other.connection.is_some_and(|id| self.has_room(id));
-                    let stale = opens && is_past(other);
-                    free && !stale && (!local_only || same(other.netns, socket.netns))
-                })
-        };
-        candidates
-            .iter()
-            .rev()
-            .find(|candidate| fits(candidate, true))
-            .or_else(|| candidates.iter().rev().find(|candidate| anywhere && fits(candidate, false)))
-            .copied()
+        let fitting = self.table.with_tuple(tuple.reversed()).filter(|(candidate, other)| {
+            let free = other.connection() == socket.connection()
+                || other.connection().is_some_and(|id| self.has_room(id));
+            let stale = opens && is_past(other);
+            *candidate != key && free && !stale
+        });
+        // One here goes before one elsewhere, and the youngest before older ones.
+        let ranked = fitting.map(|(candidate, other)| (same(other.netns(), socket.netns()), candidate));
+        ranked.filter(|(here, _)| *here || anywhere).max().map(|(_, candidate)| candidate)
     }
 
     /// Whether a connection still lacks an end.
@@ -113,8 +113,8 @@ impl Sockets {
     }
 
     fn join(&mut self, key: Key, id: ConnectionId) {
-        if let Some(socket) = self.table.get_mut(&key) {
-            socket.connection = Some(id);
+        if let Some(socket) = self.get_mut(key) {
+            socket.set_connection(Some(id));
             let shared = self.connections.entry(id).or_default();
             shared.open += 1;
             shared.joined += 1;
@@ -122,7 +122,9 @@ impl Sockets {
     }
 
     pub(super) fn leave(&mut self, key: Key) {
-        let Some(id) = self.table.get_mut(&key).and_then(|socket| socket.connection.take()) else { return };
+        let Some(socket) = self.get_mut(key) else { return };
+        let Some(id) = socket.connection() else { return };
+        socket.set_connection(None);
         if let Some(shared) = self.connections.get_mut(&id) {
             shared.open -= 1;
             if shared.open == 0 {
@@ -134,16 +136,17 @@ impl Sockets {
     /// The other end of a socket's connection, if it is on this host.
     pub(in crate::tracker) fn other_end(&self, key: Key) -> Option<Key> {
         let socket = self.get(key)?;
-        let candidates = self.by_tuple.get(&socket.tuple.reversed())?;
-        candidates.iter().copied().find(|other| {
-            *other != key && self.get(*other).is_some_and(|other| other.connection == socket.connection)
-        })
+        let others = self.table.with_tuple(socket.tuple().reversed());
+        let ends = others.filter(|(other, end)| *other != key && end.connection() == socket.connection());
+        ends.map(|(other, _)| other).min()
     }
 
     /// Since the connection's first event; this is the first if there was none.
     pub(in crate::tracker) fn since_first(&mut self, id: ConnectionId, at: Moment) -> u64 {
-        let first = self.connections.get_mut(&id).map(|shared| *shared.first.get_or_insert(at));
-        first.map_or(0, |first| at.since(first))
+        let Some(Shared { first, .. }) = self.connections.get_mut(&id) else { return 0 };
+        let began = first.get().unwrap_or(at.mono_ns);
+        *first = Maybe::from(Some(began));
+        at.mono_ns.saturating_sub(began)
     }
 }
 
@@ -159,5 +162,5 @@ fn is_past(socket: &Socket) -> bool {
         socket.state,
         TcpState::SynSent | TcpState::SynRecv | TcpState::Established | TcpState::FinWait1
     );
-    !can_be && (socket.pointer.is_none() || socket.stand_in)
+    !can_be && (socket.pointer().is_none() || socket.stand_in)
 }

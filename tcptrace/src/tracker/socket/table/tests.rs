@@ -1,0 +1,127 @@
+//! The table against a slow and obvious one: a list of all sockets, and who got which cookie and place last.
+
+use std::collections::HashMap;
+
+use proptest::{collection::vec, prelude::*};
+
+use super::{Key, Table};
+use crate::{
+    address::{Endpoint, Tuple},
+    record::SocketId,
+    tcp::TcpState,
+    tracker::socket::{Handles, Socket},
+};
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Insert(Option<u64>, Option<u64>, u16),
+    Remove(usize),
+    Cookie(usize, u64, bool),
+    Pointer(usize, Option<u64>),
+    Tuple(usize, u16),
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let maybe = || proptest::option::of(0..6_u64);
+    vec(
+        prop_oneof![
+            3 => (maybe(), maybe(), 0..4_u16).prop_map(|(cookie, pointer, port)| Deed::Insert(cookie, pointer, port)),
+            2 => any::<usize>().prop_map(Deed::Remove),
+            1 => (any::<usize>(), 0..6_u64, any::<bool>()).prop_map(|(who, cookie, polite)| Deed::Cookie(who, cookie, polite)),
+            1 => (any::<usize>(), maybe()).prop_map(|(who, pointer)| Deed::Pointer(who, pointer)),
+            1 => (any::<usize>(), 0..4_u16).prop_map(|(who, port)| Deed::Tuple(who, port)),
+        ],
+        0..200,
+    )
+}
+
+fn tuple(port: u16) -> Tuple {
+    Tuple { local: Endpoint::from_bytes([7; 16], port), ..Tuple::NOBODY }
+}
+
+#[derive(Default)]
+struct Model {
+    /// By age.
+    all: Vec<(Key, Handles)>,
+    by_cookie: HashMap<u64, Key>,
+    by_pointer: HashMap<u64, Key>,
+    gone: Vec<Key>,
+}
+
+impl Model {
+    fn pick(&mut self, who: usize) -> Option<&mut (Key, Handles)> {
+        let count = self.all.len();
+        (count > 0).then(|| &mut self.all[who % count])
+    }
+}
+
+fn forget(found: &mut HashMap<u64, Key>, number: Option<u64>, key: Key) {
+    if let Some(number) = number.filter(|number| found.get(number) == Some(&key)) {
+        found.remove(&number);
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_finds_what_a_plain_list_finds(deeds in deeds()) {
+        let (mut table, mut model) = (Table::default(), Model::default());
+        for deed in deeds {
+            match deed {
+                Deed::Insert(cookie, pointer, port) => {
+                    let handles = Handles { cookie, pointer, tuple: tuple(port) };
+                    let id = cookie.map_or(SocketId::Serial(1), SocketId::Cookie);
+                    let key = table.insert(Socket::new(id, TcpState::Close, None, handles));
+                    prop_assert!(model.all.iter().map(|(key, _)| key).chain(&model.gone).all(|older| *older < key));
+                    model.by_cookie.extend(cookie.map(|cookie| (cookie, key)));
+                    model.by_pointer.extend(pointer.map(|pointer| (pointer, key)));
+                    model.all.push((key, handles));
+                }
+                Deed::Remove(who) => {
+                    let Some(&mut (key, handles)) = model.pick(who) else { continue };
+                    prop_assert_eq!(table.remove(key).map(|socket| *socket.tuple()), Some(handles.tuple));
+                    forget(&mut model.by_cookie, handles.cookie, key);
+                    forget(&mut model.by_pointer, handles.pointer, key);
+                    model.all.retain(|(other, _)| *other != key);
+                    model.gone.push(key);
+                }
+                Deed::Cookie(who, cookie, polite) => {
+                    let Some((key, handles)) = model.pick(who).filter(|(_, handles)| handles.cookie.is_none()) else { continue };
+                    let key = *key;
+                    handles.cookie = Some(cookie);
+                    if polite {
+                        table.set_cookie_unless_taken(key, cookie);
+                        model.by_cookie.entry(cookie).or_insert(key);
+                    } else {
+                        table.set_cookie(key, cookie);
+                        model.by_cookie.insert(cookie, key);
+                    }
+                }
+                Deed::Pointer(who, pointer) => {
+                    let Some((key, handles)) = model.pick(who) else { continue };
+                    let (key, before) = (*key, std::mem::replace(&mut handles.pointer, pointer));
+                    table.set_pointer(key, pointer);
+                    forget(&mut model.by_pointer, before, key);
+                    model.by_pointer.extend(pointer.map(|pointer| (pointer, key)));
+                }
+                Deed::Tuple(who, port) => {
+                    let Some((key, handles)) = model.pick(who) else { continue };
+                    handles.tuple = tuple(port);
+                    table.set_tuple(*key, tuple(port));
+                }
+            }
+            table.check();
+            prop_assert_eq!(table.len(), model.all.len());
+            prop_assert!(model.gone.iter().all(|key| table.get(*key).is_none()));
+            for number in 0..6 {
+                prop_assert_eq!(table.with_cookie(number), model.by_cookie.get(&number).copied());
+                prop_assert_eq!(table.with_pointer(number), model.by_pointer.get(&number).copied());
+            }
+            for port in 0..4 {
+                let mut found: Vec<_> = table.with_tuple(tuple(port)).map(|(key, _)| key).collect();
+                found.sort_unstable();
+                let there = model.all.iter().filter(|(_, handles)| handles.tuple == tuple(port));
+                prop_assert_eq!(found, there.map(|(key, _)| *key).collect::<Vec<_>>());
+            }
+        }
+    }
+}
