@@ -59,7 +59,7 @@ pub struct Subject {
 }
 
 /// In which context a change happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
     /// In a system call of the process that holds the socket.
     Process,
@@ -83,7 +83,7 @@ impl Context {
 }
 
 /// What a conclusion rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Inference {
     /// The kernel closed the full socket after the peer's FIN: a time-wait socket takes over (`tcp_time_wait`).
     FinReceived,

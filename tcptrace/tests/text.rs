@@ -165,7 +165,7 @@ fn page(width: Option<usize>, coloured: bool) -> String {
         Page { look: &look, now: Now { at: moment(1_541_502), listed: Some(listed) }, recorded: false };
     for account in ledger.accounts() {
         out.push(b'\n');
-        page.write(&mut out, account).unwrap();
+        page.write(&mut out, &account).unwrap();
     }
     format!(
         "{}\n{} unchanged\n{}\n",

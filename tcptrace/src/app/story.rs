@@ -81,8 +81,10 @@ impl Story {
     pub fn finish(&mut self, now: Moment) -> io::Result<()> {
         self.gate.finish();
         let Self { format, ledger, out, .. } = self;
-        let open = if ledger.settles() { ledger.accounts() } else { Vec::new() };
-        open.iter().try_for_each(|account| judge(format.as_mut(), out, account, Some(now)))
+        if !ledger.settles() {
+            return Ok(());
+        }
+        ledger.accounts().try_for_each(|account| judge(format.as_mut(), out, &account, Some(now)))
     }
 
     /// Told and turned away so far.

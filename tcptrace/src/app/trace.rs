@@ -158,12 +158,13 @@ pub(super) fn renderer(format: Format, report: Keep, look: &Text) -> (Box<dyn Re
 
 pub(super) fn report(story: &mut Story, page: &Page<'_>) -> std::io::Result<()> {
     let accounts = story.ledger.accounts();
-    for account in &accounts {
+    let here = accounts.len() as u64;
+    for account in accounts {
         writeln!(story.out)?;
-        page.write(&mut story.out, account)?;
+        page.write(&mut story.out, &account)?;
     }
     writeln!(story.out)?;
-    let (unchanged, here) = (story.ledger.unchanged(), accounts.len() as u64);
+    let unchanged = story.ledger.unchanged();
     let changed = story.ledger.told() - unchanged;
     if changed > here {
         writeln!(story.out, "{changed} connections, the latest {here} above (--report all for all)")?;

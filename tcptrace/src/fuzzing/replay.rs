@@ -79,7 +79,7 @@ fn told(records: &[Record], is_coloured: bool) {
     let at = records.last().map(Record::at).unwrap_or_default();
     let page = Page { look: &look, now: Now { at, listed: None }, recorded: true };
     for account in ledger.accounts() {
-        page.write(&mut out, account).expect("memory takes it");
+        page.write(&mut out, &account).expect("memory takes it");
     }
     let shown = String::from_utf8(out).expect("text");
     let plain = if is_coloured { without_colours(&shown) } else { shown };

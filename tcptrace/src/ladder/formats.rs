@@ -54,7 +54,7 @@ impl Render for Ladders {
                 Line::new(self.look.width).prose(plain, &lost_words(lost.count, lost.reason)).write(out)
             }
             Record::End(end) => {
-                self.ledger.accounts().into_iter().try_for_each(|account| self.draw(out, account))?;
+                self.ledger.accounts().try_for_each(|account| self.draw(out, &account))?;
                 writeln!(out, "\n{}", totals_words(&end.totals))
             }
             Record::Stuck(_) | Record::Connection(_) => Ok(()),

@@ -1,7 +1,7 @@
 //! Why a step was taken.
 
 /// Why a step was taken, most of all one towards the end. Only with evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The last reference to the socket was closed.
     Close,

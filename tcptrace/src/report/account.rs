@@ -81,7 +81,7 @@ pub struct Step {
 }
 
 /// What a step was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// It was there.
     Existing(TcpState),
@@ -248,6 +248,20 @@ impl Account {
                 )
             })
         })
+    }
+
+    /// Whether it has this socket.
+    pub(super) fn has(&self, socket: SocketId) -> bool {
+        self.sides.iter().any(|side| side.socket == socket)
+    }
+
+    /// Whether both of its ends are known. Then a socket stays in it: only of half a connection, with the other half told
+    /// elsewhere, the number turns out to be another one.
+    pub(super) fn is_paired(&self) -> bool {
+        match self.sides.as_slice() {
+            [one, other] => one.tuple.is_complete() && one.tuple == other.tuple.reversed(),
+            _ => false,
+        }
     }
 
     /// Whether nothing more will be told of this socket's life.

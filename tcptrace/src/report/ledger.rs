@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod properties;
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::Account;
+use super::{Account, quiet::Quiet};
 use crate::{
     record::{ConnectionId, Record, SocketId},
     tcp::TcpState,
@@ -30,12 +30,20 @@ pub enum Keep {
 #[derive(Debug)]
 pub struct Ledger {
     keep: Keep,
-    accounts: HashMap<ConnectionId, Account>,
+    /// Those to which something has happened lately.
+    busy: HashMap<ConnectionId, Account>,
+    /// With so many of them it is time to put away some.
+    most_busy: usize,
+    quiet: Quiet,
+    /// The sockets of connections of which only one end is known.
     by_socket: HashMap<SocketId, ConnectionId>,
     over: VecDeque<ConnectionId>,
     told: u64,
     highest: ConnectionId,
 }
+
+/// So many accounts are busy at most, unless they are such that they are not packed. In tests a few, to pack at all.
+const BUSY: usize = if cfg!(test) { 2 } else { 1_024 };
 
 impl Ledger {
     /// An empty ledger.
@@ -43,7 +51,9 @@ impl Ledger {
     pub fn new(keep: Keep) -> Self {
         Self {
             keep,
-            accounts: HashMap::new(),
+            busy: HashMap::new(),
+            most_busy: BUSY,
+            quiet: Quiet::default(),
             by_socket: HashMap::new(),
             over: VecDeque::new(),
             told: 0,
@@ -69,16 +79,19 @@ impl Ledger {
         else {
             return;
         };
+        let known = self.wake(id);
+        let stays = known.is_some_and(|account| account.is_paired() && account.has(subject.socket));
+        let is_known = known.is_some();
         // What comes after the end of a connection that is not kept any more: one that is met only now has a new number.
-        if id <= self.highest && !self.accounts.contains_key(&id) && is_afterwards(record) {
+        if id <= self.highest && !is_known && is_afterwards(record) {
             return;
         }
         self.highest = self.highest.max(id);
         // A socket that was told under another number belongs to this connection after all.
-        let before = self.by_socket.insert(subject.socket, id);
-        let moved = before.filter(|before| *before != id).and_then(|before| self.accounts.remove(&before));
-        self.told += u64::from(!self.accounts.contains_key(&id));
-        let account = self.accounts.entry(id).or_insert_with(|| Account::new(id));
+        let before = if stays { None } else { self.by_socket.get(&subject.socket).copied() };
+        let moved = before.filter(|before| *before != id).and_then(|before| self.take(before));
+        self.told += u64::from(!is_known);
+        let account = self.busy.entry(id).or_insert_with(|| Account::new(id));
         if let Some(other) = moved {
             // It counted as one of its own.
             self.told -= 1;
@@ -88,9 +101,16 @@ impl Ledger {
         if self.keep == Keep::Open {
             account.forget_segments();
         }
-        if account.has_ended(subject.socket) {
+        if account.is_paired() {
+            let found = if stays { &[] } else { account.sides.as_slice() };
+            for side in found {
+                self.by_socket.remove(&side.socket);
+            }
+        } else if account.has_ended(subject.socket) {
             // It may come to life again, in another connection.
             self.by_socket.remove(&subject.socket);
+        } else {
+            self.by_socket.insert(subject.socket, id);
         }
         let over = match self.keep {
             Keep::Open => account.is_settled(),
@@ -102,31 +122,33 @@ impl Ledger {
             }
             self.trim();
         }
+        self.rest();
     }
 
     /// The connections to tell of, in the order of their numbers: those to which anything happened.
-    #[must_use]
-    pub fn accounts(&self) -> Vec<&Account> {
-        let mut accounts: Vec<_> = self.accounts.values().filter(|account| account.has_changed()).collect();
+    pub fn accounts(&self) -> impl ExactSizeIterator<Item = Cow<'_, Account>> {
+        let changed = self.all().filter(|account| account.has_changed());
+        let mut told_of: Vec<_> = changed.map(|account| (account.last(), account.id)).collect();
         if let Keep::Latest(most) = self.keep {
-            accounts.sort_by_key(|account| std::cmp::Reverse(account.last()));
-            accounts.truncate(most);
+            told_of.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
+            told_of.truncate(most);
         }
-        accounts.sort_by_key(|account| account.id);
-        accounts
+        told_of.sort_by_key(|(_, id)| *id);
+        // One by one: together they may be many times what they are here.
+        told_of.into_iter().map(|(_, id)| self.get(id).unwrap_or_else(|| Cow::Owned(Account::new(id))))
     }
 
     /// Takes out the connections that are over, for those who tell of them as they end. What comes later of one of them
     /// begins a new account.
     pub fn settle(&mut self) -> Vec<Account> {
-        let Self { accounts, over, .. } = self;
-        over.drain(..).filter_map(|id| accounts.remove(&id).filter(Account::has_changed)).collect()
+        let over = std::mem::take(&mut self.over);
+        over.into_iter().filter_map(|id| self.take(id).filter(Account::has_changed)).collect()
     }
 
     /// How many connections were there before, and to which nothing happened since.
     #[must_use]
     pub fn unchanged(&self) -> u64 {
-        self.accounts.values().filter(|account| !account.has_changed()).count() as u64
+        self.all().filter(|account| !account.has_changed()).count() as u64
     }
 
     /// How many connections were told, kept or not.
@@ -140,10 +162,48 @@ impl Ledger {
         while self.over.len() > most {
             let Some(id) = self.over.pop_front() else { return };
             // It may have come to life again: the other end of a connection can be told late.
-            if self.accounts.get(&id).is_some_and(Account::is_over) && !self.over.contains(&id) {
-                self.accounts.remove(&id);
+            if self.get(id).is_some_and(|account| account.is_over()) && !self.over.contains(&id) {
+                self.take(id);
             }
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Cow<'_, Account>> {
+        let quiet = self.quiet.ids().filter_map(|id| self.quiet.get(id));
+        self.busy.values().map(Cow::Borrowed).chain(quiet.map(Cow::Owned))
+    }
+
+    fn get(&self, id: ConnectionId) -> Option<Cow<'_, Account>> {
+        self.busy.get(&id).map(Cow::Borrowed).or_else(|| self.quiet.get(id).map(Cow::Owned))
+    }
+
+    fn take(&mut self, id: ConnectionId) -> Option<Account> {
+        self.busy.remove(&id).or_else(|| self.quiet.take(id))
+    }
+
+    /// The account, and from now on a busy one.
+    fn wake(&mut self, id: ConnectionId) -> Option<&Account> {
+        if let Some(account) = self.quiet.take(id) {
+            self.busy.insert(id, account);
+        }
+        self.busy.get(&id)
+    }
+
+    /// Puts away the half of the busy accounts to which nothing has happened for longest, if there are too many.
+    fn rest(&mut self) {
+        if self.busy.len() <= self.most_busy {
+            return;
+        }
+        let mut by_last: Vec<_> = self.busy.iter().map(|(id, account)| (account.last(), *id)).collect();
+        let half = by_last.len() / 2;
+        by_last.select_nth_unstable(half);
+        for (_, id) in &by_last[..half] {
+            let Some(account) = self.busy.remove(id) else { continue };
+            if let Err(account) = self.quiet.put(account) {
+                self.busy.insert(*id, account);
+            }
+        }
+        self.most_busy = BUSY.max(2 * self.busy.len());
     }
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod ledger;
 mod page;
+mod quiet;
 
 pub use account::{Account, Counted, FirstClose, Side, Step, What};
 pub use ledger::{Keep, Ledger};

@@ -32,7 +32,7 @@ fn verdicts(world: &World, fates: &[Fate]) -> (Vec<Record>, Vec<Verdict>) {
         let over = ledger.settle();
         verdicts.extend(over.iter().filter_map(|account| Verdict::on(account, END, false)));
     }
-    verdicts.extend(ledger.accounts().into_iter().filter_map(|account| Verdict::on(account, END, true)));
+    verdicts.extend(ledger.accounts().filter_map(|account| Verdict::on(&account, END, true)));
     (told, verdicts)
 }
 

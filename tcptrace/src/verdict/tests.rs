@@ -20,7 +20,7 @@ fn judge(text: &str) {
             .extend(ledger.settle().iter().filter_map(|over| Verdict::on(over, Moment::default(), false)));
     }
     let end = Moment { mono_ns: 100_000_000_000, wall_ns: 0 };
-    verdicts.extend(ledger.accounts().into_iter().filter_map(|open| Verdict::on(open, end, true)));
+    verdicts.extend(ledger.accounts().filter_map(|open| Verdict::on(&open, end, true)));
     let lines: Vec<_> = verdicts.iter().flat_map(lines).collect();
     let expected: Vec<_> =
         text.lines().filter_map(|line| line.trim().strip_prefix("= ")).map(str::to_owned).collect();

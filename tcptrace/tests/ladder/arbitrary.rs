@@ -110,7 +110,7 @@ proptest! {
     fn no_state_is_lost_or_told_twice(records in proptest::collection::vec(record(), 1..20)) {
         let mut ledger = Ledger::new(Keep::All);
         records.iter().for_each(|record| ledger.add(record));
-        ledger.accounts().into_iter().for_each(check);
+        ledger.accounts().for_each(|account| check(&account));
         for row in drawn(&records, Style::Picture, Some(80), false).lines() {
             prop_assert!(row.width() <= 80, "{row:?}");
         }
@@ -121,6 +121,6 @@ proptest! {
     fn nor_where_each_step_follows_from_the_last(records in walk()) {
         let mut ledger = Ledger::new(Keep::All);
         records.iter().for_each(|record| ledger.add(record));
-        ledger.accounts().into_iter().for_each(check);
+        ledger.accounts().for_each(|account| check(&account));
     }
 }

@@ -77,7 +77,7 @@ fn no_row_is_wider_than_the_terminal() {
 fn segments(life: &[Record]) -> Vec<String> {
     let mut ledger = Ledger::new(Keep::All);
     life.iter().for_each(|record| ledger.add(record));
-    let ladder = Ladder::of(ledger.accounts()[0]).unwrap();
+    let ladder = Ladder::of(&ledger.accounts().next().unwrap()).unwrap();
     let mark = |arrow: &tcptrace::ladder::Arrow, sign: &str| {
         let from = ["›", "‹"][arrow.from];
         format!("{from}{}{}{sign}", arrow.segment.name(), if arrow.unanswered { "?" } else { "" })

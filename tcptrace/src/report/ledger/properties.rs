@@ -52,7 +52,7 @@ proptest! {
                 *steps.entry(what(record)).or_default() += 1;
             }
         }
-        let accounts = ledger.accounts();
+        let accounts: Vec<_> = ledger.accounts().collect();
         prop_assert_eq!(ledger.told(), accounts.len() as u64);
         for account in &accounts {
             prop_assert!(account.steps.is_sorted_by_key(|step| step.at.mono_ns), "{account:?}");
@@ -89,7 +89,7 @@ proptest! {
         for record in &shown {
             latest.add(record);
             let (over, open): (Vec<_>, Vec<_>) =
-                latest.accounts.values().partition(|account| account.is_over());
+                latest.all().partition(|account| account.is_over());
             prop_assert!(over.len() <= most, "{over:?}");
             // A socket is findable only as long as it may be told of again.
             let sides: usize = open.iter().map(|account| account.sides.len()).sum();
