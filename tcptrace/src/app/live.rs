@@ -27,7 +27,7 @@ use super::{
 use crate::{
     event::{Observation, Timers},
     filter::Filter,
-    found,
+    found, memory,
     probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
     record::{Record, Totals},
     report::Listed,
@@ -38,6 +38,11 @@ use crate::{
     watch::Limits,
 };
 use losses::Losses;
+
+/// So many records are told at a time, and so much room is kept for what is gathered: a burst, or a list of all sockets, would
+/// take more of it than all that a trace keeps of the sockets.
+const AT_ONCE: usize = 1_024;
+const GATHERED: usize = 8_192;
 
 /// How often to ask what became of stand-ins that no hook tells of.
 const STAND_IN_CHECK: Duration = Duration::from_secs(1);
@@ -139,8 +144,13 @@ impl Live {
         let since: Vec<_> = self.events.iter().filter_map(Observation::event).cloned().collect();
         for found in merge(found, &since, &begun_requests(&self.events)) {
             self.tracker.found(at, &found, &mut self.records);
+            if self.records.len() >= AT_ONCE {
+                self.hand_on()?;
+            }
         }
-        self.tell(at)
+        self.tell(at)?;
+        memory::give_back();
+        Ok(())
     }
 
     /// Traces until something ends it.
@@ -326,9 +336,10 @@ impl Live {
 
     /// Lets the tracker follow what was gathered, and tells what it makes of it.
     fn follow(&mut self) -> Result<()> {
-        let Self { attached, tracker, hierarchy, clock, events, records, .. } = self;
-        let reason = |number| attached.reset_reason(number);
+        let mut events = std::mem::take(&mut self.events);
         for observation in events.drain(..) {
+            let Self { attached, tracker, hierarchy, clock, records, .. } = self;
+            let reason = |number| attached.reset_reason(number);
             let at = clock.at(observation.mono_ns());
             match observation {
                 Observation::Event(event) => {
@@ -342,13 +353,24 @@ impl Live {
                     tracker.note(at, &note, reason, records);
                 }
             }
+            if self.records.len() >= AT_ONCE {
+                self.hand_on()?;
+            }
         }
+        events.shrink_to(GATHERED);
+        self.events = events;
+        self.hand_on()
+    }
+
+    /// Hands on what is to be told.
+    fn hand_on(&mut self) -> Result<()> {
         if let Some(watcher) = &mut self.watcher {
             self.records.iter().for_each(|record| watcher.follow(record));
         }
         if !self.records.is_empty() {
             self.story.tell(&mut self.records).context("write")?;
             self.story.flush().context("write")?;
+            self.records.shrink_to(GATHERED);
         }
         Ok(())
     }

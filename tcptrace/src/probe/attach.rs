@@ -21,6 +21,7 @@ use super::{
     ring::Reader,
     symbols,
 };
+use crate::memory;
 
 /// The kernel side, compiled beforehand by `cargo xtask ebpf`.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/tcptrace.bpf.o"));
@@ -215,7 +216,8 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
             attach_tracepoint(&mut ebpf)
         }
     }?;
-    give_back_memory();
+    // The kernel's BTF, parsed, took 20 MB for a moment.
+    memory::give_back();
     let counters = PerCpuArray::try_from(ebpf.take_map("COUNTERS").context("find map COUNTERS")?)?;
     let accounting = Accounting::new(counters, program, others);
     let reset_reasons = layouts.reset_reasons;
@@ -277,15 +279,6 @@ fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<ProgramFd> {
     program.load().map_err(|error| explain(WHAT, &error))?;
     program.attach("sock", "inet_sock_set_state").map_err(|error| explain(WHAT, &error))?;
     Ok(program.fd()?.try_clone()?)
-}
-
-/// The kernel's BTF, parsed, took 20 MB for a moment. glibc would keep them for us as long as we live.
-fn give_back_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: no arguments but a number; it takes the allocator's own locks.
-    unsafe {
-        libc::malloc_trim(0);
-    }
 }
 
 /// Before Linux 5.11 maps count against `RLIMIT_MEMLOCK`. Later kernels do not care, so a refusal is no error.

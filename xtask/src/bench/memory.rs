@@ -35,6 +35,8 @@ pub(super) fn main(options: &Options) -> Result<()> {
             row(&format!("{format}, {connections} connections opened meanwhile"), seen, grown(seen));
             tracer.stop()?;
             let tracer = start()?;
+            // It says that it is attached, and lists then.
+            tracer.rest()?;
             let found = usage::memory(tracer.pid())?;
             row(&format!("{format}, {connections} connections there before"), found, grown(found));
             tracer.stop().map(|_| ())

@@ -5,6 +5,7 @@ use tokio::time::{Duration, Instant};
 
 use super::{Live, is_wanted};
 use crate::{
+    memory,
     probe::Counted,
     record::{Loss, Lost, Record},
     snapshot,
@@ -142,6 +143,7 @@ impl Live {
             // Every request that there is was listed, or has been seen since.
             self.tracker.knows_requests_from(listed_by.mono_ns);
         }
+        memory::give_back();
         self.story.flush().context("write")
     }
 }
