@@ -24,7 +24,8 @@ impl Places {
             (None, None) => false,
         };
         let itself = first.tuple.is_complete() && first.tuple.local == first.tuple.remote;
-        Some(Self { swapped, itself: itself && account.sides.len() == 1 })
+        let itself = itself && account.sides.len() == 1;
+        Some(Self { swapped: swapped && !itself, itself })
     }
 
     /// The end that is this side.

@@ -246,3 +246,14 @@ fn what_is_missing_is_said() {
         = 10.0.0.2:80",
     );
 }
+
+/// Linux never takes this step; a recording may say so, and then it is one end all the same.
+#[test]
+fn a_socket_that_is_its_own_peer_has_one_end() {
+    judge(
+        "self = 127.0.0.1:4000 > 127.0.0.1:4000
+        +0     self CLOSE → SYN_RECV
+        = #1 open, opener 0, lasted 100s, whole
+        = 127.0.0.1:4000 SYN_RECV",
+    );
+}
