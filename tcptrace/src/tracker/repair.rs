@@ -36,17 +36,19 @@ impl Tracker {
         let mut listed = HashSet::new();
         let mut unknown = Vec::new();
         for found in merge(found, &events, &begun_requests(since)) {
-            match self.sockets.listed_as(&found, &listed) {
-                Some(key) => {
+            match self.sockets.listed_as(&found, &listed)[..] {
+                [key] => {
                     listed.insert(key);
                     if self.is_judged(key, asked, &told_of) {
                         self.put_right(asked, key, &found, out);
                     }
                 }
-                None if found.state == TcpState::Close => {}
+                [] if found.state == TcpState::Close => {}
                 // Perhaps the child that is not finished: its next event tells.
-                None if self.sockets.awaits_child(found.netns, found.tuple.local) => {}
-                None => unknown.push(found),
+                [] if self.sockets.awaits_child(found.netns, found.tuple.local) => {}
+                [] => unknown.push(found),
+                // Clients that call the same end, their ports not known yet: the next event of each tells.
+                ref several => listed.extend(several),
             }
         }
         for key in self.sockets.keys() {
@@ -143,6 +145,8 @@ impl ToldOf {
         // The same ends may be another socket's by now.
         let by_name = match socket.cookie() {
             Some(cookie) => self.cookies.contains(&cookie) || self.nameless.contains(socket.tuple()),
+            // Any number of clients call the same end, and their own ports are not known yet: but where they are in memory.
+            None if !socket.tuple().is_complete() && socket.pointer().is_some() => false,
             None => self.tuples.contains(socket.tuple()),
         };
         by_name || socket.pointer().is_some_and(|pointer| self.pointers.contains(&pointer))

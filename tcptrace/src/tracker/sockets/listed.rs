@@ -18,22 +18,25 @@ impl Sockets {
     }
 
     /// The socket that an entry of a list is about, unless another entry was: by its cookie, or by its ends where one side
-    /// has no cookie. The local port may be unknown here.
-    pub(in crate::tracker) fn listed_as(&self, found: &Found, listed: &HashSet<Key>) -> Option<Key> {
+    /// has no cookie. The local port may be unknown here: then it may be any of several.
+    pub(in crate::tracker) fn listed_as(&self, found: &Found, listed: &HashSet<Key>) -> Vec<Key> {
         if let Some(key) = found.cookie.and_then(|cookie| self.with_cookie(cookie)) {
-            return Some(key);
+            return vec![key];
         }
         let local = Endpoint { port: 0, ..found.tuple.local };
         let without_port = Tuple { local, ..found.tuple };
-        let oldest = |tuple| {
-            let could_be = self.table.with_tuple(tuple).filter(|(key, socket)| {
+        let could_be = |tuple| {
+            let with_tuple = self.table.with_tuple(tuple).filter(|(_, socket)| {
                 let is_nameless = socket.cookie().is_none() || found.cookie.is_none();
                 let is_findable = !socket.unfinished || socket.request;
-                !listed.contains(key) && is_nameless && is_findable && same(socket.netns(), found.netns)
+                is_nameless && is_findable && same(socket.netns(), found.netns)
             });
-            could_be.map(|(key, _)| key).min()
+            with_tuple.map(|(key, _)| key)
         };
-        oldest(found.tuple).or_else(|| oldest(without_port))
+        match could_be(found.tuple).filter(|key| !listed.contains(key)).min() {
+            Some(oldest) => vec![oldest],
+            None => could_be(without_port).collect(),
+        }
     }
 
     /// Takes over what a list knows of a socket: its cookie, its namespace, and its ends.

@@ -264,11 +264,21 @@ impl World {
         running.iter().find(fits).map(|other| other.life)
     }
 
-    /// The same without lives whose addresses another one has too.
+    /// The same without lives whose addresses another one has too, or shows as long as its port is not known.
     pub(crate) fn unambiguous(mut self) -> Self {
-        let tuples: Vec<_> = (0..self.seeds.len()).map(|life| self.tuple(life)).collect();
+        let shown = |life: usize| {
+            let tuple = self.tuple(life);
+            let local = Endpoint { port: 0, ..tuple.local };
+            (tuple, (self.seeds[life].kind == Kind::Client).then_some(Tuple { local, ..tuple }))
+        };
+        let shown: Vec<_> = (0..self.seeds.len()).map(shown).collect();
+        let as_another = |life: usize| {
+            shown[..life]
+                .iter()
+                .any(|(tuple, calls)| *tuple == shown[life].0 || calls.is_some() && *calls == shown[life].1)
+        };
         let mut lives = 0..;
-        self.seeds.retain(|_| lives.next().is_some_and(|life| !tuples[..life].contains(&tuples[life])));
+        self.seeds.retain(|_| lives.next().is_some_and(|life| !as_another(life)));
         self
     }
 

@@ -87,6 +87,29 @@ fn a_request_that_has_become_a_connection() {
     );
 }
 
+/// Without cookies, and before their ports are known: which of them is listed only its next event tells.
+#[test]
+fn two_who_call_the_same_end() {
+    ladder(
+        "
+        one   = 127.0.0.1:4000 > 127.0.0.1:80 cookie=none
+        other = 127.0.0.1:4001 > 127.0.0.1:80 cookie=none
+        +1ms   one    CLOSE → SYN_SENT  pid=7/curl
+            = ~1[127.0.0.1:80]#1  CLOSE → SYN_SENT  curl:7(syscall)  call
+        +1ms   other  CLOSE → SYN_SENT  pid=8/wget
+            = ~2[127.0.0.1:80]#2  CLOSE → SYN_SENT  wget:8(syscall)  call
+        asked +5ms
+        found other ESTABLISHED
+        repaired
+        +9ms   other  ESTABLISHED → CLOSE_WAIT
+            = ~2[127.0.0.1:80]#2  SYN_SENT → ESTABLISHED  wget:8(syscall)  inferred:continuity
+            = ~2[127.0.0.1:80]#2  ESTABLISHED → CLOSE_WAIT  wget:8(syscall)  FinReceived
+        +9ms   one    SYN_SENT → CLOSE  err=111
+            = ~1[127.0.0.1:80]#1  SYN_SENT → CLOSE  curl:7(syscall)  Refused  after 8ms
+        ",
+    );
+}
+
 /// The port is learned from the list; a minisocket is not where the full socket was.
 #[test]
 fn a_port_and_a_place() {
