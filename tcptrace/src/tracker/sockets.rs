@@ -332,4 +332,5 @@ fn fits(socket: &Socket, event: &Event) -> bool {
     end(&socket.tuple().local, &event.tuple.local, any)
         && end(&socket.tuple().remote, &event.tuple.remote, false)
         && !(socket.state == TcpState::Listen && event.tuple.remote.is_set())
+        && !(event.from == TcpState::Listen && socket.tuple().remote.is_set())
 }
