@@ -50,6 +50,23 @@ fn what_follows_at_once_tells_what_a_stop_was() {
     }
 }
 
+/// As when their namespace goes. Each against all that come after it would take ten seconds.
+#[test]
+fn many_that_stop_at_once_take_no_time() {
+    let stopped = |number: u16| {
+        let mut seen = note(u64::from(number) / 4, u64::from(number), Sign::Timewait(Stopped));
+        if let Observation::Note(note) = &mut seen {
+            note.tuple.remote.port = number;
+        }
+        seen
+    };
+    let mut batch: Vec<_> = (0..30_000).map(stopped).collect();
+    let began = std::time::Instant::now();
+    Timers::default().finish(&mut batch);
+    assert!(began.elapsed().as_secs() < 3, "{:?}", began.elapsed());
+    assert_eq!(steps(&batch), [Stopped; 30_000]);
+}
+
 #[test]
 fn a_request_that_ran_out_may_go_on() {
     // After the SYN+ACK, which may take its time.
