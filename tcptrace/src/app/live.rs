@@ -1,16 +1,11 @@
-//! The loop: wait, drain, follow, tell. Nothing in it blocks but the output itself.
+//! The loop: wait, drain, follow, tell. Nothing in it blocks but the output itself; while a list of sockets is made it reads.
 
+mod lists;
 mod losses;
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::mpsc::{self, RecvTimeoutError},
-    thread,
-    time::Duration,
-};
+use std::{collections::HashMap, io, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep, sleep_until},
@@ -26,15 +21,12 @@ use super::{
 };
 use crate::{
     event::{Observation, Timers},
-    filter::Filter,
-    found, memory,
     probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
     record::{Record, Totals},
     report::Listed,
-    snapshot::{self, Options, Scope, Snapshot, States},
-    tcp::TcpState,
+    snapshot,
     time::Moment,
-    tracker::{Found, Tracker, begun_requests, merge},
+    tracker::Tracker,
     watch::Limits,
 };
 use losses::Losses;
@@ -43,9 +35,6 @@ use losses::Losses;
 /// take more of it than all that a trace keeps of the sockets.
 const AT_ONCE: usize = 1_024;
 const GATHERED: usize = 8_192;
-
-/// How often to ask what became of stand-ins that no hook tells of.
-const STAND_IN_CHECK: Duration = Duration::from_secs(1);
 
 /// Why a trace ended.
 #[derive(Debug)]
@@ -108,51 +97,6 @@ impl Live {
         }
     }
 
-    /// Tells of the sockets that were there before, and of what happened while they were listed.
-    pub(super) fn tell_existing(&mut self, filter: &Filter) -> Result<()> {
-        // Told as of now: what changes while the list is made comes as events.
-        let at = self.clock.now();
-        let taken = self.list_all();
-        if taken.is_ok() {
-            self.tracker.knows_requests_from(self.clock.now().mono_ns);
-        }
-        self.gather_until_now();
-        for observation in &self.events {
-            if let Observation::Fork(fork) = observation {
-                self.tracker.family().fork(fork);
-            }
-        }
-        let found = match taken {
-            Ok(snapshot) => {
-                for warning in &snapshot.warnings {
-                    log::warn!("{warning}");
-                }
-                snapshot
-                    .sockets
-                    .into_iter()
-                    .filter(|found| is_wanted(filter, found))
-                    .map(Found::from)
-                    .collect()
-            }
-            Err(error) => {
-                log::warn!("sockets that were there before are not shown: {error:#}");
-                Vec::new()
-            }
-        };
-        // Before the first event since the hook was attached: what was there was there before that.
-        let at = self.events.first().map_or(at, |event| at.min(self.clock.at(event.mono_ns())));
-        let since: Vec<_> = self.events.iter().filter_map(Observation::event).cloned().collect();
-        for found in merge(found, &since, &begun_requests(&self.events)) {
-            self.tracker.found(at, &found, &mut self.records);
-            if self.records.len() >= AT_ONCE {
-                self.hand_on()?;
-            }
-        }
-        self.tell(at)?;
-        memory::give_back();
-        Ok(())
-    }
-
     /// Traces until something ends it.
     pub(super) async fn run(
         &mut self,
@@ -206,31 +150,6 @@ impl Live {
         }
     }
 
-    /// When to ask for a list of stand-ins: not at all if every one of them tells of itself.
-    fn next_look(&mut self) -> Option<Instant> {
-        if !self.tracker.has_unwatched() {
-            self.next_look = None;
-            return None;
-        }
-        Some(*self.next_look.get_or_insert_with(|| Instant::now() + STAND_IN_CHECK))
-    }
-
-    /// Asks the kernel what became of stand-ins that no hook tells of.
-    fn look_at_stand_ins(&mut self) {
-        let (asked, began) = (self.clock.now(), Instant::now());
-        let options = Options { scope: Scope::Everywhere, states: States::StandIns, owners: false };
-        match snapshot::take(options) {
-            Ok(snapshot) => {
-                let listed: Vec<_> = snapshot.sockets.into_iter().map(Found::from).collect();
-                let at = self.clock.now();
-                self.tracker.listed(asked, at, &listed, &mut self.records);
-            }
-            Err(error) => log::warn!("what became of stand-ins is not known: {error:#}"),
-        }
-        // A list that takes long is not asked for more often than it is worth.
-        self.next_look = Some(Instant::now() + STAND_IN_CHECK.max(began.elapsed() * 20));
-    }
-
     /// Ends the trace: detach, drain, account, and ask the kernel what is left of the sockets.
     pub(super) fn finish(&mut self, stop: &Stop) -> Result<Ended> {
         log::info!("ending: {stop:?}; {} sockets open", self.tracker.open());
@@ -259,7 +178,7 @@ impl Live {
         if totals.seen != accounted {
             log::warn!("{} events seen, but {accounted} accounted for: please report this", totals.seen);
         }
-        Ok(Ended { totals, listed: self.list() })
+        Ok(Ended { totals, listed: self.what_is_left() })
     }
 
     /// A step that the kernel does not report is one more; one that is reported after it was told is not.
@@ -295,30 +214,6 @@ impl Live {
             messages.flush();
         }
         count
-    }
-
-    /// Lists all sockets on a thread of its own, and reads meanwhile what happens: on a large host that takes seconds, and
-    /// the buffer is full sooner.
-    fn list_all(&mut self) -> Result<Snapshot> {
-        let (done, taken) = mpsc::channel();
-        let take = move || {
-            // Nobody waits for it where the trace has failed meanwhile.
-            let _ = done.send(snapshot::take(Options {
-                scope: Scope::Everywhere,
-                states: States::All,
-                owners: true,
-            }));
-        };
-        thread::Builder::new().name("list".to_owned()).spawn(take).context("start a thread")?;
-        loop {
-            match taken.recv_timeout(TICK) {
-                Ok(taken) => return taken,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.gather();
-                }
-                Err(RecvTimeoutError::Disconnected) => bail!("the thread that makes it has ended"),
-            }
-        }
     }
 
     /// Reads what has happened up to now, and not until there is nothing left: under a flood there always is.
@@ -383,27 +278,6 @@ impl Live {
         }
         self.follow()
     }
-
-    /// What the kernel lists now, by cookie.
-    fn list(&self) -> Option<HashMap<u64, Listed>> {
-        if self.story.ledger.told() == 0 || self.story.ledger.settles() {
-            return None;
-        }
-        let snapshot =
-            snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: false })
-                .inspect_err(|error| log::warn!("what became of the sockets is not known: {error:#}"))
-                .ok()?;
-        let listed = snapshot.sockets.iter().map(|found| {
-            let expires = found.timer.map(|timer| timer.expires);
-            (found.cookie, Listed { state: found.state, expires })
-        });
-        Some(listed.collect())
-    }
-}
-
-/// Listeners tell whose their children are, also those that are not shown themselves.
-fn is_wanted(filter: &Filter, found: &found::Found) -> bool {
-    found.state == TcpState::Listen || filter.concerns(found)
 }
 
 /// Waits for a moment, or for ever.

@@ -38,6 +38,8 @@ impl Reader {
             each(Observation::decode(&record));
             count += 1;
         }
+        // The wake-up went with what is read now, or goes with what comes: nobody would see it.
+        self.asked &= count == 0;
         count
     }
 
@@ -64,10 +66,11 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether a wake-up was asked for that has not come yet.
+    /// Whether a wake-up was asked for that has not come yet, and that nothing else than [`woken`](Self::woken) has used up:
+    /// what the kernel side wakes us with may have been read by then, also a record that it has discarded.
     #[must_use]
-    pub const fn is_asked(&self) -> bool {
-        self.asked
+    pub fn is_asked(&self) -> bool {
+        self.asked && self.sleeping.get(&0, 0).is_ok_and(|sleeping| sleeping == 1)
     }
 
     /// The ring buffer's descriptor, for messages.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::time;
+
 const US: u64 = 1_000;
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000_000_000;
@@ -59,10 +61,12 @@ fn append_two(text: &mut String, value: u64, in_large: u64, [large, small]: [cha
     text.push(small);
 }
 
-/// Appends a number of so many digits, with leading zeros.
-fn append_padded(text: &mut String, value: u64, digits: u32) {
-    let places = (0..digits).rev().map(|place| value / 10_u64.pow(place) % 10);
-    text.extend(places.map(|digit| char::from(b'0' + digit as u8)));
+/// Appends a number of one digit or two, with leading zeros.
+fn append_padded(text: &mut String, value: u64, places: u32) {
+    let mut digits = [0; 2];
+    let digits = &mut digits[..places as usize];
+    time::digits(digits, value as u32);
+    text.extend(digits.iter().map(|digit| char::from(*digit)));
 }
 
 #[cfg(test)]

@@ -102,9 +102,10 @@ impl Ledger {
             account.forget_segments();
         }
         if account.is_paired() {
-            let found = if stays { &[] } else { account.sides.as_slice() };
-            for side in found {
-                self.by_socket.remove(&side.socket);
+            if !stays {
+                for side in &account.sides {
+                    self.by_socket.remove(&side.socket);
+                }
             }
         } else if account.has_ended(subject.socket) {
             // It may come to life again, in another connection.

@@ -3,13 +3,13 @@
 use anyhow::{Context as _, Result};
 use tokio::time::{Duration, Instant};
 
-use super::{Live, is_wanted};
+use super::{Live, lists::ALL};
 use crate::{
     memory,
     probe::Counted,
     record::{Loss, Lost, Record},
     snapshot,
-    tracker::{Found, List},
+    tracker::List,
 };
 
 /// How often to look whether events were lost.
@@ -117,7 +117,7 @@ impl Live {
     /// Asks the kernel for its list of sockets, and lets the tracker go on from there.
     fn repair(&mut self) -> Result<()> {
         let (asked, began) = (self.clock.now(), Instant::now());
-        let taken = self.list_all();
+        let taken = self.list(ALL);
         self.losses.next_list = None;
         self.losses.no_list_before = Instant::now() + BETWEEN_LISTS.max(began.elapsed() * WORTH);
         let snapshot = match taken {
@@ -128,13 +128,11 @@ impl Live {
             }
         };
         let listed_by = self.gather_until_now();
-        let filter = self.story.filter();
-        if filter.children {
+        if self.story.filter().children {
             // Forks may be among what was lost too.
             self.tracker.family().adopt_descendants(&snapshot::parents());
         }
-        let found = snapshot.sockets.into_iter().filter(|found| is_wanted(filter, found)).map(Found::from);
-        let list = List { asked, found: found.collect(), namespaces: snapshot.namespaces };
+        let list = List { asked, found: self.wanted(snapshot.sockets), namespaces: snapshot.namespaces };
         let mut since: Vec<_> = self.timers.waiting().iter().chain(&self.events).cloned().collect();
         since.sort_by_key(crate::event::Observation::mono_ns);
         self.tracker.repair(list, &since, &mut self.records);

@@ -1,0 +1,136 @@
+//! The lists of sockets that a trace asks the kernel for: those that were there before, what became of stand-ins that no
+//! hook tells of, what is left at the end.
+
+use std::{
+    collections::HashMap,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::time::{Duration, Instant};
+
+use super::{AT_ONCE, Live};
+use crate::{
+    event::Observation,
+    found, memory,
+    probe::TICK,
+    report::Listed,
+    snapshot::{self, Options, Scope, Snapshot, States},
+    tcp::TcpState,
+    tracker::{Found, begun_requests, merge},
+};
+
+/// How often to ask what became of stand-ins that no hook tells of.
+const STAND_IN_CHECK: Duration = Duration::from_secs(1);
+
+/// All there are, and who has them.
+pub(super) const ALL: Options = Options { scope: Scope::Everywhere, states: States::All, owners: true };
+
+impl Live {
+    /// Tells of the sockets that were there before, and of what happened while they were listed.
+    pub(in crate::app) fn tell_existing(&mut self) -> Result<()> {
+        // Told as of now: what changes while the list is made comes as events.
+        let at = self.clock.now();
+        let taken = self.list(ALL);
+        if taken.is_ok() {
+            self.tracker.knows_requests_from(self.clock.now().mono_ns);
+        }
+        self.gather_until_now();
+        for observation in &self.events {
+            if let Observation::Fork(fork) = observation {
+                self.tracker.family().fork(fork);
+            }
+        }
+        let found = match taken {
+            Ok(snapshot) => {
+                for warning in &snapshot.warnings {
+                    log::warn!("{warning}");
+                }
+                self.wanted(snapshot.sockets)
+            }
+            Err(error) => {
+                log::warn!("sockets that were there before are not shown: {error:#}");
+                Vec::new()
+            }
+        };
+        // Before the first event since the hook was attached: what was there was there before that.
+        let at = self.events.first().map_or(at, |event| at.min(self.clock.at(event.mono_ns())));
+        let since: Vec<_> = self.events.iter().filter_map(Observation::event).cloned().collect();
+        for found in merge(found, &since, &begun_requests(&self.events)) {
+            self.tracker.found(at, &found, &mut self.records);
+            if self.records.len() >= AT_ONCE {
+                self.hand_on()?;
+            }
+        }
+        self.tell(at)?;
+        memory::give_back();
+        Ok(())
+    }
+
+    /// Has a list made on a thread of its own, and reads meanwhile what happens: on a large host that takes seconds, and the
+    /// buffer is full sooner.
+    pub(super) fn list(&mut self, options: Options) -> Result<Snapshot> {
+        let (done, taken) = mpsc::channel();
+        // Nobody waits for it where the trace has failed meanwhile.
+        let take = move || drop(done.send(snapshot::take(options)));
+        thread::Builder::new().name("list".to_owned()).spawn(take).context("start a thread")?;
+        loop {
+            match taken.recv_timeout(TICK) {
+                Ok(taken) => return taken,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.gather();
+                }
+                Err(RecvTimeoutError::Disconnected) => bail!("the thread that makes it has ended"),
+            }
+        }
+    }
+
+    /// Of the listed sockets those that were asked for; and listeners, which tell whose their children are, also where
+    /// they are not shown themselves.
+    pub(super) fn wanted(&self, sockets: Vec<found::Found>) -> Vec<Found> {
+        let filter = self.story.filter();
+        let is_wanted = |found: &found::Found| found.state == TcpState::Listen || filter.concerns(found);
+        sockets.into_iter().filter(is_wanted).map(Found::from).collect()
+    }
+
+    /// When to ask for a list of stand-ins: not at all if every one of them tells of itself.
+    pub(super) fn next_look(&mut self) -> Option<Instant> {
+        if !self.tracker.has_unwatched() {
+            self.next_look = None;
+            return None;
+        }
+        Some(*self.next_look.get_or_insert_with(|| Instant::now() + STAND_IN_CHECK))
+    }
+
+    /// Asks the kernel what became of stand-ins that no hook tells of.
+    pub(super) fn look_at_stand_ins(&mut self) {
+        let (asked, began) = (self.clock.now(), Instant::now());
+        let options = Options { scope: Scope::Everywhere, states: States::StandIns, owners: false };
+        match self.list(options) {
+            Ok(snapshot) => {
+                let listed: Vec<_> = snapshot.sockets.into_iter().map(Found::from).collect();
+                let at = self.clock.now();
+                self.tracker.listed(asked, at, &listed, &mut self.records);
+            }
+            Err(error) => log::warn!("what became of stand-ins is not known: {error:#}"),
+        }
+        // A list that takes long is not asked for more often than it is worth.
+        self.next_look = Some(Instant::now() + STAND_IN_CHECK.max(began.elapsed() * 20));
+    }
+
+    /// What the kernel lists now, by cookie.
+    pub(super) fn what_is_left(&self) -> Option<HashMap<u64, Listed>> {
+        if self.story.ledger.told() == 0 || self.story.ledger.settles() {
+            return None;
+        }
+        let snapshot = snapshot::take(Options { owners: false, ..ALL })
+            .inspect_err(|error| log::warn!("what became of the sockets is not known: {error:#}"))
+            .ok()?;
+        let listed = snapshot.sockets.iter().map(|found| {
+            let expires = found.timer.map(|timer| timer.expires);
+            (found.cookie, Listed { state: found.state, expires })
+        });
+        Some(listed.collect())
+    }
+}
