@@ -148,6 +148,12 @@ layout! {
         comm,
         /// `tgid`
         tgid,
+        /// `pid`: of the thread
+        pid,
+        /// `cred`
+        credentials,
+        /// `cred.uid`, from the start of `struct cred`
+        user,
     }
 }
 

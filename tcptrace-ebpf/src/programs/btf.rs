@@ -13,7 +13,7 @@ use super::{
     ends::{self, AF_INET, AF_INET6, Address, is_mapped, mapped, v6},
     globals::{INSIDE, SOCK, global},
     memory::{Direct, Memory as _},
-    publish::{Turn, reserve, submit},
+    publish::{Turn, is_wanted, reserve, submit},
     sock, task,
     verdict::Subject,
 };
@@ -76,25 +76,28 @@ fn report(ctx: &BtfTracePointContext, turn: Turn) -> Option<()> {
             aya_log_ebpf::warn!(ctx, "TCP socket of address family {} left out", family);
             return None;
         }
-        // A typed pointer to the whole of it: `struct sock` ends before the fields of `inet_sock`.
-        let tcp = bpf_skc_to_tcp_sock(sk.cast_mut().cast()).cast::<u8>().cast_const();
-        if tcp.is_null() {
-            return None;
-        }
-        // Not skc_num: it is 0 at X -> CLOSE, when the port has been put already (tcp_set_state).
-        let local_port = match sock::has_port::<Direct>(sk, old_state, new_state) {
-            true => u16::from_be(Direct::read(tcp, global(&SOCK.local_port))?),
-            false => 0,
+        let local_port = match sock::local_port::<Direct>(sk, old_state, new_state) {
+            Some(port) => port,
+            None => u16::from_be(Direct::read(tcp_sock(sk), global(&SOCK.local_port))?),
         };
         let remote_port = u16::from_be(Direct::read(sk, global(&SOCK.remote_port))?);
-        let addresses = addresses(sk, tcp, family)?;
-        let subject = Subject {
-            ipv6: family == AF_INET6 && !is_mapped(&addresses.0, &addresses.1),
-            local_port,
-            remote_port,
-            netns: sock::netns::<Direct>(sk),
-        };
-        let mut entry = reserve(ctx, counters, &subject)?;
+        let ipv6 = family == AF_INET6
+            && !is_mapped(
+                &v6::<Direct>(sk, global(&SOCK.local_v6))?,
+                &v6::<Direct>(sk, global(&SOCK.remote_v6))?,
+            );
+        let subject = Subject { ipv6, local_port, remote_port, netns: sock::netns::<Direct>(sk) };
+        if !is_wanted(counters, &subject) {
+            return None;
+        }
+        // Not before: a helper costs as much as all that the filter looks at.
+        let tcp = tcp_sock(sk);
+        if tcp.is_null() {
+            // A full socket of protocol 6 is a TCP socket.
+            counters.lost += 1;
+            return None;
+        }
+        let mut entry = reserve(ctx, counters)?;
         // Plain bytes, and all of them are written before anyone reads.
         let record = entry.assume_init_mut();
         record.version = RECORD_VERSION;
@@ -104,13 +107,18 @@ fn report(ctx: &BtfTracePointContext, turn: Turn) -> Option<()> {
         record.flags = 0;
         record.time_ns = bpf_ktime_get_ns();
         record.socket = sk as u64;
-        record.cookie = bpf_get_socket_cookie(sk.cast_mut().cast());
+        // The helper makes one where there is none yet.
+        record.cookie = match Direct::read(sk, global(&SOCK.cookie)) {
+            None | Some(0) => bpf_get_socket_cookie(sk.cast_mut().cast()),
+            Some(cookie) => cookie,
+        };
         record.netns = subject.netns;
         record.family = family;
         record.local_port = local_port;
         record.remote_port = remote_port;
-        record.local_address = ends::bytes(addresses.0);
-        record.remote_address = ends::bytes(addresses.1);
+        let (local, remote) = addresses(sk, tcp, family).unwrap_or_default();
+        record.local_address = ends::bytes(local);
+        record.remote_address = ends::bytes(remote);
         sock::fill::<Direct>(sk, record);
         sock::numbers::<Direct>(tcp, record);
         if new_state == CLOSE {
@@ -121,6 +129,13 @@ fn report(ctx: &BtfTracePointContext, turn: Turn) -> Option<()> {
         submit(entry);
     }
     Some(())
+}
+
+/// A typed pointer to the whole of it: `struct sock` ends before the fields of `inet_sock`. Null if it is no TCP socket.
+#[inline(always)]
+unsafe fn tcp_sock(sk: *const u8) -> *const u8 {
+    // SAFETY: see `report`.
+    unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()).cast::<u8>().cast_const() }
 }
 
 /// Local and remote address.

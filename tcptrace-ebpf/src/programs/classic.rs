@@ -15,7 +15,7 @@ use super::{
     ends::{self, AF_INET6, is_mapped},
     globals::{FORMAT, SOCK, global},
     memory::{Memory as _, Probed},
-    publish::{Turn, reserve, submit},
+    publish::{Turn, is_wanted, reserve, submit},
     sock, task,
     verdict::Subject,
 };
@@ -53,9 +53,9 @@ fn report(ctx: &TracePointContext) -> Option<()> {
         let sk: *const u8 = Probed::read(event, global(&FORMAT.skaddr))?;
         let family: u16 = Probed::read(event, global(&FORMAT.family))?;
         // The tracepoint stores the ports in host order.
-        let local_port: u16 = match sock::has_port::<Probed>(sk, old_state, new_state) {
-            true => Probed::read(event, global(&FORMAT.sport))?,
-            false => 0,
+        let local_port = match sock::local_port::<Probed>(sk, old_state, new_state) {
+            Some(port) => port,
+            None => Probed::read(event, global(&FORMAT.sport))?,
         };
         let remote_port: u16 = Probed::read(event, global(&FORMAT.dport))?;
         let local: [u64; 2] = Probed::read(event, global(&FORMAT.saddr_v6))?;
@@ -66,7 +66,10 @@ fn report(ctx: &TracePointContext) -> Option<()> {
             remote_port,
             netns: sock::netns::<Probed>(sk),
         };
-        let mut entry = reserve(ctx, counters, &subject)?;
+        if !is_wanted(counters, &subject) {
+            return None;
+        }
+        let mut entry = reserve(ctx, counters)?;
         // Plain bytes, and all of them are written before anyone reads.
         let record = entry.assume_init_mut();
         record.version = RECORD_VERSION;

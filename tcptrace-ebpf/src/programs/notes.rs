@@ -18,12 +18,12 @@ pub struct Said {
     pub reason: u32,
 }
 
-/// Publishes a note about the socket that begins at `common`.
+/// Publishes a note about `socket`.
 ///
 /// # Safety
-/// `common` begins with a `struct sock_common`, readable through `M`.
+/// `common` begins with its `struct sock_common`, readable through `M`.
 #[inline(always)]
-pub unsafe fn note<M: Memory>(common: *const u8, said: Said) {
+pub unsafe fn note<M: Memory>(socket: *const u8, common: *const u8, said: Said) {
     // SAFETY: passed on.
     let Some(ends) = (unsafe { Ends::of::<M>(common) }) else { return };
     publish_note(&ends.subject, |record: &mut RawNote| {
@@ -37,7 +37,7 @@ pub unsafe fn note<M: Memory>(common: *const u8, said: Said) {
             record.time_ns = bpf_ktime_get_ns();
             record.cookie = M::read(common, global(&SOCK.cookie)).unwrap_or(0);
         }
-        record.socket = common as u64;
+        record.socket = socket as u64;
         record.netns = ends.subject.netns;
         record.family = ends.family;
         record.local_port = ends.subject.local_port;

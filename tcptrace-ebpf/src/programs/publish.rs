@@ -32,21 +32,23 @@ impl Turn {
     }
 }
 
-/// Room for one event if the filters want it. The caller writes the whole record, and submits it.
+/// Counts an event, and says whether the filters want it.
+#[inline(always)]
+pub fn is_wanted(counters: &mut Counters, subject: &Subject) -> bool {
+    counters.seen += 1;
+    let wanted = wanted(subject);
+    if !wanted {
+        counters.filtered += 1;
+    }
+    wanted
+}
+
+/// Room for one event. The caller writes the whole record, and submits it.
 ///
 /// Not with a closure for what is to be written: there are two programs, so the compiler would make it a function that both
 /// call, and Linux 6.18 stumbles over that one's stack ("verifier bug: stack slot 11, total slots 11").
 #[inline(always)]
-pub fn reserve<C: EbpfContext>(
-    ctx: &C,
-    counters: &mut Counters,
-    subject: &Subject,
-) -> Option<RingBufEntry<RawTransition>> {
-    counters.seen += 1;
-    if !wanted(subject) {
-        counters.filtered += 1;
-        return None;
-    }
+pub fn reserve<C: EbpfContext>(ctx: &C, counters: &mut Counters) -> Option<RingBufEntry<RawTransition>> {
     let record = EVENTS.reserve::<RawTransition>(0);
     if record.is_none() {
         counters.lost += 1;

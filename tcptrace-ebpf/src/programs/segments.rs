@@ -36,7 +36,11 @@ pub fn tcptrace_retransmit_synack(ctx: BtfTracePointContext) -> i32 {
     let request: *const u8 = ctx.arg(1);
     // SAFETY: a request socket begins with a `struct sock_common`.
     unsafe {
-        note::<Direct>(request, Said { kind: Kind::RETRANSMIT_SYNACK, state: 12, detail: 0, reason: 0 });
+        note::<Direct>(
+            request,
+            request,
+            Said { kind: Kind::RETRANSMIT_SYNACK, state: 12, detail: 0, reason: 0 },
+        );
     }
     0
 }
@@ -48,7 +52,7 @@ fn report(ctx: &BtfTracePointContext, kind: u8, reason: u32) -> Option<()> {
     // SAFETY: whatever kind of socket it is, it begins with a `struct sock_common`, and no more is read.
     unsafe {
         let state = Direct::read(sk, global(&SOCK.state))?;
-        note::<Direct>(sk, Said { kind, state, detail: 0, reason });
+        note::<Direct>(sk, sk, Said { kind, state, detail: 0, reason });
     }
     Some(())
 }

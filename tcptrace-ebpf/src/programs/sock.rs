@@ -134,18 +134,21 @@ pub unsafe fn ending<M: Memory>(tcp: *const u8, record: &mut RawTransition) {
     }
 }
 
-/// Whether the local port that a socket shows is its own. After connect(AF_UNSPEC) `inet_sport` keeps the old one until
-/// the next connection has one of its own; `skc_num` does not.
+/// The local port, by `skc_num`. `None` if only `inet_sport` still tells it: at X -> CLOSE the port has been put already
+/// (`tcp_set_state`). After connect(AF_UNSPEC) that keeps the old one until the next connection has one of its own.
 ///
 /// # Safety
 /// As [`fill`].
 #[inline(always)]
-pub unsafe fn has_port<M: Memory>(sock: *const u8, old_state: u8, new_state: u8) -> bool {
+pub unsafe fn local_port<M: Memory>(sock: *const u8, old_state: u8, new_state: u8) -> Option<u16> {
     const SYN_SENT: u8 = 2;
     const CLOSE: u8 = 7;
     // SAFETY: passed on.
-    (old_state, new_state) != (CLOSE, SYN_SENT)
-        || unsafe { M::read::<u16>(sock, global(&SOCK.number)) } != Some(0)
+    match unsafe { M::read::<u16>(sock, global(&SOCK.number)) } {
+        Some(0) if (old_state, new_state) == (CLOSE, SYN_SENT) => Some(0),
+        Some(0) => None,
+        number => number,
+    }
 }
 
 /// Id of the cgroup that the socket belongs to: that of the task that made it, or of its listener; 0 if unknown.
@@ -188,7 +191,7 @@ pub unsafe fn netns<M: Memory>(sock: *const u8) -> u32 {
     // SAFETY: `skc_net.net` points to a `struct net`.
     unsafe {
         M::read::<*const u8>(sock, global(&SOCK.net))
-            .and_then(|net| M::read(net, global(&SOCK.net_inum)))
+            .and_then(|net| M::Beyond::read(net, global(&SOCK.net_inum)))
             .unwrap_or(0)
     }
 }

@@ -4,6 +4,8 @@
 //! minisocket. Neither fires `inet_sock_set_state`, but each lives exactly as long as its timer, and timers have
 //! tracepoints. Those of every other timer in the kernel end at the first comparison.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{
     macros::{btf_tracepoint, fentry},
     programs::{BtfTracePointContext, FEntryContext},
@@ -12,7 +14,7 @@ use tcptrace_ebpf::{Kind, TimerStep};
 
 use super::{
     globals::{HANDLERS, STAND_IN, global},
-    memory::{Direct, Memory as _, Probed},
+    memory::{Copied, Direct, Memory as _},
     notes::{Said, note},
 };
 
@@ -59,10 +61,12 @@ fn prolonged(ctx: &FEntryContext) -> Option<()> {
     let minisocket: *const u8 = ctx.arg(0);
     // SAFETY: an `inet_timewait_sock`, read by a helper that copies or fails.
     unsafe {
-        let state: u8 = Probed::read(minisocket, global(&STAND_IN.timewait_state))?;
+        let mut copy = MaybeUninit::uninit();
+        let common = Copied::copy(minisocket, &mut copy)?;
+        let state: u8 = Copied::read(common, global(&STAND_IN.timewait_state))?;
         if state == TIME_WAIT {
             let detail = TimerStep::PROLONGED;
-            note::<Probed>(minisocket, Said { kind: Kind::TIMEWAIT, state, detail, reason: 0 });
+            note::<Copied>(minisocket, common, Said { kind: Kind::TIMEWAIT, state, detail, reason: 0 });
         }
     }
     Some(())
@@ -78,14 +82,21 @@ fn report(ctx: &BtfTracePointContext, detail: u8) -> Option<()> {
         if handler == 0 {
             return None;
         }
-        if handler == global(&HANDLERS.timewait) {
-            let minisocket = timer.wrapping_sub(global(&STAND_IN.timewait_timer) as usize);
-            let state = Probed::read(minisocket, global(&STAND_IN.timewait_state))?;
-            note::<Probed>(minisocket, Said { kind: Kind::TIMEWAIT, state, detail, reason: 0 });
+        let (kind, offset) = if handler == global(&HANDLERS.timewait) {
+            (Kind::TIMEWAIT, global(&STAND_IN.timewait_timer))
         } else if handler == global(&HANDLERS.request) {
-            let request = timer.wrapping_sub(global(&STAND_IN.request_timer) as usize);
-            note::<Probed>(request, Said { kind: Kind::REQUEST, state: NEW_SYN_RECV, detail, reason: 0 });
-        }
+            (Kind::REQUEST, global(&STAND_IN.request_timer))
+        } else {
+            return None;
+        };
+        let stand_in = timer.wrapping_sub(offset as usize);
+        let mut copy = MaybeUninit::uninit();
+        let common = Copied::copy(stand_in, &mut copy)?;
+        let state = match kind {
+            Kind::TIMEWAIT => Copied::read(common, global(&STAND_IN.timewait_state))?,
+            _ => NEW_SYN_RECV,
+        };
+        note::<Copied>(stand_in, common, Said { kind, state, detail, reason: 0 });
     }
     Some(())
 }

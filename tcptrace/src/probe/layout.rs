@@ -101,6 +101,9 @@ impl Layouts {
                 group_leader: types.offset(task, "group_leader"),
                 comm: types.offset(task, "comm"),
                 tgid: types.offset(task, "tgid"),
+                pid: types.offset(task, "pid"),
+                credentials: types.offset(task, "cred"),
+                user: types.offset(types.0.structure("cred"), "uid"),
             },
             accept: AcceptLayout {
                 arguments: types.0.arguments("inet_csk_accept").unwrap_or(MISSING),
