@@ -11,11 +11,14 @@ use harness::{
     Reaped,
     actor::Actor,
     in_a_namespace,
+    inject::{self, Buffer},
     tracer::{Tracer, tcptrace},
     wait_for,
 };
 use rustix::process::Signal;
 use serde_json::Value;
+use tcptrace::event::Observation;
+use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 /// Runs a line of shell in a mount namespace of its own, with a tracer in `$tcptrace`.
 fn with_own_mounts(script: &str) -> Command {
@@ -229,4 +232,71 @@ fn tracefs_goes_away() {
         let port = listener.local.port();
         tracer.wait_for("the listener", |record| record["to"] == "LISTEN" && record["local"]["port"] == port);
     });
+}
+
+/// A record of every length and many contents, among them such as this version has: what makes no sense is counted, and
+/// what comes with it is told.
+#[test]
+fn records_that_make_no_sense() {
+    in_a_namespace(|| {
+        let mut command = tcptrace();
+        command.args(["--format", "json", "--netns", "self"]);
+        let tracer = Tracer::spawn(command, false).attached();
+        let buffer = Buffer::of(tracer.pid());
+        let mut random = Random(0x7c97);
+        let mut undecodable = 0;
+        for length in 0..=inject::LONGEST {
+            let mut record = random.bytes(length);
+            if let [version, kind, ..] = record.as_mut_slice()
+                && length % 2 == 0
+            {
+                (*version, *kind) = (RECORD_VERSION, *kind % (Kind::ACCEPT + 2));
+            }
+            undecodable += u64::from(Observation::decode(&record).is_err());
+            buffer.put(&record);
+        }
+        for (kind, length) in
+            [(Kind::TRANSITION, 168), (Kind::TIMEWAIT, 80), (Kind::FORK, 24), (Kind::ACCEPT, 56)]
+        {
+            for _ in 0..50 {
+                let mut record = random.bytes(length);
+                let states = [record[2], record[3]].map(|state| state % 12 + 1);
+                record[..4].copy_from_slice(&[RECORD_VERSION, kind, states[0], states[1]]);
+                undecodable += u64::from(Observation::decode(&record).is_err());
+                buffer.put(&record);
+            }
+        }
+        let (server, client) = (Actor::new("server"), Actor::new("client"));
+        let listener = server.tell("listen l 127.0.0.1:0");
+        let end = client.tell(&format!("connect c {}", listener.local));
+        for state in ["SYN_SENT", "ESTABLISHED"] {
+            tracer.wait_for_step(&end.cookie, state);
+        }
+        let told = || -> u64 {
+            let records = tracer.records();
+            let lost = records.iter().filter(|record| record["reason"] == "undecodable");
+            lost.map(|record| record["count"].as_u64().unwrap()).sum()
+        };
+        wait_for("all of them to be counted", || (told() == undecodable).then_some(()));
+        assert!(undecodable > 400, "{undecodable}");
+        let mut tracer = tracer;
+        tracer.signal(Signal::INT);
+        let trace = tracer.ended();
+        assert_eq!(trace.status.code(), Some(0), "{}", trace.err);
+    });
+}
+
+/// Numbers that look random and are the same each time (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut byte = || {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 32) as u8
+        };
+        (0..length).map(|_| byte()).collect()
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod actor;
 mod hidden;
+pub mod inject;
 mod orders;
 mod ring;
 pub mod ss;
