@@ -49,9 +49,10 @@ fn every_event_is_accounted_for() {
             counts.map(|record| record["count"].as_u64().unwrap()).sum::<u64>()
         };
         assert_eq!((lost("ring_full"), lost("undecodable")), (0, 0));
-        // The kernel does not run the program inside itself; on a busy host that is one event in ten thousand.
+        // The kernel does not run the program inside itself, one event in ten thousand on a busy host: the second program
+        // takes those, but such as interrupt it too.
         assert_eq!(lost("recursion"), trace.total("lost"));
-        assert!(lost("recursion") <= expected / 500, "{}", lost("recursion"));
+        assert!(lost("recursion") <= expected / 10_000, "{}", lost("recursion"));
         let mut steps: HashMap<String, u64> = HashMap::new();
         // What stands for an event, not what was concluded from there being none.
         let is_step =
