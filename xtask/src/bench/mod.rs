@@ -4,6 +4,7 @@
 //! interleaved. All traffic is on loopback in network namespaces of its own.
 
 mod contenders;
+mod entry;
 mod figures;
 mod flood;
 mod hold;

@@ -1,6 +1,6 @@
 //! The rounds as a picture: a row per contender, a dot per round, a bar at the median.
 
-use super::{figures::Values, rounds::Entry};
+use super::{entry::Entry, figures::Values};
 use std::fmt::Write as _;
 
 const ROW: f64 = 34.0;

@@ -3,6 +3,7 @@
 
 use super::{
     contenders::{self, Contender},
+    entry::{Entry, Run},
     flood::Flood,
     plot, programs, table,
     watcher::{Cost, Watcher},
@@ -24,28 +25,6 @@ pub(super) struct Comparison {
     /// Draw the rounds into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-}
-
-/// One run of the flood.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
-    pub(super) round: u32,
-    /// Connections a second.
-    pub(super) rate: f64,
-    /// That, divided by the rate without a tracer in the same round.
-    pub(super) ratio: f64,
-    pub(super) cost: Option<Cost>,
-}
-
-/// All runs of one contender.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) contender: Contender,
-    pub(super) runs: Vec<Run>,
-    /// Time in its BPF programs per state change, in a run of its own.
-    pub(super) kernel_ns: Option<f64>,
-    /// Of that run: how often the kernel left a program out.
-    pub(super) misses: Option<u64>,
 }
 
 /// Runs the rounds and prints one table.

@@ -1,33 +1,10 @@
 //! The figures as a table for people, and every single run as CSV.
 
-use super::{figures::Values, flood::Flood, rounds::Entry, rounds::Run, watcher::Cost};
+use super::{
+    entry::{Entry, Run},
+    flood::Flood,
+};
 use std::fmt::Write as _;
-
-impl Entry {
-    /// The values of one thing over all runs.
-    pub(super) fn values(&self, of: impl Fn(&Run) -> Option<f64>) -> Values {
-        self.runs.iter().filter_map(of).collect()
-    }
-
-    /// CPU seconds per million state changes.
-    pub(super) fn cpu(&self, changes: f64) -> Values {
-        self.values(|run| run.cost.map(|cost| per_million(cost, changes)))
-    }
-
-    /// What it says that it lost in all runs; nothing if it says nothing of it.
-    pub(super) fn lost(&self) -> Option<u64> {
-        self.runs.iter().map(|run| run.cost?.lost).sum()
-    }
-
-    /// Peak memory, MiB.
-    pub(super) fn peak(&self) -> Values {
-        self.values(|run| Some(run.cost?.peak_rss_kib as f64 / 1024.0))
-    }
-}
-
-fn per_million(cost: Cost, changes: f64) -> f64 {
-    cost.cpu.as_secs_f64() / changes * 1e6
-}
 
 /// The table.
 pub(super) fn text(entries: &[Entry], flood: &Flood) -> String {
@@ -76,7 +53,7 @@ pub(super) fn csv(entries: &[Entry], flood: &Flood) -> String {
             format!(
                 "{round},\"{}\",{rate:.0},{ratio:.4},{},{},{},{},,",
                 entry.contender.name,
-                cell(cost.map(|cost| format!("{:.3}", per_million(cost, changes)))),
+                cell(cost.map(|cost| format!("{:.3}", cost.per_million(changes)))),
                 cell(cost.and_then(|cost| cost.lost).map(|lost| lost.to_string())),
                 cell(cost.map(|cost| cost.lines.to_string())),
                 cell(cost.map(|cost| cost.peak_rss_kib.to_string())),

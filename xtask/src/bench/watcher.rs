@@ -37,6 +37,13 @@ pub(super) struct Cost {
     pub(super) lines: usize,
 }
 
+impl Cost {
+    /// CPU seconds per million of so many state changes.
+    pub(super) fn per_million(&self, changes: f64) -> f64 {
+        self.cpu.as_secs_f64() / changes * 1e6
+    }
+}
+
 impl Watcher {
     /// Starts a contender, and returns once it has attached and listed what was there; nothing if it is no tracer.
     pub(super) fn start(contender: &Contender) -> Result<Option<Self>> {
