@@ -16,6 +16,10 @@ pub struct KernelFilter {
     pub local_port: u32,
     /// Not 0: the port map has remote ports.
     pub remote_port: u32,
+    /// The lowest of the ports that match on the local side.
+    pub lowest_local: u32,
+    /// The highest of them.
+    pub highest_local: u32,
 }
 
 /// Entries of the port map: 65,536 ports, 64 to an entry.

@@ -43,6 +43,11 @@ layout! {
         net_inum,
         /// `net.ns.count`, from 6.18 on `net.ns.__ns_ref`, from the start of `struct net`: 0 once nobody is in it
         net_users,
+        /// `net.ipv4.ip_local_ports.range`, from the start of `struct net`: the lowest port; from 6.8 on the lower half of
+        /// the word
+        lowest_port,
+        /// The same: the highest port, where it has a word of its own (before 6.8)
+        highest_port,
         /// `sock.sk_protocol`
         protocol,
         /// `sock.sk_lock.owned`

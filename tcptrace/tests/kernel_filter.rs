@@ -5,11 +5,14 @@
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod harness;
 
+use std::{net::TcpStream, thread, time::Duration};
+
 use harness::{
     actor::Actor,
     in_a_namespace, run,
     trace::{Trace, line},
     tracer::{Tracer, tcptrace},
+    wait_for,
 };
 use serde_json::Value;
 
@@ -161,4 +164,39 @@ fn so_many_and_no_more() {
         assert_eq!(trace.status.code(), Some(0), "{}", trace.err);
         assert_eq!((trace.total("shown"), trace.of_type("transition").len()), (3, 3));
     });
+}
+
+/// What it is not about does not even wake a tracer: not a client either, whose port is not known at its first step.
+#[test]
+fn other_connections_wake_nobody() {
+    in_a_namespace(|| {
+        let (asleep, awake) = (Tracer::start(&["--port", "9"]), Tracer::start(&["--port", "9,40000-60000"]));
+        let refused = || TcpStream::connect("127.0.0.1:1").unwrap_err();
+        let woken = |tracer: &Tracer, connect: bool| {
+            let before = switches(tracer.pid());
+            if connect {
+                refused();
+            }
+            thread::sleep(Duration::from_millis(200));
+            switches(tracer.pid()) - before
+        };
+        wait_for("them to sleep", || (woken(&asleep, false) + woken(&awake, false) == 0).then_some(()));
+        assert_eq!(woken(&asleep, true), 0);
+        assert!(woken(&awake, true) > 0, "nobody would notice");
+        for tracer in [asleep, awake] {
+            let trace = tracer.finish();
+            assert!(trace.total("filtered") + trace.total("shown") >= 4, "{}", trace.text);
+        }
+    });
+}
+
+/// How often a process was put to sleep, all threads together.
+fn switches(pid: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of_thread = |thread: std::io::Result<std::fs::DirEntry>| -> u64 {
+        let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        let of_line = |line: &str| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<u64>().ok();
+        status.lines().find_map(of_line).unwrap()
+    };
+    threads.map(of_thread).sum()
 }

@@ -86,7 +86,9 @@ fn report(ctx: &BtfTracePointContext, turn: Turn) -> Option<()> {
                 &v6::<Direct>(sk, global(&SOCK.local_v6))?,
                 &v6::<Direct>(sk, global(&SOCK.remote_v6))?,
             );
-        let subject = Subject { ipv6, local_port, remote_port, netns: sock::netns::<Direct>(sk) };
+        let offered = if local_port == 0 { sock::offered::<Direct>(sk) } else { None };
+        let netns = sock::netns::<Direct>(sk);
+        let subject = Subject { ipv6, local_port, remote_port, netns, offered };
         if !is_wanted(counters, &subject) {
             return None;
         }

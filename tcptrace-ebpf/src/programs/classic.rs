@@ -65,6 +65,7 @@ fn report(ctx: &TracePointContext) -> Option<()> {
             local_port,
             remote_port,
             netns: sock::netns::<Probed>(sk),
+            offered: if local_port == 0 { sock::offered::<Probed>(sk) } else { None },
         };
         if !is_wanted(counters, &subject) {
             return None;

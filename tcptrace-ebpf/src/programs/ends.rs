@@ -44,6 +44,7 @@ impl Ends {
                 local_port: M::read(common, global(&SOCK.number))?,
                 remote_port: u16::from_be(M::read(common, global(&SOCK.remote_port))?),
                 netns: sock::netns::<M>(common),
+                offered: None,
             };
             Some(Self { family, subject, local, remote })
         }

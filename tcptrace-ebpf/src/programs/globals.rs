@@ -28,8 +28,15 @@ pub static HANDLERS: Handlers = Handlers { timewait: 0, request: 0 };
 pub static FORMAT: EventFormat = EventFormat::NONE;
 
 #[unsafe(no_mangle)]
-pub static FILTER: KernelFilter =
-    KernelFilter { ip_version: 0, netns: 0, either_port: 0, local_port: 0, remote_port: 0 };
+pub static FILTER: KernelFilter = KernelFilter {
+    ip_version: 0,
+    netns: 0,
+    either_port: 0,
+    local_port: 0,
+    remote_port: 0,
+    lowest_local: 0,
+    highest_local: 0,
+};
 
 /// Reads one field of one of the statics above.
 ///

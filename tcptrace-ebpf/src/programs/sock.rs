@@ -151,6 +151,22 @@ pub unsafe fn local_port<M: Memory>(sock: *const u8, old_state: u8, new_state: u
     }
 }
 
+/// The lowest and the highest of the ports of which a socket gets one that has none (`net.ipv4.ip_local_port_range`;
+/// `IP_LOCAL_PORT_RANGE` can only make that narrower).
+///
+/// # Safety
+/// As [`fill`].
+#[inline(always)]
+pub unsafe fn offered<M: Memory>(sock: *const u8) -> Option<(u16, u16)> {
+    // SAFETY: `skc_net.net` points to a `struct net`.
+    unsafe {
+        let net = M::read::<*const u8>(sock, global(&SOCK.net))?;
+        let lowest: u32 = M::Beyond::read(net, global(&SOCK.lowest_port))?;
+        let highest = M::Beyond::read::<u32>(net, global(&SOCK.highest_port)).unwrap_or(lowest >> 16);
+        Some((lowest as u16, highest as u16))
+    }
+}
+
 /// Id of the cgroup that the socket belongs to: that of the task that made it, or of its listener; 0 if unknown.
 ///
 /// # Safety

@@ -185,6 +185,7 @@ impl Filter {
     /// The part that the kernel side can check.
     #[must_use]
     pub fn for_kernel(&self) -> (KernelFilter, Vec<(u32, PortWord)>) {
+        let bounds = [&self.ports, &self.local_ports].into_iter().filter_map(Ports::bounds);
         let filter = KernelFilter {
             ip_version: match self.ip_version {
                 None => 0,
@@ -195,6 +196,8 @@ impl Filter {
             either_port: (!self.ports.is_empty()).into(),
             local_port: (!self.local_ports.is_empty()).into(),
             remote_port: (!self.remote_ports.is_empty()).into(),
+            lowest_local: bounds.clone().map(|(lowest, _)| lowest).min().unwrap_or(u16::MAX).into(),
+            highest_local: bounds.map(|(_, highest)| highest).max().unwrap_or(0).into(),
         };
         let words = (0..tcptrace_ebpf::PORT_WORDS)
             .map(|index| {
@@ -291,6 +294,7 @@ mod tests {
         };
         let (kernel, words) = filter.for_kernel();
         assert_eq!((kernel.either_port, kernel.local_port, kernel.remote_port), (1, 0, 1));
+        assert_eq!((kernel.lowest_local, kernel.highest_local), (10050, 10050));
         assert_eq!(
             words,
             [

@@ -28,6 +28,14 @@ impl Ports {
             .fold(0, |word, bit| word | 1 << bit)
     }
 
+    /// The lowest and the highest port in the set.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(u16, u16)> {
+        let lowest = self.0.iter().map(RangeInclusive::start).min()?;
+        let highest = self.0.iter().map(RangeInclusive::end).max()?;
+        Some((*lowest, *highest))
+    }
+
     /// Adds the ports of another set.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
@@ -98,6 +106,7 @@ mod tests {
     fn lists_and_ranges() {
         let ports: Ports = "80, 443,8000-8100".parse().unwrap();
         assert_eq!(ports.to_string(), "80,443,8000-8100");
+        assert_eq!((ports.bounds(), Ports::default().bounds()), (Some((80, 8100)), None));
         assert!(ports.contains(8050) && ports.contains(80) && !ports.contains(81));
         assert_eq!("65535".parse::<Ports>().unwrap().word(1023), 1 << 63);
     }

@@ -37,6 +37,8 @@ mod globals {
         pub(super) either_port: Field,
         pub(super) local_port: Field,
         pub(super) remote_port: Field,
+        pub(super) lowest_local: Field,
+        pub(super) highest_local: Field,
     }
 
     pub(super) static FILTER: Fields = Fields {
@@ -45,6 +47,8 @@ mod globals {
         either_port: |filter| filter.either_port,
         local_port: |filter| filter.local_port,
         remote_port: |filter| filter.remote_port,
+        lowest_local: |filter| filter.lowest_local,
+        highest_local: |filter| filter.highest_local,
     };
 
     thread_local! {
@@ -129,6 +133,9 @@ fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record
     (shown, [gate.shown(), gate.filtered()], waiting)
 }
 
+/// Clients have their ports from there.
+const CLIENTS: (u16, u16) = (4_000, 4_099);
+
 /// What the kernel side would let through, with the filter it was given.
 fn in_kernel(event: &Event) -> bool {
     verdict::wanted(&verdict::Subject {
@@ -137,6 +144,8 @@ fn in_kernel(event: &Event) -> bool {
         local_port: event.tuple.local.port,
         remote_port: event.tuple.remote.port,
         netns: event.netns.map_or(0, |netns| netns.0),
+        // Whether it can be read does not depend on the event.
+        offered: event.pointer.is_multiple_of(2).then_some(CLIENTS),
     })
 }
 

@@ -62,6 +62,12 @@ impl Layouts {
                     MISSING => types.offset(net, "ns.__ns_ref"),
                     offset => offset,
                 },
+                lowest_port: types.offset(net, "ipv4.ip_local_ports.range"),
+                // Two words under a lock, before they became one.
+                highest_port: match types.offset(net, "ipv4.ip_local_ports.lock") {
+                    MISSING => MISSING,
+                    _ => types.offset(net, "ipv4.ip_local_ports.range").saturating_add(4),
+                },
                 protocol: types.offset(sock, "sk_protocol"),
                 owned: types.offset(sock, "sk_lock.owned"),
                 error: types.offset(sock, "sk_err"),
@@ -143,14 +149,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_running_kernel_has_every_field_but_one_of_the_file_counters() {
+    fn the_running_kernel_has_every_field_but_what_only_others_have() {
         if !Path::new(BTF).exists() {
             eprintln!("this kernel has no BTF: nothing to look at");
             return;
         }
         let Layouts { sock, task, stand_in, .. } = Layouts::of_running_kernel().unwrap();
         assert!((sock.file_count == MISSING) != (sock.file_ref == MISSING), "{sock:?}");
-        let text = format!("{:?}", SockLayout { file_count: 0, file_ref: 0, ..sock });
+        let text = format!("{:?}", SockLayout { file_count: 0, file_ref: 0, highest_port: 0, ..sock });
         assert!(!text.contains(&MISSING.to_string()), "{text}");
         assert!(!format!("{stand_in:?}").contains(&MISSING.to_string()), "{stand_in:?}");
         assert!(!format!("{task:?}").contains(&MISSING.to_string()), "{task:?}");
