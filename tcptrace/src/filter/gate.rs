@@ -51,7 +51,7 @@ impl Gate {
                 self.decide(port, &held, &mut onward)?;
             }
         }
-        match self.filter.verdict(record).min(port) {
+        match port.min(self.filter.wants(record).into()) {
             Verdict::Undecided => self.held.entry(socket).or_default().push(record.clone()),
             verdict => self.decide(verdict, record, &mut onward)?,
         }

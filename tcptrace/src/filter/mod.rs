@@ -82,23 +82,21 @@ impl From<bool> for Verdict {
 }
 
 impl Filter {
-    /// The verdict on a record. Records about no socket are always wanted.
-    #[must_use]
-    pub fn verdict(&self, record: &Record) -> Verdict {
-        let Some(subject) = record.subject() else { return Verdict::Show };
+    /// Whether a record is wanted, but for the socket's addresses. Records about no socket always are.
+    pub(super) fn wants(&self, record: &Record) -> bool {
+        let Some(subject) = record.subject() else { return true };
         let states: &[TcpState] = match record {
             Record::Transition(Transition { from, to, .. }) => &[*from, *to],
             Record::Existing(Existing { state, .. }) | Record::Orphan(Orphan { state, .. }) => &[*state],
             Record::Stuck(Stuck { state, .. }) => &[*state],
             _ => &[],
         };
-        let wanted = self.has_state(states)
+        self.has_state(states)
             && self.has_owner(subject.owner.as_ref())
-            && self.has_cgroup(subject.cgroup.as_deref());
-        Verdict::from(wanted).min(self.whereabouts(record))
+            && self.has_cgroup(subject.cgroup.as_deref())
     }
 
-    /// The part of it that is about the socket's addresses.
+    /// The verdict on a record's socket by its addresses.
     pub(super) fn whereabouts(&self, record: &Record) -> Verdict {
         let Some(subject) = record.subject() else { return Verdict::Show };
         let listens = match record {

@@ -168,7 +168,7 @@ fn wanted(filter: &Filter, records: &[Record]) -> Vec<Record> {
             known => known,
         };
         later.insert(socket, known);
-        let own = filter.verdict(record) != Verdict::Hide;
+        let own = filter.wants(record) && filter.whereabouts(record) != Verdict::Hide;
         if own && known == Verdict::Show {
             wanted.push(record.clone());
         }
