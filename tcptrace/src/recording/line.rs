@@ -1,4 +1,5 @@
-//! A line of JSON, as it is written and as it is read: one list of all fields, so that the two cannot drift apart.
+//! A line of JSON, as it is written and as it is read: one list of all fields, so that the two cannot drift apart. A field
+//! is read into its place in a `struct`; to write it is to call the method of its name.
 //!
 //! A new field is a line here, in the place where it is written, a line in `write.rs`, and one in `read.rs`. A name means
 //! the same in every record: readers of tables (Miller, pandas) make one column of it.
@@ -7,34 +8,32 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::{
-    put::{self, Put},
-    text::Text,
-};
+use super::put::{Object, Put};
 use crate::record::SocketId;
 
 /// Version of the contract: the `v` of every object.
 pub(crate) const VERSION: u64 = 1;
 
-/// An object whose fields are absent where they are not known.
+/// An object whose fields are absent where they are not known: to be read, and to be written field by field.
 macro_rules! object {
-    ($(#[$about:meta])* $name:ident<$life:lifetime> { $($field:ident $(($key:literal))?: $kind:ty,)* }) => {
+    ($(#[$about:meta])* $name:ident { $($field:ident $(($key:literal))?: $kind:ty,)* }) => {
         $(#[$about])*
         #[derive(Clone, Debug, Default, Deserialize)]
         #[serde(default)]
-        pub(crate) struct $name<$life> {
+        pub(crate) struct $name {
             $(
                 $(#[serde(rename = $key)])?
                 pub(crate) $field: Option<$kind>,
             )*
         }
 
-        impl Put for $name<'_> {
-            fn put(&self, out: &mut Vec<u8>) {
-                let start = out.len();
-                $(put::field(out, object!(@key $field $($key)?), self.$field.as_ref());)*
-                put::close(out, start);
-            }
+        impl Object<'_, $name> {
+            $(
+                #[inline]
+                pub(crate) fn $field(&mut self, value: impl Put) -> &mut Self {
+                    self.field(object!(@key $field $($key)?), &value)
+                }
+            )*
         }
     };
     (@key $field:ident) => { concat!(",\"", stringify!($field), "\":") };
@@ -43,53 +42,53 @@ macro_rules! object {
 
 object! {
     /// Every field of every record, in the order of writing.
-    Line<'a> {
+    Line {
         v: u64,
-        kind("type"): Text<'a>,
+        kind("type"): String,
         time: Time,
         mono_ns: u64,
         // `start`
-        version: Text<'a>,
-        kernel: Text<'a>,
-        probe: Text<'a>,
-        probe_fallback: Text<'a>,
-        filter: Text<'a>,
-        sees: Vec<Text<'a>>,
-        unseen: Vec<Unseen<'a>>,
+        version: String,
+        kernel: String,
+        probe: String,
+        probe_fallback: String,
+        filter: String,
+        sees: Vec<String>,
+        unseen: Vec<Unseen>,
         // The subject.
         socket: Quoted<SocketId>,
         connection: Quoted<u64>,
-        family: Text<'a>,
+        family: String,
         netns: Quoted<u64>,
-        cgroup: Text<'a>,
-        container: Text<'a>,
+        cgroup: String,
+        container: String,
         local: End,
         remote: End,
         // The verdict on a connection.
         open: bool,
-        ends: Vec<VerdictEnd<'a>>,
+        ends: Vec<VerdictEnd>,
         opener: usize,
         closed_first: usize,
-        ended: Text<'a>,
+        ended: String,
         reset_by: usize,
         lasted_ns: u64,
         established_ns: u64,
         half_closed_ns: u64,
         teardown_ns: u64,
-        completeness: Text<'a>,
+        completeness: String,
         // What became of a socket.
-        from: Text<'a>,
-        to: Text<'a>,
-        state: Text<'a>,
+        from: String,
+        to: String,
+        state: String,
         in_from_ns: u64,
         since_first_ns: u64,
-        context: Text<'a>,
-        evidence: Text<'a>,
-        process: Process<'a>,
-        cause: Text<'a>,
+        context: String,
+        evidence: String,
+        process: Process,
+        cause: String,
         cause_inferred: bool,
-        how: Text<'a>,
-        signal: Text<'a>,
+        how: String,
+        signal: String,
         errno: u16,
         illegal: Illegal,
         srtt_us: u32,
@@ -99,16 +98,16 @@ object! {
         bytes_received: u64,
         // `retransmit`, `reset`, `lost`, `stuck`
         count: u64,
-        reason: Text<'a>,
+        reason: String,
         for_ns: u64,
         at_least: bool,
         fd: i32,
-        advice: Text<'a>,
+        advice: String,
         // `list` alone
         other_holders: u32,
         recv_queue: u32,
         send_queue: u32,
-        timer: Timer<'a>,
+        timer: Timer,
         // `end`
         seen: u64,
         shown: u64,
@@ -119,12 +118,12 @@ object! {
 
 object! {
     /// One end of a connection that is judged.
-    VerdictEnd<'a> {
+    VerdictEnd {
         address: IpAddr,
         port: u16,
         socket: Quoted<SocketId>,
-        state: Text<'a>,
-        process: Process<'a>,
+        state: String,
+        process: Process,
         handshake_ns: u64,
         payload_bytes: u64,
         retransmits: u64,
@@ -133,9 +132,9 @@ object! {
 
 object! {
     /// What is not seen.
-    Unseen<'a> {
-        what: Text<'a>,
-        why: Text<'a>,
+    Unseen {
+        what: String,
+        why: String,
     }
 }
 
@@ -149,29 +148,29 @@ pub(crate) enum Illegal {
 
 object! {
     /// A socket's owner.
-    Process<'a> {
+    Process {
         pid: u32,
-        comm: Text<'a>,
-        comm_hex: Text<'a>,
-        thread: Thread<'a>,
+        comm: String,
+        comm_hex: String,
+        thread: Thread,
         uid: u32,
-        evidence: Text<'a>,
+        evidence: String,
     }
 }
 
 object! {
     /// The thread that is in the system call.
-    Thread<'a> {
+    Thread {
         tid: u32,
-        comm: Text<'a>,
-        comm_hex: Text<'a>,
+        comm: String,
+        comm_hex: String,
     }
 }
 
 object! {
     /// A timer of the kernel.
-    Timer<'a> {
-        kind: Text<'a>,
+    Timer {
+        kind: String,
         expires_ms: u64,
         retransmits: u8,
     }
@@ -185,9 +184,10 @@ pub(crate) struct Quoted<T>(pub(crate) T);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time(pub(crate) i64);
 
-/// One end of a socket.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub(crate) struct End {
-    pub(crate) address: IpAddr,
-    pub(crate) port: Option<u16>,
+object! {
+    /// One end of a socket.
+    End {
+        address: IpAddr,
+        port: u16,
+    }
 }

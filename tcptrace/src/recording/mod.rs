@@ -13,7 +13,10 @@ mod words;
 mod write;
 
 pub use left_out::LeftOut;
-pub(crate) use line::{Line, Timer};
+pub(crate) use line::Timer;
 pub use lines::{Item, Reader};
+pub(crate) use put::{Object, Put};
 pub use read::{Broken, read};
+pub(crate) use text::Word;
+pub(crate) use write::append_line;
 pub use write::{append, write};

@@ -4,37 +4,77 @@
 
 use std::{
     fmt::Write as _,
+    marker::PhantomData,
     net::{IpAddr, Ipv4Addr},
 };
 
 use jiff::{Timestamp, tz::Offset};
 
-use super::line::{End, Illegal, Quoted, Time};
+use super::line::{Illegal, Quoted, Time};
 use crate::{record::SocketId, time::digits};
 
 /// What can be written as JSON.
 pub(crate) trait Put {
     /// Appends itself.
     fn put(&self, out: &mut Vec<u8>);
-}
 
-/// Appends a field, behind a comma, if its value is known.
-#[inline]
-pub(super) fn field<T: Put>(out: &mut Vec<u8>, key: &'static str, value: Option<&T>) {
-    if let Some(value) = value {
-        out.extend_from_slice(key.as_bytes());
-        value.put(out);
+    /// Whether there is anything to write. A field whose value is not known is left out.
+    #[inline]
+    fn is_known(&self) -> bool {
+        true
     }
 }
 
-/// Makes an object of the fields that were appended from `start` on.
-pub(super) fn close(out: &mut Vec<u8>, start: usize) {
-    match out.get_mut(start) {
-        // The comma of the first one.
-        Some(first) => *first = b'{',
-        None => out.push(b'{'),
+/// An object that is being written. It has a method for each field of an `Of`, to be called in their order.
+pub(crate) struct Object<'o, Of> {
+    out: &'o mut Vec<u8>,
+    of: PhantomData<Of>,
+}
+
+impl<Of> Object<'_, Of> {
+    /// Appends one with the fields that `fill` gives it.
+    #[inline]
+    pub(crate) fn put(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_, Of>)) {
+        let start = out.len();
+        fill(&mut Object { out, of: PhantomData });
+        match out.get_mut(start) {
+            // The comma of the first one.
+            Some(first) => *first = b'{',
+            None => out.push(b'{'),
+        }
+        out.push(b'}');
     }
-    out.push(b'}');
+
+    /// Appends a field, behind a comma, if its value is known.
+    #[inline]
+    pub(super) fn field(&mut self, key: &'static str, value: &impl Put) -> &mut Self {
+        if value.is_known() {
+            self.out.extend_from_slice(key.as_bytes());
+            value.put(self.out);
+        }
+        self
+    }
+}
+
+impl<T: Put> Put for Option<T> {
+    #[inline]
+    fn put(&self, out: &mut Vec<u8>) {
+        if let Some(value) = self {
+            value.put(out);
+        }
+    }
+
+    #[inline]
+    fn is_known(&self) -> bool {
+        self.is_some()
+    }
+}
+
+impl<T: Put + ?Sized> Put for &T {
+    #[inline]
+    fn put(&self, out: &mut Vec<u8>) {
+        (**self).put(out);
+    }
 }
 
 macro_rules! numbers {
@@ -55,7 +95,7 @@ impl Put for bool {
     }
 }
 
-impl Put for Quoted<u64> {
+impl<T: Put> Put for Quoted<T> {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(b'"');
         self.0.put(out);
@@ -63,17 +103,15 @@ impl Put for Quoted<u64> {
     }
 }
 
-impl Put for Quoted<SocketId> {
+impl Put for SocketId {
     fn put(&self, out: &mut Vec<u8>) {
-        out.push(b'"');
-        match self.0 {
-            SocketId::Cookie(cookie) => cookie.put(out),
-            SocketId::Serial(serial) => {
+        match self {
+            Self::Cookie(cookie) => cookie.put(out),
+            Self::Serial(serial) => {
                 out.push(b'~');
                 serial.put(out);
             }
         }
-        out.push(b'"');
     }
 }
 
@@ -137,16 +175,7 @@ impl Put for Illegal {
     }
 }
 
-impl Put for End {
-    fn put(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        field(out, ",\"address\":", Some(&self.address));
-        field(out, ",\"port\":", self.port.as_ref());
-        close(out, start);
-    }
-}
-
-impl<T: Put> Put for Vec<T> {
+impl<T: Put> Put for [T] {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(b'[');
         for (i, value) in self.iter().enumerate() {
@@ -164,7 +193,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::recording::text::Text;
 
     fn put(value: &impl Put) -> String {
         let mut out = Vec::new();
@@ -175,7 +203,7 @@ mod tests {
     proptest! {
         #[test]
         fn another_reader_reads_the_same(text in any::<String>(), address: IpAddr, number: u64) {
-            prop_assert_eq!(serde_json::from_str::<String>(&put(&Text::from(text.as_str()))).unwrap(), text);
+            prop_assert_eq!(serde_json::from_str::<String>(&put(&text.as_str())).unwrap(), text);
             prop_assert_eq!(serde_json::from_str::<IpAddr>(&put(&address)).unwrap(), address);
             prop_assert_eq!(put(&number), number.to_string());
         }

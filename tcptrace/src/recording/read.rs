@@ -12,7 +12,6 @@ use serde_json::{Deserializer, de::SliceRead};
 use super::{
     left_out::LeftOut,
     line::{End, Illegal, Line, Process, Quoted, Time, Unseen, VERSION},
-    text::Text,
     words::{self, Named},
 };
 use crate::{
@@ -46,7 +45,7 @@ pub fn read(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usiz
         // A `?` stands for what may be absent.
         unknown.push(path.to_string().replace(".?", ""));
     });
-    let Ok(line): Result<Line<'_>, _> = line else { return foreign(text, left_out) };
+    let Ok(line): Result<Line, _> = line else { return foreign(text, left_out) };
     let taken = taken(&mut input, text);
     let mut words = Words(Vec::new());
     let record = match line.kind.as_deref() {
@@ -119,7 +118,7 @@ impl Words {
     }
 }
 
-impl Line<'_> {
+impl Line {
     fn start(&self) -> Option<Record> {
         let text = |field: &Option<_>| field.as_deref().map(str::to_owned);
         Some(Record::Start(Start {
@@ -220,8 +219,11 @@ impl Line<'_> {
 
     fn subject(&self, words: &mut Words) -> Option<Subject> {
         let Quoted(socket) = self.socket?;
-        let local = Endpoint::from(self.local?);
-        let remote = self.remote.map_or_else(|| self.nobody(local), Endpoint::from);
+        let local = self.local.as_ref()?.endpoint()?;
+        let remote = match &self.remote {
+            Some(remote) => remote.endpoint()?,
+            None => self.nobody(local),
+        };
         Some(Subject {
             socket,
             connection: self.connection.map(|Quoted(id)| ConnectionId(id)),
@@ -261,19 +263,19 @@ impl Line<'_> {
     }
 }
 
-impl From<End> for Endpoint {
-    fn from(end: End) -> Self {
-        Self { address: end.address.to_canonical(), port: end.port.unwrap_or(0) }
+impl End {
+    fn endpoint(&self) -> Option<Endpoint> {
+        Some(Endpoint { address: self.address?.to_canonical(), port: self.port.unwrap_or(0) })
     }
 }
 
-impl Unseen<'_> {
+impl Unseen {
     fn read(&self) -> Option<record::Unseen> {
         Some(record::Unseen { what: self.what.as_deref()?.to_owned(), why: self.why.as_deref()?.to_owned() })
     }
 }
 
-impl Process<'_> {
+impl Process {
     /// Without evidence that is understood there is no owner.
     fn owner(&self, words: &mut Words) -> Option<Owner> {
         let evidence: Evidence = words.known("process.evidence", self.evidence.as_deref(), Named::named)?;
@@ -327,7 +329,7 @@ fn parsed<'de, D: de::Deserializer<'de>, T>(
     input: D,
     meaning: impl Fn(&str) -> Option<T>,
 ) -> Result<T, D::Error> {
-    let text = Text::deserialize(input)?;
+    let text = String::deserialize(input)?;
     meaning(&text).ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &"an id or a time"))
 }
 

@@ -1,56 +1,37 @@
 //! What is said in words: in ours, which JSON takes as they are, or in others', which may contain anything.
 
-use std::{borrow::Cow, ops::Deref};
-
-use serde::{Deserialize, Deserializer};
-
 use super::put::Put;
 use crate::process::is_invisible;
 
-/// A text.
-#[derive(Clone, Debug)]
-pub(crate) enum Text<'a> {
-    /// A word that we chose ourselves: nothing in it has to be escaped, and nobody looks whether that is so.
-    Ours(&'static str),
-    /// Any other.
-    Any(Cow<'a, str>),
-}
+/// A word that we chose ourselves: nothing in it has to be escaped, and nobody looks whether that is so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Word(pub(crate) &'static str);
 
-impl Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        match self {
-            Self::Ours(word) => word,
-            Self::Any(text) => text,
-        }
+impl Put for Word {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self(word) = self;
+        debug_assert!(is_plain(word), "{word:?}");
+        out.push(b'"');
+        out.extend_from_slice(word.as_bytes());
+        out.push(b'"');
     }
 }
 
-impl<'a, T: Into<Cow<'a, str>>> From<T> for Text<'a> {
-    fn from(text: T) -> Self {
-        Self::Any(text.into())
-    }
-}
-
-impl<'de> Deserialize<'de> for Text<'_> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        Cow::deserialize(input).map(Self::Any)
-    }
-}
-
-impl Put for Text<'_> {
+impl Put for str {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(b'"');
-        match self {
-            Self::Ours(word) => {
-                debug_assert!(is_plain(word), "{word:?}");
-                out.extend_from_slice(word.as_bytes());
-            }
-            Self::Any(text) if is_plain(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Any(text) => escape(out, text),
+        if is_plain(self) {
+            out.extend_from_slice(self.as_bytes());
+        } else {
+            escape(out, self);
         }
         out.push(b'"');
+    }
+}
+
+impl Put for String {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_str().put(out);
     }
 }
 
@@ -100,7 +81,7 @@ mod tests {
             ("bärüß", "\"bärüß\""),
         ] {
             let mut out = Vec::new();
-            Text::from(text).put(&mut out);
+            text.put(&mut out);
             assert_eq!(String::from_utf8(out).unwrap(), written);
         }
     }

@@ -9,7 +9,7 @@ use super::{Palette, Phase, layout, owner, short};
 use crate::{
     found::{Found, Timer, TimerKind},
     record::{SocketId, Subject},
-    recording::{self, Line},
+    recording::{self, Object, Put, Word},
     tcp::meaning,
     time::Moment,
 };
@@ -118,19 +118,27 @@ pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found) -> io::Resul
         owner: found.owner(),
         cgroup: found.cgroup.clone(),
     };
-    let mut line = Line::default();
-    line.head("socket", at);
-    line.about(&subject);
-    line.state = Some(found.state.name().into());
-    line.other_holders = found.holder.as_ref().map(|holder| holder.others).filter(|others| *others > 0);
-    line.recv_queue = Some(found.recv_q);
-    line.send_queue = Some(found.send_q);
-    line.timer = found.timer.map(|timer| recording::Timer {
-        kind: Some(timer_name(timer.kind).into()),
-        expires_ms: Some(u64::try_from(timer.expires.as_millis()).unwrap_or(u64::MAX)),
-        retransmits: Some(timer.retransmits),
-    });
     let mut text = Vec::new();
-    line.append_to(&mut text);
+    recording::append_line(&mut text, "socket", at, |line| {
+        line.about(&subject)
+            .state(Word(found.state.name()))
+            .process(subject.owner)
+            .other_holders(found.holder.as_ref().map(|holder| holder.others).filter(|others| *others > 0))
+            .recv_queue(found.recv_q)
+            .send_queue(found.send_q)
+            .timer(found.timer);
+    });
     out.write_all(&text)
+}
+
+impl Put for Timer {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { kind, expires, retransmits } = self;
+        Object::<recording::Timer>::put(out, |timer| {
+            timer
+                .kind(Word(timer_name(*kind)))
+                .expires_ms(u64::try_from(expires.as_millis()).unwrap_or(u64::MAX))
+                .retransmits(*retransmits);
+        });
+    }
 }
