@@ -32,7 +32,9 @@ impl Comm {
     /// The name's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.split(|byte| *byte == 0).next().unwrap_or_default()
+        // Behind its first NUL are nothing but NULs.
+        let free = u128::from_le_bytes(self.0).leading_zeros() as usize / 8;
+        &self.0[..self.0.len() - free]
     }
 
     /// The name as text; bytes that are not UTF-8 become U+FFFD.

@@ -1,7 +1,7 @@
 //! What is said in words: in ours, which JSON takes as they are, or in others', which may contain anything.
 
 use super::put::Put;
-use crate::process::is_invisible;
+use crate::process::{Comm, is_invisible};
 
 /// A word that we chose ourselves: nothing in it has to be escaped, and nobody looks whether that is so.
 #[derive(Clone, Copy, Debug)]
@@ -10,22 +10,18 @@ pub(crate) struct Word(pub(crate) &'static str);
 impl Put for Word {
     fn put(&self, out: &mut Vec<u8>) {
         let Self(word) = self;
-        debug_assert!(is_plain(word), "{word:?}");
-        out.push(b'"');
-        out.extend_from_slice(word.as_bytes());
-        out.push(b'"');
+        debug_assert!(is_plain(word.as_bytes()), "{word:?}");
+        quote(out, word.as_bytes());
     }
 }
 
 impl Put for str {
     fn put(&self, out: &mut Vec<u8>) {
-        out.push(b'"');
-        if is_plain(self) {
-            out.extend_from_slice(self.as_bytes());
+        if is_plain(self.as_bytes()) {
+            quote(out, self.as_bytes());
         } else {
             escape(out, self);
         }
-        out.push(b'"');
     }
 }
 
@@ -35,14 +31,49 @@ impl Put for String {
     }
 }
 
+impl Put for Comm {
+    /// As text; bytes that are not UTF-8 become U+FFFD.
+    fn put(&self, out: &mut Vec<u8>) {
+        if is_plain(self.as_bytes()) {
+            quote(out, self.as_bytes());
+        } else {
+            escape(out, &self.to_text());
+        }
+    }
+}
+
+/// The bytes of a name in hexadecimal, if they are no text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hex<'a>(pub(super) &'a Comm);
+
+impl Put for Hex<'_> {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self(comm) = self;
+        let hex = comm.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+        quote(out, hex.collect::<String>().as_bytes());
+    }
+
+    fn is_known(&self) -> bool {
+        let bytes = self.0.as_bytes();
+        !bytes.is_ascii() && str::from_utf8(bytes).is_err()
+    }
+}
+
+fn quote(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
+}
+
 /// Whether it is written as it is, like most names.
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
 /// Escapes more than JSON must. A raw DEL, U+0085, U+2028 or U+202E is valid in it; but Python's `splitlines` ends a line
 /// at some of them, and terminals obey others.
 fn escape(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
     for c in text.chars() {
         let short = match c {
             '"' | '\\' => c,
@@ -65,6 +96,7 @@ fn escape(out: &mut Vec<u8>, text: &str) {
         out.push(b'\\');
         out.extend_from_slice(short.encode_utf8(&mut [0; 4]).as_bytes());
     }
+    out.push(b'"');
 }
 
 #[cfg(test)]

@@ -4,21 +4,16 @@
 //! is not known is not there. Characters that end a line, move a cursor or turn the text somewhere are escaped, so a name
 //! from outside can do nothing to a terminal or to a reader of lines.
 
-use std::{
-    borrow::Cow,
-    fmt::Write as _,
-    io::{self, Write},
-    str,
-};
+use std::io::{self, Write};
 
 use super::{
     line::{End, Illegal, Line, Process, Quoted, Thread, Time, Unseen, VERSION, VerdictEnd},
     put::{Object, Put},
-    text::Word,
+    text::{Hex, Word},
 };
 use crate::{
     address::Endpoint,
-    process::{self, Comm, Owner},
+    process::{self, Owner},
     record::{
         self, Cause, ConnectionEnd, Context, Ended, Existing, Lost, Numbers, Orphan, Record, Reset,
         Retransmit, Start, Stuck, Subject, Totals, Transition, Verdict,
@@ -246,12 +241,11 @@ impl Put for record::Unseen {
 impl Put for Owner {
     fn put(&self, out: &mut Vec<u8>) {
         let Self { pid, comm, thread, uid, evidence, family: _ } = self;
-        let (comm, comm_hex) = name(comm);
         Object::<Process>::put(out, |process| {
             process
                 .pid(*pid)
-                .comm(&*comm)
-                .comm_hex(comm_hex)
+                .comm(*comm)
+                .comm_hex(Hex(comm))
                 .thread(*thread)
                 .uid(*uid)
                 .evidence(Word(evidence.name()));
@@ -262,22 +256,8 @@ impl Put for Owner {
 impl Put for process::Thread {
     fn put(&self, out: &mut Vec<u8>) {
         let Self { tid, comm } = self;
-        let (comm, comm_hex) = name(comm);
         Object::<Thread>::put(out, |thread| {
-            thread.tid(*tid).comm(&*comm).comm_hex(comm_hex);
+            thread.tid(*tid).comm(*comm).comm_hex(Hex(comm));
         });
     }
-}
-
-/// A name as text, and if it is not UTF-8 its bytes in hexadecimal.
-fn name(comm: &Comm) -> (Cow<'_, str>, Option<String>) {
-    let bytes = comm.as_bytes();
-    if let Ok(name) = str::from_utf8(bytes) {
-        return (name.into(), None);
-    }
-    let hex = bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    (String::from_utf8_lossy(bytes), Some(hex))
 }
