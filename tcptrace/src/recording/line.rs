@@ -8,7 +8,10 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::put::{Object, Put};
+use super::{
+    put::{Object, Put},
+    values::{Illegal, Quoted, Time},
+};
 use crate::record::SocketId;
 
 /// Version of the contract: the `v` of every object.
@@ -138,14 +141,6 @@ object! {
     }
 }
 
-/// Of a step, that it is one; at the end, how many there were.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Illegal {
-    Step(bool),
-    Steps(u64),
-}
-
 object! {
     /// A socket's owner.
     Process {
@@ -175,14 +170,6 @@ object! {
         retransmits: u8,
     }
 }
-
-/// An id of up to 64 bits, in quotes, because many readers keep only 53 of a number.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Quoted<T>(pub(crate) T);
-
-/// A wall-clock time, in nanoseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Time(pub(crate) i64);
 
 object! {
     /// One end of a socket.

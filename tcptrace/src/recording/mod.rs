@@ -9,6 +9,7 @@ mod lines;
 mod put;
 mod read;
 mod text;
+mod values;
 mod words;
 mod write;
 

@@ -8,11 +8,6 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use jiff::{Timestamp, tz::Offset};
-
-use super::line::{Illegal, Quoted, Time};
-use crate::{record::SocketId, time::digits};
-
 /// What can be written as JSON.
 pub(crate) trait Put {
     /// Appends itself.
@@ -95,26 +90,6 @@ impl Put for bool {
     }
 }
 
-impl<T: Put> Put for Quoted<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.push(b'"');
-        self.0.put(out);
-        out.push(b'"');
-    }
-}
-
-impl Put for SocketId {
-    fn put(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Cookie(cookie) => cookie.put(out),
-            Self::Serial(serial) => {
-                out.push(b'~');
-                serial.put(out);
-            }
-        }
-    }
-}
-
 impl Put for IpAddr {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(b'"');
@@ -143,35 +118,6 @@ fn put_ipv4(address: Ipv4Addr, out: &mut Vec<u8>) {
             out.push(b'0' + octet / 10 % 10);
         }
         out.push(b'0' + octet % 10);
-    }
-}
-
-impl Put for Time {
-    /// RFC 3339, UTC, always nine digits, so that it sorts as text.
-    fn put(&self, out: &mut Vec<u8>) {
-        let Ok(time) = Timestamp::from_nanosecond(self.0.into()) else {
-            return out.extend_from_slice(b"\"\"");
-        };
-        let at = Offset::UTC.to_datetime(time);
-        let mut text = *b"\"0000-00-00T00:00:00.000000000Z\"";
-        // The years of 64 bits of nanoseconds, 1677 to 2262, have four digits.
-        digits(&mut text[1..5], at.year().unsigned_abs().into());
-        digits(&mut text[6..8], at.month().unsigned_abs().into());
-        digits(&mut text[9..11], at.day().unsigned_abs().into());
-        digits(&mut text[12..14], at.hour().unsigned_abs().into());
-        digits(&mut text[15..17], at.minute().unsigned_abs().into());
-        digits(&mut text[18..20], at.second().unsigned_abs().into());
-        digits(&mut text[21..30], at.subsec_nanosecond().unsigned_abs());
-        out.extend_from_slice(&text);
-    }
-}
-
-impl Put for Illegal {
-    fn put(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Step(is) => is.put(out),
-            Self::Steps(count) => count.put(out),
-        }
     }
 }
 
@@ -206,12 +152,6 @@ mod tests {
             prop_assert_eq!(serde_json::from_str::<String>(&put(&text.as_str())).unwrap(), text);
             prop_assert_eq!(serde_json::from_str::<IpAddr>(&put(&address)).unwrap(), address);
             prop_assert_eq!(put(&number), number.to_string());
-        }
-
-        #[test]
-        fn times_are_those_of_a_calendar(wall_ns: i64) {
-            let time = Timestamp::from_nanosecond(wall_ns.into()).unwrap();
-            prop_assert_eq!(put(&Time(wall_ns)), format!("\"{time:.9}\""));
         }
     }
 }

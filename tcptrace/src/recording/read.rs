@@ -5,13 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
-use serde::{Deserialize, de};
+use serde::Deserialize as _;
 use serde_json::{Deserializer, de::SliceRead};
 
 use super::{
     left_out::LeftOut,
-    line::{End, Illegal, Line, Process, Quoted, Time, Unseen, VERSION},
+    line::{End, Line, Process, Unseen, VERSION},
+    values::{Illegal, Quoted},
     words::{self, Named},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     process::{self, Comm, Evidence, Owner},
     record::{
         self, Cause, ConnectionId, Context, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit,
-        SocketId, Start, Stuck, Subject, Totals, Transition,
+        Start, Stuck, Subject, Totals, Transition,
     },
     time::Moment,
 };
@@ -299,43 +299,6 @@ fn comm_of(text: Option<&str>, hex: Option<&str>) -> Option<Comm> {
 /// What a word stands for without which the record says nothing.
 fn required<T: Named>(word: Option<&str>) -> Option<T> {
     T::named(word?)
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: de::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let time: Timestamp = parsed(input, |text| text.parse().ok())?;
-        time.as_nanosecond().try_into().map(Self).map_err(de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Quoted<u64> {
-    fn deserialize<D: de::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        parsed(input, number).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Quoted<SocketId> {
-    fn deserialize<D: de::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let id = |text: &str| match text.strip_prefix('~') {
-            Some(serial) => number(serial).map(SocketId::Serial),
-            None => number(text).map(SocketId::Cookie),
-        };
-        parsed(input, id).map(Self)
-    }
-}
-
-/// A value that is written as text.
-fn parsed<'de, D: de::Deserializer<'de>, T>(
-    input: D,
-    meaning: impl Fn(&str) -> Option<T>,
-) -> Result<T, D::Error> {
-    let text = String::deserialize(input)?;
-    meaning(&text).ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &"an id or a time"))
-}
-
-/// Decimal digits, from 1.
-fn number(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|number| *number != 0 && !text.starts_with('+'))
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {

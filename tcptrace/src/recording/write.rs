@@ -7,9 +7,10 @@
 use std::io::{self, Write};
 
 use super::{
-    line::{End, Illegal, Line, Process, Quoted, Thread, Time, Unseen, VERSION, VerdictEnd},
+    line::{End, Line, Process, Thread, Unseen, VERSION, VerdictEnd},
     put::{Object, Put},
     text::{Hex, Word},
+    values::{Illegal, Quoted, Time},
 };
 use crate::{
     address::Endpoint,
