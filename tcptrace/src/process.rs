@@ -1,10 +1,12 @@
 //! Processes as a socket's owner, and their names, which anybody may choose.
 
 mod owners;
+mod signal;
 
 use std::fmt;
 
 pub(crate) use owners::Owners;
+pub use signal::signal_name;
 
 /// A task's name: up to 15 bytes that the task itself chooses, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

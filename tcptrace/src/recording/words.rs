@@ -1,9 +1,8 @@
 //! The words of records, back to what they stand for.
 
 use crate::{
-    process::Evidence,
+    process::{Evidence, signal_name},
     record::{Cause, Context, Inference, Loss},
-    render::signal_name,
     tcp::TcpState,
 };
 

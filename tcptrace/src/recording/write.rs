@@ -14,12 +14,11 @@ use super::{
 };
 use crate::{
     address::Endpoint,
-    process::{self, Owner},
+    process::{self, Owner, signal_name},
     record::{
         self, Cause, ConnectionEnd, Context, Ended, Existing, Lost, Numbers, Orphan, Record, Reset,
         Retransmit, Start, Stuck, Subject, Totals, Transition, Verdict,
     },
-    render::signal_name,
     tcp::TcpState,
     time::Moment,
     watch::advice,
