@@ -69,7 +69,7 @@ fn main() {
 fn soak(connections: u64, lose: Option<u64>, how: How) {
     let began = Instant::now();
     let mut flood = Flood::new(2_000, 120_000);
-    let mut way = Way::new(how, Path::new("/dev/null"));
+    let mut way = Way::new(how, Path::new("/dev/null")).watching();
     println!("{:>8} {:>12} {:>14} {:>9} {:>9}", "hours", "connections", "events", "sockets", "KiB");
     let (mut next, mut count) = (0, 0_u64);
     while flood.begun() < connections {
@@ -93,7 +93,7 @@ fn soak(connections: u64, lose: Option<u64>, how: How) {
 
 fn cost(open: u64, how: How) {
     let mut flood = Flood::new(open, 0);
-    let mut way = Way::new(how, Path::new("/dev/null"));
+    let mut way = Way::new(how, Path::new("/dev/null")).watching();
     // Two rounds before it counts: all places are taken then.
     while flood.begun() < 2 * open {
         flood.next().iter().for_each(|raw| way.take(raw));

@@ -43,7 +43,7 @@ fn nothing_that_is_open_is_forgotten() {
 #[test]
 fn an_event_costs_the_same_however_many_connections_are_open() {
     let cost = |how: How, open: u64| {
-        let mut way = Way::new(how, Path::new("/dev/null"));
+        let mut way = Way::new(how, Path::new("/dev/null")).watching();
         let mut flood = Flood::new(open, 0);
         while flood.begun() < open + 100 {
             way.take(&flood.next().unwrap());

@@ -29,7 +29,7 @@ fn is_little_for_each_that_is_open() {
     for how in [How::Json, How::Text] {
         // Holes that others have left would hide what this one takes.
         tcptrace::memory::give_back();
-        let mut way = Way::new(how, Path::new("/dev/null"));
+        let mut way = Way::new(how, Path::new("/dev/null")).watching();
         let mut flood = Flood::new(60_000, 0);
         let mut open = |connections: u64| {
             while flood.begun() < connections {
@@ -45,7 +45,7 @@ fn is_little_for_each_that_is_open() {
 
 fn stays_as_it_is_while_connections_pass() {
     for (how, lose) in [(How::Json, None), (How::Text, None), (How::Ladder, None), (How::Json, Some(101))] {
-        let mut way = Way::new(how, Path::new("/dev/null"));
+        let mut way = Way::new(how, Path::new("/dev/null")).watching();
         let mut flood = Flood::new(200, 200);
         pass(&mut way, &mut flood, 3_000, lose);
         let (before, open) = (resident_kib(), way.open());

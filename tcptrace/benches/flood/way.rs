@@ -37,7 +37,7 @@ const TICK: u64 = 5_000_000;
 pub struct Way {
     timers: Timers,
     tracker: Tracker,
-    watch: Watch,
+    watch: Option<Watch>,
     story: Option<Story>,
     batch: Vec<Observation>,
     records: Vec<Record>,
@@ -65,7 +65,7 @@ impl Way {
         let mut way = Self {
             timers: Timers::default(),
             tracker,
-            watch: Watch::new(Limits::default()),
+            watch: None,
             story,
             batch: Vec::new(),
             records: Vec::new(),
@@ -74,6 +74,12 @@ impl Way {
         };
         way.take(&Flood::listener());
         way
+    }
+
+    /// As with `--stuck`.
+    #[must_use]
+    pub fn watching(self) -> Self {
+        Self { watch: Some(Watch::new(Limits::default())), ..self }
     }
 
     /// Takes in a record, and tells what there is when it is time.
@@ -117,8 +123,10 @@ impl Way {
                 Observation::Note(note) => tracker.note(at, &note, |_| None, records),
             }
         }
-        records.iter().for_each(|record| watch.follow(record));
-        records.extend(watch.due(at(now)).into_iter().map(Record::Stuck));
+        if let Some(watch) = watch {
+            records.iter().for_each(|record| watch.follow(record));
+            records.extend(watch.due(at(now)).into_iter().map(Record::Stuck));
+        }
         let Some(story) = story else {
             records.clear();
             return Ok(());
