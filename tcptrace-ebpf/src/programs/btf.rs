@@ -11,7 +11,7 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 use super::{
     ends::{self, AF_INET, AF_INET6, Address, is_mapped, mapped, v6},
-    globals::{INSIDE, SOCK, global},
+    globals::{SOCK, TAKEN, global},
     memory::{Direct, Memory as _},
     publish::{Turn, is_wanted, reserve, submit},
     sock, task,
@@ -25,31 +25,54 @@ const CLOSE: u8 = 7;
 /// `trace_inet_sock_set_state(const struct sock *sk, const int oldstate, const int newstate)`
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn tcptrace_btf(ctx: BtfTracePointContext) -> i32 {
-    set_inside(1);
+    if let Some([latest, before]) = taken() {
+        write(before, read(latest));
+        write(latest, ctx.arg(0));
+    }
     report(&ctx, Turn::Usual);
-    set_inside(0);
+    0
+}
+
+/// The kernel does not run a program inside itself (`prog->active`, kernel/trace/bpf_trace.c): an event of a softirq that
+/// interrupts the program above would be lost. This is another program, attached after it, for these events alone: those whose
+/// sockets the one above has not taken when this one comes to them. A socket that somebody works on is locked, so its next
+/// event comes when this one is over.
+///
+/// A softirq may come anywhere: amid the program above, between the two, and amid this one. So what is taken is two deep, and
+/// goes when it is known. A flag that the one above is at work would not do: it is not set yet, or no more, while the kernel
+/// begins or ends it, and a softirq that comes just then may bring a hundred events.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub fn tcptrace_btf_inside(ctx: BtfTracePointContext) -> i32 {
+    let Some([latest, before]) = taken() else { return 0 };
+    let sk: u64 = ctx.arg(0);
+    let (top, under) = (read(latest), read(before));
+    if top == sk || under == sk {
+        // Where it is not on top, or both, what is on top came amid this program, which was left out for it.
+        write(before, 0);
+        write(latest, if under == sk { 0 } else { under });
+    } else {
+        report(&ctx, Turn::Inside);
+    }
     0
 }
 
 /// Looked up each time: a pointer kept over all of `report` is one more on a stack that is full of them.
 #[inline(always)]
-fn set_inside(value: u32) {
-    if let Some(inside) = INSIDE.get_ptr_mut(0) {
-        // SAFETY: entry 0 exists for every CPU, and one program alone writes it; volatile keeps the writes where they are.
-        unsafe { inside.write_volatile(value) };
-    }
+fn taken() -> Option<[*mut u64; 2]> {
+    let taken = TAKEN.get_ptr_mut(0)?.cast::<u64>();
+    Some([taken, taken.wrapping_add(1)])
 }
 
-/// The kernel does not run a program inside itself (`prog->active`, kernel/trace/bpf_trace.c): an event of a softirq that
-/// interrupts the program above would be lost. This is another program, attached after it, for these events alone.
-#[btf_tracepoint(function = "inet_sock_set_state")]
-pub fn tcptrace_btf_inside(ctx: BtfTracePointContext) -> i32 {
-    let Some(inside) = INSIDE.get_ptr_mut(0) else { return 0 };
-    // SAFETY: as above. Not 0: the program above is at work on this CPU, so it has not run for this event.
-    if unsafe { inside.read_volatile() } != 0 {
-        report(&ctx, Turn::Inside);
-    }
-    0
+#[inline(always)]
+fn read(word: *const u64) -> u64 {
+    // SAFETY: a word of an entry that exists for every CPU; volatile keeps reads and writes where they are.
+    unsafe { word.read_volatile() }
+}
+
+#[inline(always)]
+fn write(word: *mut u64, value: u64) {
+    // SAFETY: as above.
+    unsafe { word.write_volatile(value) };
 }
 
 #[inline(always)]

@@ -56,9 +56,9 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 #[map]
 pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(2, 0);
 
-/// 1 while the usual program is at work on this CPU.
+/// Whose events the usual program has taken on this CPU, until the other one knows: the latest socket, and the one before it.
 #[map]
-pub static INSIDE: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+pub static TAKEN: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
 
 /// 1 while the reader sleeps and wants to be woken.
 #[map]
