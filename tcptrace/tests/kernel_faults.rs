@@ -18,7 +18,7 @@ use harness::{
 use rustix::process::Signal;
 use serde_json::Value;
 use tcptrace::event::Observation;
-use tcptrace_ebpf::{Kind, RECORD_VERSION};
+use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawFork, RawNote, RawTransition};
 
 /// Runs a line of shell in a mount namespace of its own, with a tracer in `$tcptrace`.
 fn with_own_mounts(script: &str) -> Command {
@@ -241,7 +241,8 @@ fn records_that_make_no_sense() {
     in_a_namespace(|| {
         let mut command = tcptrace();
         command.args(["--format", "json", "--netns", "self"]);
-        let tracer = Tracer::spawn(command, false).attached();
+        // Not checked as JSON traces are: the kernel side has not counted what another program writes.
+        let mut tracer = Tracer::spawn(command, false).attached();
         let buffer = Buffer::of(tracer.pid());
         let mut random = Random(0x7c97);
         let mut undecodable = 0;
@@ -255,9 +256,12 @@ fn records_that_make_no_sense() {
             undecodable += u64::from(Observation::decode(&record).is_err());
             buffer.put(&record);
         }
-        for (kind, length) in
-            [(Kind::TRANSITION, 168), (Kind::TIMEWAIT, 80), (Kind::FORK, 24), (Kind::ACCEPT, 56)]
-        {
+        for (kind, length) in [
+            (Kind::TRANSITION, size_of::<RawTransition>()),
+            (Kind::TIMEWAIT, size_of::<RawNote>()),
+            (Kind::FORK, size_of::<RawFork>()),
+            (Kind::ACCEPT, size_of::<RawAccept>()),
+        ] {
             for _ in 0..50 {
                 let mut record = random.bytes(length);
                 let states = [record[2], record[3]].map(|state| state % 12 + 1);
@@ -279,7 +283,6 @@ fn records_that_make_no_sense() {
         };
         wait_for("all of them to be counted", || (told() == undecodable).then_some(()));
         assert!(undecodable > 400, "{undecodable}");
-        let mut tracer = tracer;
         tracer.signal(Signal::INT);
         let trace = tracer.ended();
         assert_eq!(trace.status.code(), Some(0), "{}", trace.err);

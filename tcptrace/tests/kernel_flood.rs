@@ -50,7 +50,7 @@ fn every_event_is_accounted_for() {
         };
         assert_eq!((lost("ring_full"), lost("undecodable")), (0, 0));
         // The kernel does not run the program inside itself, one event in ten thousand on a busy host: the second program
-        // takes those, but such as interrupt it too.
+        // takes those.
         assert_eq!(lost("recursion"), trace.total("lost"));
         assert!(lost("recursion") <= expected / 10_000, "{}", lost("recursion"));
         let mut steps: HashMap<String, u64> = HashMap::new();
