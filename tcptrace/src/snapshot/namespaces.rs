@@ -42,8 +42,9 @@ pub(super) fn visit_others(here: Netns, states: States, snapshot: &mut Snapshot)
     }
     if withheld > 0 {
         snapshot.warnings.push(format!(
-            "network namespace not readable of {}: sockets in there may be missing (needs CAP_SYS_PTRACE)",
-            processes::count(withheld)
+            "network namespace not readable of {}: sockets in there may be missing{}",
+            processes::count(withheld),
+            processes::remedy()
         ));
     }
     // `ip netns add` and container engines keep namespaces that may have no process.

@@ -40,8 +40,9 @@ pub(super) fn assign(snapshot: &mut Snapshot) {
     let missing = sockets.iter().filter(ownerless).count();
     if withheld > 0 && missing > 0 {
         warnings.push(format!(
-            "owner not known of {missing} of the sockets: descriptors not readable of {} (needs CAP_SYS_PTRACE)",
-            processes::count(withheld)
+            "owner not known of {missing} of the sockets: descriptors not readable of {}{}",
+            processes::count(withheld),
+            processes::remedy()
         ));
     }
 }

@@ -4,6 +4,7 @@ use procfs::{
     ProcError,
     process::{Process, StatFlags, all_processes},
 };
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
 /// All that exist now; each may be gone by the time it is looked at.
 pub(super) fn all(warnings: &mut Vec<String>) -> impl Iterator<Item = Process> + use<> {
@@ -17,6 +18,12 @@ pub(super) fn is_withheld(process: &Process, error: &ProcError) -> bool {
     // Kernel threads have no files of their own; to others than root they look like processes that refuse.
     !matches!(error, ProcError::NotFound(_))
         && process.stat().is_ok_and(|stat| stat.flags & StatFlags::PF_KTHREAD.bits() == 0)
+}
+
+/// What a reader who is turned away can do about it: nothing, if the capability is there. Some hosts close a process to everybody.
+pub(super) fn remedy() -> &'static str {
+    let has = |sets: CapabilitySets| sets.effective.contains(CapabilitySet::SYS_PTRACE);
+    if capabilities(None).is_ok_and(has) { "" } else { " (needs CAP_SYS_PTRACE)" }
 }
 
 /// `1 process`, `34 processes`.
