@@ -7,7 +7,7 @@
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Note, Observation, Sign, TimerStep};
-use crate::tcp::TcpState;
+use crate::{address::Tuple, tcp::TcpState};
 
 /// What follows a note that belongs to it comes within this time, in nanoseconds: the kernel does both in one go.
 const TOGETHER: u64 = 1_000_000;
@@ -24,6 +24,8 @@ const DRAINS: usize = 4;
 #[derive(Debug, Default)]
 pub struct Timers {
     waiting: Vec<Observation>,
+    /// The note that they wait for: its time, and its ends.
+    open: Option<(u64, Tuple)>,
     /// When the last ones were drained, the oldest first.
     drained: [u64; DRAINS],
 }
@@ -55,6 +57,20 @@ impl Timers {
 
     /// What happened up to `settled` will not be followed any more.
     fn fold_up_to(&mut self, batch: &mut Vec<Observation>, settled: u64) {
+        let may_answer = |seen: &Observation, ends| match seen {
+            Observation::Event(event) => event.tuple == ends,
+            Observation::Note(note) => note.tuple == ends,
+            Observation::Accept(_) | Observation::Fork(_) => false,
+        };
+        if let Some((at, ends)) = self.open
+            && at > settled
+            && batch.iter().all(|seen| seen.mono_ns() >= at && !may_answer(seen, ends))
+        {
+            // Looked at again and again, a flood would take more time than there is.
+            self.waiting.append(batch);
+            return;
+        }
+        self.open = None;
         if !self.waiting.is_empty() {
             self.waiting.append(batch);
             std::mem::swap(&mut self.waiting, batch);
@@ -73,6 +89,7 @@ impl Timers {
         let is_open =
             |i: usize| followers[i].is_none() && !is_taken_over[i] && may_go_on(&batch[i..], settled);
         let open = (0..batch.len()).find(|i| is_open(*i));
+        self.open = open.and_then(|i| note_of(&batch[i])).map(|note| (note.mono_ns, note.tuple));
         self.waiting = batch.split_off(open.map_or(batch.len(), |open| with_its_beginning(open, &followers)));
         let mut gone = vec![false; batch.len()];
         for i in 0..batch.len() {

@@ -67,6 +67,42 @@ fn many_that_stop_at_once_take_no_time() {
     assert_eq!(steps(&batch), [Stopped; 30_000]);
 }
 
+/// The note after a stop was lost: until that is sure everything waits, and each batch is looked at once.
+#[test]
+fn what_waits_is_not_looked_at_again_and_again() {
+    let elsewhere = |us| {
+        let mut seen = note(us, 2, Sign::Retransmit);
+        if let Observation::Note(note) = &mut seen {
+            note.tuple.remote.port = 2000;
+        }
+        seen
+    };
+    let mut timers = Timers::default();
+    let began = std::time::Instant::now();
+    timers.fold(&mut vec![timewait(1, Stopped)], 0);
+    for us in 1..=10_000 {
+        let mut batch: Vec<_> = (0..10).map(|_| elsewhere(us)).collect();
+        timers.fold(&mut batch, us * 1_000);
+        assert!(batch.is_empty());
+    }
+    assert!(began.elapsed().as_secs() < 3, "{:?}", began.elapsed());
+    let mut told = Vec::new();
+    timers.finish(&mut told);
+    assert_eq!((told.len(), steps(&told)), (100_001, vec![Stopped]));
+}
+
+/// Whatever its time says, only what comes after it waits for what may follow it.
+#[test]
+fn what_came_before_does_not_wait() {
+    let mut timers = Timers::default();
+    timers.fold(&mut vec![timewait(u64::MAX / 2_000, Stopped)], 1_000);
+    for us in 2..10 {
+        let mut batch = vec![note(us, 2, Sign::Retransmit)];
+        timers.fold(&mut batch, us * 1_000);
+        assert_eq!(batch.len(), 1);
+    }
+}
+
 #[test]
 fn a_request_that_ran_out_may_go_on() {
     // After the SYN+ACK, which may take its time.
