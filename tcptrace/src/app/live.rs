@@ -2,6 +2,7 @@
 
 mod lists;
 mod losses;
+mod reading;
 
 use std::{collections::HashMap, io, time::Duration};
 
@@ -30,6 +31,7 @@ use crate::{
     watch::Limits,
 };
 use losses::Losses;
+use reading::Ahead;
 
 /// So many records are told at a time, and so much room is kept for what is gathered: a burst, or a list of all sockets, would
 /// take more of it than all that a trace keeps of the sockets.
@@ -57,6 +59,7 @@ pub(super) struct Live {
     pub(super) clock: Clock,
     pub(super) story: Story,
     events: Vec<Observation>,
+    ahead: Ahead,
     timers: Timers,
     records: Vec<Record>,
     losses: Losses,
@@ -71,15 +74,20 @@ pub(super) struct Ended {
 }
 
 impl Live {
-    pub(super) fn new(attached: Attached, clock: Clock, story: Story, limits: Option<Limits>) -> Self {
+    pub(super) fn new(attached: Attached, mut clock: Clock, story: Story, limits: Option<Limits>) -> Self {
         let sees_stand_ins = attached.extras.contains(&Extra::StandIns);
+        let mut tracker = Tracker::new().seeing_stand_ins(sees_stand_ins).getting_lists(true);
+        if sees_stand_ins {
+            tracker.knows_minisockets_from(clock.now().mono_ns);
+        }
         Self {
             attached,
-            tracker: Tracker::new().seeing_stand_ins(sees_stand_ins).getting_lists(true),
+            tracker,
             hierarchy: Hierarchy::default(),
             clock,
             story,
             events: Vec::new(),
+            ahead: Ahead::default(),
             timers: Timers::default(),
             records: Vec::new(),
             losses: Losses::new(),
@@ -136,17 +144,18 @@ impl Live {
                 () = &mut time_is_over => return Ok(Stop::Time),
                 () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
                 waited = self.wait(pacing) => waited?,
-                () = until(next_look) => self.look_at_stand_ins(),
+                () = until(next_look) => self.look_at_stand_ins()?,
                 () = until(next_stuck) => {}
                 () = until(next_losses) => {}
             }
             // What is due now is so only if nothing in the buffer says otherwise.
             let now = self.clock.now();
-            let records = self.gather();
+            let records = self.next_batch();
             self.tell(now)?;
             self.tell_stuck(now)?;
             self.look_for_losses(records > 0)?;
-            pacing = pacing.after(records, self.attached.reader.is_asked(), self.timers.wait());
+            let waits = self.timers.wait() || !self.ahead.is_empty();
+            pacing = pacing.after(records, self.attached.reader.is_asked(), waits);
         }
     }
 
@@ -155,13 +164,13 @@ impl Live {
         log::info!("ending: {stop:?}; {} sockets open", self.tracker.open());
         self.attached.detach();
         let now = self.clock.now();
-        while self.gather() > 0 {
+        while self.next_batch() > 0 {
             self.tell(now)?;
         }
         self.timers.finish(&mut self.events);
         self.follow()?;
         self.tracker.finish(&mut self.records);
-        self.follow()?;
+        self.hand_on()?;
         self.tell_lost()?;
         let now = self.clock.now();
         self.story.finish(now).context("write")?;
@@ -199,40 +208,19 @@ impl Live {
         Ok(())
     }
 
-    /// Reads a batch, in the order of time: two CPUs may have taken their times in another order than their places.
-    fn gather(&mut self) -> usize {
-        let Self { attached, events, losses, .. } = self;
-        let count = attached.reader.drain(|event| match event {
-            Ok(event) => events.push(event),
-            Err(error) => {
-                losses.undecodable += 1;
-                log::debug!("a record was left out: {error}");
-            }
-        });
-        events.sort_by_key(Observation::mono_ns);
-        if let Some(messages) = &mut attached.messages {
-            messages.flush();
-        }
-        count
-    }
-
-    /// Reads what has happened up to now, and not until there is nothing left: under a flood there always is.
-    fn gather_until_now(&mut self) -> Moment {
-        let now = self.clock.now();
-        while self.gather() > 0 && self.events.last().is_some_and(|last| last.mono_ns() <= now.mono_ns) {}
-        now
-    }
-
     /// Follows what was gathered of what happened before `now`, and tells it.
     fn tell(&mut self, now: Moment) -> Result<()> {
-        self.timers.fold(&mut self.events, now.mono_ns);
+        self.look_for_lost_notes(now)?;
+        self.sort();
+        let until = self.complete_until(now);
+        self.timers.fold(&mut self.events, until);
         self.follow()
     }
 
-    /// Lets the tracker follow what was gathered, and tells what it makes of it.
+    /// Lets the tracker follow what was gathered, and tells what it makes of it; meanwhile more is read.
     fn follow(&mut self) -> Result<()> {
         let mut events = std::mem::take(&mut self.events);
-        for observation in events.drain(..) {
+        for (i, observation) in events.drain(..).enumerate() {
             let Self { attached, tracker, hierarchy, clock, records, .. } = self;
             let reason = |number| attached.reset_reason(number);
             let at = clock.at(observation.mono_ns());
@@ -248,8 +236,9 @@ impl Live {
                     tracker.note(at, &note, reason, records);
                 }
             }
-            if self.records.len() >= AT_ONCE {
+            if self.records.len() >= AT_ONCE || i % AT_ONCE == AT_ONCE - 1 {
                 self.hand_on()?;
+                self.read_ahead();
             }
         }
         events.shrink_to(GATHERED);
@@ -276,7 +265,7 @@ impl Live {
         if let Some(watcher) = watcher {
             watcher.due(now, tracker, records);
         }
-        self.follow()
+        self.hand_on()
     }
 }
 

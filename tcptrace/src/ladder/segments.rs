@@ -66,7 +66,7 @@ fn acts(account: &Account, step: &Step) -> (Vec<Act>, usize) {
     if context.is_some_and(|context| context.is_unseen(from)) {
         return (vec![Nothing], 0);
     }
-    let acts = match (from, to) {
+    let acts = match (from, Cause::stands_for(cause, to)) {
         (Close, SynSent) => vec![Sent(Syn)],
         (SynSent, Established) => vec![Received(SynAck), Sent(Ack)],
         (SynSent, SynRecv) => vec![Received(Syn), Sent(SynAck)],

@@ -13,6 +13,10 @@ use zerocopy::transmute;
 /// [`Counters`] as the map holds them.
 pub(super) type RawCounters = [u8; size_of::<Counters>()];
 
+/// Whose counters they are: of the programs that usually run, and of the one that runs inside the first of them.
+const MAIN: u32 = 0;
+const INSIDE: u32 = 1;
+
 /// Totals over all CPUs since the programs were loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
@@ -57,19 +61,33 @@ impl Accounting {
         let skipped = recursion_misses(&self.program);
         let notes_skipped: u64 = self.others.iter().map(recursion_misses).sum();
         let mut total = Counted::default();
-        for (index, inside) in [(0, false), (1, true)] {
-            let per_cpu = self.counters.get(&index, 0).context("read the kernel side's counters")?;
-            for raw in per_cpu.iter() {
-                let counters: Counters = transmute!(*raw);
+        for (index, inside) in [(MAIN, false), (INSIDE, true)] {
+            self.each_cpu(index, |counters| {
                 total.seen += counters.seen;
                 total.filtered += counters.filtered;
                 total.ring_full += counters.lost;
                 total.lost_notes += counters.lost_notes;
                 total.inside += if inside { counters.runs } else { 0 };
-            }
+            })?;
         }
         total.recursion = skipped.saturating_sub(total.inside) + notes_skipped;
         Ok(total)
+    }
+
+    /// Of the totals the notes that were lost: cheap enough to ask at every batch.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn lost_notes(&self) -> Result<u64> {
+        let mut lost = 0;
+        self.each_cpu(MAIN, |counters| lost += counters.lost_notes)?;
+        Ok(lost)
+    }
+
+    fn each_cpu(&self, index: u32, mut each: impl FnMut(Counters)) -> Result<()> {
+        let per_cpu = self.counters.get(&index, 0).context("read the kernel side's counters")?;
+        per_cpu.iter().for_each(|raw| each(transmute!(*raw)));
+        Ok(())
     }
 }
 

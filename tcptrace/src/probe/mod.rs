@@ -19,5 +19,5 @@ pub use explain::RAISE;
 pub use extras::Extra;
 #[cfg(any(test, fuzzing))]
 pub(crate) use format::{LONGEST, parse as parse_format};
-pub use pacing::{GATHERING, Pacing, TICK};
+pub use pacing::{BATCH, GATHERING, Pacing, TICK};
 pub use ring::Reader;

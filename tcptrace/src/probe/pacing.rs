@@ -14,7 +14,7 @@ pub const TICK: Duration = Duration::from_millis(5);
 pub const GATHERING: Duration = Duration::from_millis(1);
 
 /// Records read in one go before signals and timers get their turn again.
-pub(super) const BATCH: usize = 4096;
+pub const BATCH: usize = 4096;
 
 /// What to do before the next drain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

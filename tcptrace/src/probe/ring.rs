@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use aya::maps::{Array, MapData, RingBuf};
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::pacing::BATCH;
 use crate::event::{DecodeError, Observation};
 
 /// The reading end of the ring buffer.
@@ -28,11 +27,11 @@ impl Reader {
         Ok(Self { ring, sleeping, asked: false })
     }
 
-    /// Hands on what is in the ring buffer, at most one batch of it; says how many records that were.
-    pub fn drain(&mut self, mut each: impl FnMut(Result<Observation, DecodeError>)) -> usize {
+    /// Hands on what is in the ring buffer, at most so much of it; says how many records that were.
+    pub fn drain(&mut self, most: usize, mut each: impl FnMut(Result<Observation, DecodeError>)) -> usize {
         let ring = self.ring.get_mut();
         let mut count = 0;
-        while count < BATCH
+        while count < most
             && let Some(record) = ring.next()
         {
             each(Observation::decode(&record));

@@ -1,5 +1,7 @@
 //! Why a step was taken.
 
+use crate::tcp::TcpState;
+
 /// Why a step was taken, most of all one towards the end. Only with evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
@@ -33,6 +35,9 @@ pub enum Cause {
     LingerZero,
     /// The kernel keeps no closed connection without a process any more: `tcp_max_orphans` are there, or `tcp_mem` is used up.
     OrphanLimit,
+    /// It would be in `TIME_WAIT` now, but the kernel keeps no more of them: `tcp_max_tw_buckets` are there, or there is no
+    /// memory for one. Concluded: no stand-in was made.
+    TimeWaitLimit,
     /// A RST answered our SYN.
     Refused,
     /// No answer to the SYN or the SYN+ACK, or something that is not known better.
@@ -67,7 +72,13 @@ impl Cause {
     /// Whether it is concluded, from what was not seen.
     #[must_use]
     pub const fn is_inferred(self) -> bool {
-        matches!(self, Self::SynCookie)
+        matches!(self, Self::SynCookie | Self::TimeWaitLimit)
+    }
+
+    /// The state that a step into `to` stands for: where there was no room for `TIME_WAIT`, all that leads to it has happened.
+    #[must_use]
+    pub fn stands_for(cause: Option<Self>, to: TcpState) -> TcpState {
+        if cause == Some(Self::TimeWaitLimit) { TcpState::TimeWait } else { to }
     }
 
     /// Whether an answer was waited for too long.
@@ -104,6 +115,7 @@ impl Cause {
             Self::UnreadData => "unread_data",
             Self::LingerZero => "linger_zero",
             Self::OrphanLimit => "orphan_limit",
+            Self::TimeWaitLimit => "time_wait_limit",
             Self::Refused => "refused",
             Self::TimedOut => "timed_out",
             Self::RetransmissionTimeout => "retransmission_timeout",

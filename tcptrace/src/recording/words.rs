@@ -76,6 +76,7 @@ pub(super) fn cause(
         "unread_data" => Cause::UnreadData,
         "linger_zero" => Cause::LingerZero,
         "orphan_limit" => Cause::OrphanLimit,
+        "time_wait_limit" => Cause::TimeWaitLimit,
         "refused" => Cause::Refused,
         "timed_out" => Cause::TimedOut,
         "retransmission_timeout" => Cause::RetransmissionTimeout,

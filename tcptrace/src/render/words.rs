@@ -52,6 +52,12 @@ pub fn transition_words(step: &Transition) -> String {
         (_, TimeWait) => "FIN received, waits 60 s",
         (TimeWait, Close) if cause == Some(Cause::Elapsed) => "60 s are over",
         (FinWait2, Close) if cause == Some(Cause::Elapsed) => "no FIN came, tcp_fin_timeout is over",
+        (FinWait2, Close) if cause == Some(Cause::TimeWaitLimit) => {
+            "FIN received; no TIME_WAIT, too many as it seems"
+        }
+        (Closing, Close) if cause == Some(Cause::TimeWaitLimit) => {
+            "FIN acknowledged; no TIME_WAIT, too many as it seems"
+        }
         (SynRecv, Close) if cause == Some(Cause::TimedOut) => "the ACK never came",
         (Listen, Close) => return because(cause, "stopped listening"),
         (LastAck, Close) if cause.is_none() => "FIN acknowledged, closed in order",
@@ -96,6 +102,7 @@ pub fn cause_words(cause: &Cause) -> String {
         Cause::UnreadData => "closed with unread data".to_owned(),
         Cause::LingerZero => "closed with SO_LINGER 0".to_owned(),
         Cause::OrphanLimit => "too many orphans, or no memory for one".to_owned(),
+        Cause::TimeWaitLimit => "no TIME_WAIT: too many, or no memory for one".to_owned(),
         Cause::Refused => "refused: RST received".to_owned(),
         Cause::TimedOut => "timed out, no answer".to_owned(),
         Cause::RetransmissionTimeout => "sent again in vain, gave up".to_owned(),

@@ -138,7 +138,7 @@ impl Account {
                 let counted = |numbers| Counted {
                     numbers,
                     from: step.from,
-                    to: step.to,
+                    to: Cause::stands_for(step.cause, step.to),
                     in_order: step.cause.is_none(),
                 };
                 self.sides[side].counted = step.numbers.map(counted).or(self.sides[side].counted);

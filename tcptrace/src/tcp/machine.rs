@@ -99,7 +99,9 @@ pub const fn step(from: TcpState, to: TcpState) -> Step {
         // The same, and tcp_out_of_resources, tcp_check_oom, TCP_LINGER2 < 0, data that nobody will read.
         (FinWait1 | Closing, Close) => Unusual("RST received or sent, timeout, or aborted"),
         // inet_twsk_kill after tcp_fin_timeout; tcp_reset, tcp_abort, __tcp_close with TCP_LINGER2 < 0.
-        (FinWait2, Close) => Unusual("orphan's tcp_fin_timeout over, RST received or sent, or aborted"),
+        (FinWait2, Close) => {
+            Unusual("orphan's tcp_fin_timeout over, RST received or sent, aborted, or no room for TIME_WAIT")
+        }
 
         // tcp_close_state reports the state again: close() after shutdown(SHUT_WR).
         (FinWait1, FinWait1) | (FinWait2, FinWait2) | (Closing, Closing) | (LastAck, LastAck) => {

@@ -2,7 +2,7 @@
 
 use super::socket::Socket;
 use crate::{
-    event::{Activity, Event, SockFacts},
+    event::{Activity, Ending, Event, SockFacts},
     record::Cause,
     tcp::TcpState,
     time::Moment,
@@ -65,6 +65,21 @@ pub(super) fn cause(event: &Event) -> Option<Cause> {
             (facts.owned || in_use).then_some(Cause::OrphanLimit)
         }
         _ => None,
+    }
+}
+
+/// Whether nothing but `TIME_WAIT` was left to come: `tcp_fin` in `FIN_WAIT2`, or the last ACK in `CLOSING`, ends in
+/// `tcp_time_wait`, which closes the socket also where it has made no minisocket (`inet_twsk_alloc`).
+pub(super) fn lacks_time_wait(event: &Event) -> bool {
+    let Some(facts) = event.sock else { return false };
+    match (event.from, event.to) {
+        (TcpState::FinWait2, TcpState::Close) => facts.fin_received,
+        // Else a timer gave it up (tcp_out_of_resources), or close() with SO_LINGER 0.
+        (TcpState::Closing, TcpState::Close) => {
+            let done = |ending: Ending| !ending.unacknowledged && !ending.linger_zero;
+            facts.error == 0 && facts.ending.is_some_and(done)
+        }
+        _ => false,
     }
 }
 

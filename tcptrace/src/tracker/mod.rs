@@ -40,6 +40,8 @@ pub struct Tracker {
     sees_stand_ins: bool,
     /// From when on every request that there is was seen, or listed; nanoseconds.
     knows_requests_from: Option<u64>,
+    /// From when on the beginning of every minisocket was seen; nanoseconds.
+    knows_minisockets_from: Option<u64>,
     gets_lists: bool,
     /// The listening socket that was closed last.
     closing: Option<Closing>,
@@ -70,6 +72,11 @@ impl Tracker {
     /// From this moment on, nanoseconds, every request was seen or listed: a child without one comes from a SYN cookie.
     pub const fn knows_requests_from(&mut self, mono_ns: u64) {
         self.knows_requests_from = Some(mono_ns);
+    }
+
+    /// From this moment on, nanoseconds, the beginning of every minisocket was seen: where there was none, the kernel made none.
+    pub const fn knows_minisockets_from(&mut self, mono_ns: u64) {
+        self.knows_minisockets_from = Some(mono_ns);
     }
 
     /// The processes that were asked for together with their descendants.
@@ -105,6 +112,7 @@ impl Tracker {
 
     /// Takes in an event, and tells what it means.
     pub fn apply(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) {
+        let knows_minisocket = self.knows_minisocket(at, event);
         let (key, again) =
             if begins(event) { self.begin(at, event, out) } else { (self.resume(at, event, out), false) };
         let cause = cause::cause(event)
@@ -117,10 +125,15 @@ impl Tracker {
         let minisocket = socket.take_minisocket();
         let step = match socket.passing().given_up {
             true => Step::Plain,
+            false if minisocket.is_none() && knows_minisocket => Step::Plain,
             false => Step::of(event, minisocket.map(|(_, state)| state)),
         };
         let got_fin = step == Step::TimeWait && event.from == TcpState::FinWait2;
-        let cause = cause.or(got_fin.then_some(Cause::FinReceived));
+        let no_room = step == Step::Plain && knows_minisocket && cause::lacks_time_wait(event);
+        let cause = match no_room {
+            true => Some(Cause::TimeWaitLimit),
+            false => cause.or(got_fin.then_some(Cause::FinReceived)),
+        };
         if let Some(holder) = holder {
             self.owners.put(self.family.judge(holder), &mut socket.owner);
         }
@@ -181,6 +194,13 @@ impl Tracker {
             _ if event.to == TcpState::Close => self.sockets.end(key, out),
             _ => {}
         }
+    }
+
+    /// Whether it is known if a minisocket takes over from the socket that this event closes: its note names it by its cookie.
+    fn knows_minisocket(&self, at: Moment, event: &Event) -> bool {
+        matches!((event.from, event.to), (TcpState::FinWait2 | TcpState::Closing, TcpState::Close))
+            && self.knows_minisockets_from.is_some_and(|from| at.mono_ns >= from)
+            && event.cookie.is_some_and(|cookie| self.sockets.with_cookie(cookie).is_some())
     }
 
     /// A connection that nobody accepted ends with its listener.

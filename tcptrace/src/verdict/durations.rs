@@ -24,7 +24,8 @@ impl Durations {
         // Which of a side's own FIN and the peer's were seen, by side.
         let mut fins = vec![[false; 2]; account.sides.len()];
         for step in &account.steps {
-            let What::Changed(from, to, ..) = step.what else { continue };
+            let What::Changed(from, to, _, cause) = step.what else { continue };
+            let to = Cause::stands_for(cause, to);
             let at = is_timed(step).then_some(step.at);
             if to == Established && durations.open.is_none() {
                 durations.open = at;

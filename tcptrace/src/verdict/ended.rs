@@ -47,7 +47,7 @@ pub(super) fn ended(account: &Account, places: &Places) -> Option<Ended> {
 fn closed(account: &Account) -> Option<Ended> {
     let changed = |wanted: &dyn Fn(usize, (_, _)) -> bool| {
         account.steps.iter().any(|step| match step.what {
-            What::Changed(from, to, ..) => wanted(step.side, (from, to)),
+            What::Changed(from, to, _, cause) => wanted(step.side, (from, Cause::stands_for(cause, to))),
             What::Existing(state) => wanted(step.side, (state, state)),
             _ => false,
         })

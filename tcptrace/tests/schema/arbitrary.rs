@@ -237,7 +237,8 @@ fn cause() -> impl Strategy<Value = Cause> {
                 Cause::Abort,
                 Cause::UnreadData,
                 Cause::LingerZero,
-                Cause::OrphanLimit
+                Cause::OrphanLimit,
+                Cause::TimeWaitLimit
             ][..]
         ),
         select(

@@ -86,7 +86,8 @@ fn next(cause: &Cause) -> Option<Cause> {
         Cause::Abort => Cause::UnreadData,
         Cause::UnreadData => Cause::LingerZero,
         Cause::LingerZero => Cause::OrphanLimit,
-        Cause::OrphanLimit => Cause::Refused,
+        Cause::OrphanLimit => Cause::TimeWaitLimit,
+        Cause::TimeWaitLimit => Cause::Refused,
         Cause::Refused => Cause::TimedOut,
         Cause::TimedOut => Cause::RetransmissionTimeout,
         Cause::RetransmissionTimeout => Cause::KeepaliveTimeout,
@@ -103,7 +104,9 @@ fn next(cause: &Cause) -> Option<Cause> {
 
 /// Where such a cause is seen.
 fn caused(cause: Cause) -> Transition {
-    use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, Listen, SynRecv, SynSent, TimeWait};
+    use TcpState::{
+        Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait,
+    };
     let (from, to, context) = match cause {
         Cause::Close | Cause::Exit => (CloseWait, LastAck, Context::Process),
         Cause::Shutdown { .. } | Cause::Killed { .. } => (Established, FinWait1, Context::Process),
@@ -115,6 +118,7 @@ fn caused(cause: Cause) -> Transition {
             (Established, Close, Context::Process)
         }
         Cause::OrphanLimit => (FinWait1, Close, Context::Process),
+        Cause::TimeWaitLimit => (FinWait2, Close, Context::Softirq),
         Cause::Elapsed | Cause::Reused => (TimeWait, Close, Context::Softirq),
         Cause::ResetReceived
         | Cause::RetransmissionTimeout

@@ -3,18 +3,18 @@
 
 use std::{
     collections::HashMap,
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow};
 use tokio::time::{Duration, Instant};
 
 use super::{AT_ONCE, Live};
 use crate::{
     event::Observation,
     found, memory,
-    probe::TICK,
+    probe::{BATCH, TICK},
     report::Listed,
     snapshot::{self, Options, Scope, Snapshot, States},
     tcp::TcpState,
@@ -27,16 +27,39 @@ const STAND_IN_CHECK: Duration = Duration::from_secs(1);
 /// All there are, and who has them.
 pub(super) const ALL: Options = Options { scope: Scope::Everywhere, states: States::All, owners: true };
 
+/// A list that is being made, on a thread of its own: on a large host that takes seconds, and the buffer is full sooner.
+struct Listing(Receiver<Result<Snapshot>>);
+
+impl Listing {
+    fn begin(options: Options) -> Result<Self> {
+        let (done, taken) = mpsc::channel();
+        // Nobody waits for it where the trace has failed meanwhile.
+        let take = move || drop(done.send(snapshot::take(options)));
+        thread::Builder::new().name("list".to_owned()).spawn(take).context("start a thread")?;
+        Ok(Self(taken))
+    }
+
+    /// The list, if it is there within a tick.
+    fn wait(&self) -> Option<Result<Snapshot>> {
+        match self.0.recv_timeout(TICK) {
+            Ok(taken) => Some(taken),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(anyhow!("the thread that makes it has ended"))),
+        }
+    }
+}
+
 impl Live {
     /// Tells of the sockets that were there before, and of what happened while they were listed.
     pub(in crate::app) fn tell_existing(&mut self) -> Result<()> {
         // Told as of now: what changes while the list is made comes as events.
         let at = self.clock.now();
-        let taken = self.list(ALL);
+        let taken = self.list(ALL, usize::MAX).and_then(|taken| taken.context("too much happens"));
         if taken.is_ok() {
             self.tracker.knows_requests_from(self.clock.now().mono_ns);
         }
         self.gather_until_now();
+        self.sort();
         for observation in &self.events {
             if let Observation::Fork(fork) = observation {
                 self.tracker.family().fork(fork);
@@ -61,6 +84,7 @@ impl Live {
             self.tracker.found(at, &found, &mut self.records);
             if self.records.len() >= AT_ONCE {
                 self.hand_on()?;
+                self.read_ahead();
             }
         }
         self.tell(at)?;
@@ -68,20 +92,14 @@ impl Live {
         Ok(())
     }
 
-    /// Has a list made on a thread of its own, and reads meanwhile what happens: on a large host that takes seconds, and the
-    /// buffer is full sooner.
-    pub(super) fn list(&mut self, options: Options) -> Result<Snapshot> {
-        let (done, taken) = mpsc::channel();
-        // Nobody waits for it where the trace has failed meanwhile.
-        let take = move || drop(done.send(snapshot::take(options)));
-        thread::Builder::new().name("list".to_owned()).spawn(take).context("start a thread")?;
+    /// Has a list made, and reads meanwhile what happens, to be held against it. None where that is more than `most`.
+    pub(super) fn list(&mut self, options: Options, most: usize) -> Result<Option<Snapshot>> {
+        let list = Listing::begin(options)?;
         loop {
-            match taken.recv_timeout(TICK) {
-                Ok(taken) => return taken,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.gather();
-                }
-                Err(RecvTimeoutError::Disconnected) => bail!("the thread that makes it has ended"),
+            match list.wait() {
+                Some(taken) => return taken.map(Some),
+                None if self.events.len() > most => return Ok(None),
+                None => while self.gather() >= BATCH {},
             }
         }
     }
@@ -104,10 +122,24 @@ impl Live {
     }
 
     /// Asks the kernel what became of stand-ins that no hook tells of.
-    pub(super) fn look_at_stand_ins(&mut self) {
+    ///
+    /// # Errors
+    /// Those of the output: what happens meanwhile is told.
+    pub(super) fn look_at_stand_ins(&mut self) -> Result<()> {
         let (asked, began) = (self.clock.now(), Instant::now());
         let options = Options { scope: Scope::Everywhere, states: States::StandIns, owners: false };
-        match self.list(options) {
+        let taken = match Listing::begin(options) {
+            Ok(list) => loop {
+                if let Some(taken) = list.wait() {
+                    break taken;
+                }
+                let now = self.clock.now();
+                self.next_batch();
+                self.tell(now)?;
+            },
+            Err(error) => Err(error),
+        };
+        match taken {
             Ok(snapshot) => {
                 let listed: Vec<_> = snapshot.sockets.into_iter().map(Found::from).collect();
                 let at = self.clock.now();
@@ -117,6 +149,7 @@ impl Live {
         }
         // A list that takes long is not asked for more often than it is worth.
         self.next_look = Some(Instant::now() + STAND_IN_CHECK.max(began.elapsed() * 20));
+        Ok(())
     }
 
     /// What the kernel lists now, by cookie.

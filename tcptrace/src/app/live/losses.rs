@@ -6,11 +6,22 @@ use tokio::time::{Duration, Instant};
 use super::{Live, lists::ALL};
 use crate::{
     memory,
-    probe::Counted,
+    probe::{BATCH, Counted},
     record::{Loss, Lost, Record},
     snapshot,
+    time::Moment,
     tracker::List,
 };
+
+/// No more than so much is held against a list: what comes while that is done is lost.
+const AT_LIST: usize = 4 * BATCH;
+
+/// A list waits until nothing more is lost for [`CHECK`], so that it is not made, and read, while there is no time for it;
+/// but no longer than this.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A note and the event that belongs to it come within this time, nanoseconds: a thread may lose its CPU between the two.
+const APART: u64 = 1_000_000_000;
 
 /// How often to look whether events were lost.
 const CHECK: Duration = Duration::from_millis(100);
@@ -28,12 +39,15 @@ const REQUEST_LIVES: u64 = 64_000_000_000;
 pub(super) struct Losses {
     /// Records that could not be read.
     pub(super) undecodable: u64,
+    /// Of the notes, as the last batch found them.
+    notes: u64,
     told: Counted,
     told_undecodable: u64,
     checked: Instant,
     next_check: Option<Instant>,
-    /// When to ask for a list; none while nothing is missing.
+    /// When to ask for a list, and when at the latest; none while nothing is missing.
     next_list: Option<Instant>,
+    last_list_due: Instant,
     no_list_before: Instant,
 }
 
@@ -42,11 +56,13 @@ impl Losses {
         let now = Instant::now();
         Self {
             undecodable: 0,
+            notes: 0,
             told: Counted::default(),
             told_undecodable: 0,
             checked: now,
             next_check: None,
             next_list: None,
+            last_list_due: now,
             no_list_before: now,
         }
     }
@@ -69,7 +85,7 @@ impl Live {
             self.tell_lost()?;
             self.story.flush().context("write")?;
         }
-        if self.losses.next_list.is_some_and(|due| due <= now) {
+        if self.losses.next_list.is_some_and(|due| due <= now) && self.ahead.is_empty() {
             self.repair()?;
         }
         Ok(())
@@ -100,9 +116,26 @@ impl Live {
             // The beginning of a request may be among what was lost.
             self.tracker.knows_requests_from(at.mono_ns + REQUEST_LIVES);
             // A burst takes its time, and a list that is older than its end is worth little.
-            self.losses.next_list.get_or_insert(self.losses.no_list_before.max(Instant::now() + CHECK));
+            let (losses, now) = (&mut self.losses, Instant::now());
+            if losses.next_list.is_none() {
+                losses.last_list_due = losses.no_list_before.max(now + PATIENCE);
+            }
+            losses.next_list = Some(losses.no_list_before.max(now + CHECK).min(losses.last_list_due));
         }
         Ok(any)
+    }
+
+    /// Where notes were lost, a minisocket that was not seen may have been made all the same. Asked for each batch, before
+    /// it is followed: it would be told as a fact.
+    pub(super) fn look_for_lost_notes(&mut self, now: Moment) -> Result<()> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let lost = self.attached.accounting.lost_notes()?;
+        if std::mem::replace(&mut self.losses.notes, lost) != lost {
+            self.tracker.knows_minisockets_from(now.mono_ns + APART);
+        }
+        Ok(())
     }
 
     /// After a write that failed: says how much is missing from the output.
@@ -117,11 +150,16 @@ impl Live {
     /// Asks the kernel for its list of sockets, and lets the tracker go on from there.
     fn repair(&mut self) -> Result<()> {
         let (asked, began) = (self.clock.now(), Instant::now());
-        let taken = self.list(ALL);
+        let taken = self.list(ALL, AT_LIST);
         self.losses.next_list = None;
         self.losses.no_list_before = Instant::now() + BETWEEN_LISTS.max(began.elapsed() * WORTH);
         let snapshot = match taken {
-            Ok(snapshot) => snapshot,
+            Ok(Some(snapshot)) => snapshot,
+            Ok(None) => {
+                // To hold so much against it would lose more than there is to repair.
+                self.losses.next_list = Some(self.losses.no_list_before);
+                return Ok(());
+            }
             Err(error) => {
                 log::warn!("what happened to the sockets while events were lost is not known: {error:#}");
                 return Ok(());

@@ -82,6 +82,68 @@ fn a_whole_life_from_the_first_syn_to_the_end_of_time_wait() {
     );
 }
 
+/// `tcp_max_tw_buckets` are there: the socket is closed at once. Concluded, so only where a minisocket would have been seen.
+#[test]
+fn no_room_for_time_wait() {
+    ladder(
+        "sees stand-ins
+        knows minisockets +1ms
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        early = 127.0.0.1:5000 > 127.0.0.1:80
+        strange = 127.0.0.1:6000 > 127.0.0.1:80
+        found early FIN_WAIT2
+            = early#1  FIN_WAIT2
+        +500us early FIN_WAIT2 → CLOSE fin orphan
+            = early#1  FIN_WAIT2 → TIME_WAIT  inferred:fin_received  FinReceived
+        opened client server
+        +1s    client ESTABLISHED → FIN_WAIT1 pid=7/curl close
+            = client#2  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 999.94ms
+        +1s    client FIN_WAIT1 → FIN_WAIT2 orphan
+            = client#2  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  after 0ns
+        +2s    client FIN_WAIT2 → CLOSE fin orphan
+            = client#2  FIN_WAIT2 → CLOSE  curl:7(syscall)  TimeWaitLimit  after 1s
+        # The note could not be put to a socket that nobody knew.
+        +3s    strange FIN_WAIT2 → CLOSE fin orphan
+            = strange#3  FIN_WAIT2 → TIME_WAIT  inferred:fin_received  FinReceived",
+    );
+}
+
+/// The same where both closed at once; a timer that gives it up looks otherwise.
+#[test]
+fn no_room_for_time_wait_after_closing() {
+    ladder(
+        "sees stand-ins
+        knows minisockets +0
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        other = 127.0.0.1:5000 > 127.0.0.1:80
+        found client CLOSING
+            = client#1  CLOSING
+        found other CLOSING
+            = other#2  CLOSING
+        +1s    client CLOSING → CLOSE acknowledged
+            = client#1  CLOSING → CLOSE  TimeWaitLimit
+        +1s    other CLOSING → CLOSE unacknowledged
+            = other#2  CLOSING → CLOSE",
+    );
+}
+
+/// It would wait for the FIN as a stand-in, but there is none. Why is not known: TCP_LINGER2, late data, or no room.
+#[test]
+fn an_orphan_without_a_stand_in() {
+    ladder(
+        "sees stand-ins
+        knows minisockets +0
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        found client FIN_WAIT1
+            = client#1  FIN_WAIT1
+        +1s    client FIN_WAIT1 → FIN_WAIT2 orphan
+            = client#1  FIN_WAIT1 → FIN_WAIT2
+        +1s    client FIN_WAIT2 → CLOSE orphan
+            = client#1  FIN_WAIT2 → CLOSE  after 0ns",
+    );
+}
+
 #[test]
 fn an_orphan_whose_peer_never_closes() {
     ladder(

@@ -116,6 +116,7 @@ impl Ladder {
             ["sees", "stand-ins"] => {
                 self.tracker = std::mem::take(&mut self.tracker).seeing_stand_ins(true);
             }
+            ["knows", "minisockets", time] => self.tracker.knows_minisockets_from(nanoseconds(time)),
             ["knows", "requests", time] => self.tracker.knows_requests_from(nanoseconds(time)),
             [time, name, kind @ ("request" | "minisocket" | "RST" | "again"), more @ ..] => {
                 let note = self.note(time, name, kind, more);
@@ -288,6 +289,9 @@ impl Ladder {
             "kthread" => event.task.activity = Some(Activity::Kernel),
             "used" => facts.ending.get_or_insert_default().netns_in_use = true,
             "fin" => facts.fin_received = true,
+            "acknowledged" | "unacknowledged" => {
+                facts.ending.get_or_insert_default().unacknowledged = key == "unacknowledged";
+            }
             // sock_orphan takes the way to the file away.
             "orphan" => (facts.orphan, facts.file_released) = (true, None),
             "rd" => facts.receive_shutdown = true,

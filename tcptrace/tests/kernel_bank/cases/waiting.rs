@@ -50,8 +50,7 @@ bank! {
             SYN_RECV>ESTABLISHED softirq server/listener - >200ms
     "
 
-    /// The kernel keeps none in TIME_WAIT beyond tcp_max_tw_buckets; that the peer has closed is known, and so it is
-    /// told, as concluded, until the kernel's list shows that there is none.
+    /// The kernel keeps none in TIME_WAIT beyond tcp_max_tw_buckets.
     no_room_for_time_wait: "
         set tcp_max_tw_buckets 0
         connected
@@ -63,7 +62,6 @@ bank! {
         c = opened
             ESTABLISHED>FIN_WAIT1 process client/syscall shutdown
             FIN_WAIT1>FIN_WAIT2 process|softirq client/syscall -
-            FIN_WAIT2>TIME_WAIT inferred:fin_received client/syscall fin_received
-            TIME_WAIT>CLOSE inferred:sock_diag client/syscall -
+            FIN_WAIT2>CLOSE process|softirq client/syscall time_wait_limit
     "
 }
