@@ -30,6 +30,7 @@ use crate::{
     tracker::Tracker,
     watch::Limits,
 };
+use lists::ALL;
 use losses::Losses;
 use reading::Ahead;
 
@@ -152,7 +153,9 @@ impl Live {
             let now = self.clock.now();
             let records = self.next_batch();
             self.tell(now)?;
-            self.tell_stuck(now)?;
+            if self.ahead.is_empty() {
+                self.tell_stuck(now)?;
+            }
             self.look_for_losses(records > 0)?;
             let waits = self.timers.wait() || !self.ahead.is_empty();
             pacing = pacing.after(records, self.attached.reader.is_asked(), waits);
@@ -164,8 +167,12 @@ impl Live {
         log::info!("ending: {stop:?}; {} sockets open", self.tracker.open());
         self.attached.detach();
         let now = self.clock.now();
-        while self.next_batch() > 0 {
+        loop {
+            let records = self.next_batch();
             self.tell(now)?;
+            if records == 0 {
+                break;
+            }
         }
         self.timers.finish(&mut self.events);
         self.follow()?;
@@ -210,7 +217,7 @@ impl Live {
 
     /// Follows what was gathered of what happened before `now`, and tells it.
     fn tell(&mut self, now: Moment) -> Result<()> {
-        self.look_for_lost_notes(now)?;
+        self.look_for_lost_notes()?;
         self.sort();
         let until = self.complete_until(now);
         self.timers.fold(&mut self.events, until);
@@ -261,9 +268,15 @@ impl Live {
 
     /// Tells of sockets that stay too long in their state.
     fn tell_stuck(&mut self, now: Moment) -> Result<()> {
-        let Self { watcher, tracker, records, .. } = self;
-        if let Some(watcher) = watcher {
-            watcher.due(now, tracker, records);
+        let Self { watcher, tracker, .. } = self;
+        let stuck = watcher.as_mut().map_or_else(Vec::new, |watcher| watcher.due(now, tracker));
+        if stuck.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let listed = self.list(ALL);
+        if let Some(watcher) = &mut self.watcher {
+            watcher.confirm(stuck, listed, began.elapsed(), &mut self.records);
         }
         self.hand_on()
     }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use tokio::time::Instant;
 
 use super::clock::Clock;
 use crate::{
     found::Found,
     record::{Record, SocketId, Stuck},
-    snapshot::{self, Options, Scope, States},
+    snapshot::Snapshot,
     time::Moment,
     tracker::Tracker,
     watch::{Limits, Watch},
@@ -39,11 +40,11 @@ impl Watcher {
         Some((Instant::now() + left).max(self.not_before))
     }
 
-    /// Those that are due, as far as they are really there.
-    pub(super) fn due(&mut self, now: Moment, tracker: &Tracker, out: &mut Vec<Record>) {
+    /// Those that are due, as far as is known without asking.
+    pub(super) fn due(&mut self, now: Moment, tracker: &Tracker) -> Vec<Stuck> {
         let is_due = self.watch.next_due().is_some_and(|due| due <= now.mono_ns);
         if !is_due || Instant::now() < self.not_before {
-            return;
+            return Vec::new();
         }
         let mut stuck = self.watch.due(now);
         // One that goes by another name now, or whose end was noticed without a word.
@@ -54,13 +55,19 @@ impl Watcher {
             }
             there
         });
-        if stuck.is_empty() {
-            return;
-        }
-        let began = Instant::now();
-        let listed = snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true });
+        stuck
+    }
+
+    /// Tells of those that the kernel's list shows, which took so long to make.
+    pub(super) fn confirm(
+        &mut self,
+        mut stuck: Vec<Stuck>,
+        listed: Result<Snapshot>,
+        took: Duration,
+        out: &mut Vec<Record>,
+    ) {
         // A list that takes long is not asked for more often than it is worth.
-        self.not_before = Instant::now() + LOOK.max(began.elapsed() * 20);
+        self.not_before = Instant::now() + LOOK.max(took * 20);
         match listed {
             Ok(snapshot) => stuck.retain_mut(|stuck| self.is_there(stuck, &snapshot.sockets)),
             Err(error) => log::warn!("who holds sockets that are stuck is not known: {error:#}"),

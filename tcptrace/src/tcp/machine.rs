@@ -97,7 +97,8 @@ pub const fn step(from: TcpState, to: TcpState) -> Step {
         // The same; tcp_reset reports EPIPE here.
         (CloseWait, Close) => Unusual("RST received or sent, timeout, or aborted"),
         // The same, and tcp_out_of_resources, tcp_check_oom, TCP_LINGER2 < 0, data that nobody will read.
-        (FinWait1 | Closing, Close) => Unusual("RST received or sent, timeout, or aborted"),
+        (FinWait1, Close) => Unusual("RST received or sent, timeout, or aborted"),
+        (Closing, Close) => Unusual("RST received or sent, timeout, aborted, or no room for TIME_WAIT"),
         // inet_twsk_kill after tcp_fin_timeout; tcp_reset, tcp_abort, __tcp_close with TCP_LINGER2 < 0.
         (FinWait2, Close) => {
             Unusual("orphan's tcp_fin_timeout over, RST received or sent, aborted, or no room for TIME_WAIT")

@@ -74,9 +74,9 @@ pub(super) fn lacks_time_wait(event: &Event) -> bool {
     let Some(facts) = event.sock else { return false };
     match (event.from, event.to) {
         (TcpState::FinWait2, TcpState::Close) => facts.fin_received,
-        // Else a timer gave it up (tcp_out_of_resources), or close() with SO_LINGER 0.
+        // Our FIN is acknowledged, as tcp_rcv_state_process wants it. Else a timer gave it up, or its process.
         (TcpState::Closing, TcpState::Close) => {
-            let done = |ending: Ending| !ending.unacknowledged && !ending.linger_zero;
+            let done = |ending: Ending| !ending.unacknowledged && !ending.unsent;
             facts.error == 0 && facts.ending.is_some_and(done)
         }
         _ => false,

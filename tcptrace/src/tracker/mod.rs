@@ -123,14 +123,13 @@ impl Tracker {
         let context = owner::context(event);
         let Some(socket) = self.sockets.get_mut(key) else { return };
         let minisocket = socket.take_minisocket();
-        let step = match socket.passing().given_up {
+        let has_none = minisocket.is_none() && knows_minisocket;
+        let step = match socket.passing().given_up || has_none {
             true => Step::Plain,
-            false if minisocket.is_none() && knows_minisocket => Step::Plain,
             false => Step::of(event, minisocket.map(|(_, state)| state)),
         };
         let got_fin = step == Step::TimeWait && event.from == TcpState::FinWait2;
-        let no_room = step == Step::Plain && knows_minisocket && cause::lacks_time_wait(event);
-        let cause = match no_room {
+        let cause = match has_none && cause::lacks_time_wait(event) {
             true => Some(Cause::TimeWaitLimit),
             false => cause.or(got_fin.then_some(Cause::FinReceived)),
         };
@@ -196,11 +195,14 @@ impl Tracker {
         }
     }
 
-    /// Whether it is known if a minisocket takes over from the socket that this event closes: its note names it by its cookie.
+    /// Whether it is known if a minisocket takes over from the socket that this event closes. Its note names the socket by its
+    /// cookie; one that no event has spoken of before may have got that in between, from a list.
     fn knows_minisocket(&self, at: Moment, event: &Event) -> bool {
+        let known = |cookie| self.sockets.get(self.sockets.with_cookie(cookie)?)?.pointer();
         matches!((event.from, event.to), (TcpState::FinWait2 | TcpState::Closing, TcpState::Close))
+            && self.sees_stand_ins
             && self.knows_minisockets_from.is_some_and(|from| at.mono_ns >= from)
-            && event.cookie.is_some_and(|cookie| self.sockets.with_cookie(cookie).is_some())
+            && event.cookie.and_then(known).is_some()
     }
 
     /// A connection that nobody accepted ends with its listener.

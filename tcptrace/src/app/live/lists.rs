@@ -28,10 +28,10 @@ const STAND_IN_CHECK: Duration = Duration::from_secs(1);
 pub(super) const ALL: Options = Options { scope: Scope::Everywhere, states: States::All, owners: true };
 
 /// A list that is being made, on a thread of its own: on a large host that takes seconds, and the buffer is full sooner.
-struct Listing(Receiver<Result<Snapshot>>);
+pub(super) struct Listing(Receiver<Result<Snapshot>>);
 
 impl Listing {
-    fn begin(options: Options) -> Result<Self> {
+    pub(super) fn begin(options: Options) -> Result<Self> {
         let (done, taken) = mpsc::channel();
         // Nobody waits for it where the trace has failed meanwhile.
         let take = move || drop(done.send(snapshot::take(options)));
@@ -39,13 +39,18 @@ impl Listing {
         Ok(Self(taken))
     }
 
-    /// The list, if it is there within a tick.
-    fn wait(&self) -> Option<Result<Snapshot>> {
-        match self.0.recv_timeout(TICK) {
+    /// The list, if it is there within this time.
+    pub(super) fn wait(&self, patience: Duration) -> Option<Result<Snapshot>> {
+        match self.0.recv_timeout(patience) {
             Ok(taken) => Some(taken),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Err(anyhow!("the thread that makes it has ended"))),
         }
+    }
+
+    /// Whether it is still being made.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.wait(Duration::ZERO).is_none()
     }
 }
 
@@ -54,11 +59,12 @@ impl Live {
     pub(in crate::app) fn tell_existing(&mut self) -> Result<()> {
         // Told as of now: what changes while the list is made comes as events.
         let at = self.clock.now();
-        let taken = self.list(ALL, usize::MAX).and_then(|taken| taken.context("too much happens"));
+        let taken = self.list(ALL);
         if taken.is_ok() {
             self.tracker.knows_requests_from(self.clock.now().mono_ns);
         }
         self.gather_until_now();
+        self.losses.came();
         self.sort();
         for observation in &self.events {
             if let Observation::Fork(fork) = observation {
@@ -92,15 +98,14 @@ impl Live {
         Ok(())
     }
 
-    /// Has a list made, and reads meanwhile what happens, to be held against it. None where that is more than `most`.
-    pub(super) fn list(&mut self, options: Options, most: usize) -> Result<Option<Snapshot>> {
+    /// Has a list made, and reads meanwhile what happens, to be held against it.
+    pub(super) fn list(&mut self, options: Options) -> Result<Snapshot> {
         let list = Listing::begin(options)?;
         loop {
-            match list.wait() {
-                Some(taken) => return taken.map(Some),
-                None if self.events.len() > most => return Ok(None),
-                None => while self.gather() >= BATCH {},
+            if let Some(taken) = list.wait(TICK) {
+                return taken;
             }
+            self.gather_all();
         }
     }
 
@@ -129,14 +134,20 @@ impl Live {
         let (asked, began) = (self.clock.now(), Instant::now());
         let options = Options { scope: Scope::Everywhere, states: States::StandIns, owners: false };
         let taken = match Listing::begin(options) {
-            Ok(list) => loop {
-                if let Some(taken) = list.wait() {
-                    break taken;
+            Ok(list) => {
+                let mut patience = TICK;
+                loop {
+                    if let Some(taken) = list.wait(patience) {
+                        break taken;
+                    }
+                    let now = self.clock.now();
+                    let records = self.next_batch();
+                    self.tell(now)?;
+                    self.losses.came();
+                    // Not while there is more to do than to wait.
+                    patience = if records >= BATCH { Duration::ZERO } else { TICK };
                 }
-                let now = self.clock.now();
-                self.next_batch();
-                self.tell(now)?;
-            },
+            }
             Err(error) => Err(error),
         };
         match taken {

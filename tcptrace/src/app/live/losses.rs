@@ -3,18 +3,22 @@
 use anyhow::{Context as _, Result};
 use tokio::time::{Duration, Instant};
 
-use super::{Live, lists::ALL};
+use super::{
+    Live,
+    lists::{ALL, Listing},
+};
 use crate::{
     memory,
-    probe::{BATCH, Counted},
+    probe::{BATCH, Counted, TICK},
     record::{Loss, Lost, Record},
-    snapshot,
-    time::Moment,
+    snapshot::{self, Snapshot},
     tracker::List,
 };
 
-/// No more than so much is held against a list: what comes while that is done is lost.
+/// A list is given up if so many records come while it is made, and so many a second. To hold a list of a hundred thousand
+/// sockets against what has happened takes a quarter of a second; more than come in that time have no place in the buffer.
 const AT_LIST: usize = 4 * BATCH;
+const FLOOD: u128 = 100_000;
 
 /// A list waits until nothing more is lost for [`CHECK`], so that it is not made, and read, while there is no time for it;
 /// but no longer than this.
@@ -39,7 +43,7 @@ const REQUEST_LIVES: u64 = 64_000_000_000;
 pub(super) struct Losses {
     /// Records that could not be read.
     pub(super) undecodable: u64,
-    /// Of the notes, as the last batch found them.
+    /// Notes that were lost, as the last batch found it.
     notes: u64,
     told: Counted,
     told_undecodable: u64,
@@ -49,6 +53,7 @@ pub(super) struct Losses {
     next_list: Option<Instant>,
     last_list_due: Instant,
     no_list_before: Instant,
+    given_up: Option<Listing>,
 }
 
 impl Losses {
@@ -64,7 +69,21 @@ impl Losses {
             next_list: None,
             last_list_due: now,
             no_list_before: now,
+            given_up: None,
         }
+    }
+
+    /// Something has come, so something may have been lost.
+    pub(super) fn came(&mut self) {
+        self.next_check.get_or_insert(self.checked + CHECK);
+    }
+
+    /// A list is wanted: when nothing more is lost, but not too late.
+    fn want_list(&mut self, sooner: Instant) {
+        if self.next_list.is_none() {
+            self.last_list_due = self.no_list_before.max(Instant::now() + PATIENCE);
+        }
+        self.next_list = Some(self.no_list_before.max(sooner).min(self.last_list_due));
     }
 
     /// When there is something to do; none while nothing happens.
@@ -78,7 +97,7 @@ impl Live {
     pub(super) fn look_for_losses(&mut self, came: bool) -> Result<()> {
         let (losses, now) = (&mut self.losses, Instant::now());
         if came {
-            losses.next_check.get_or_insert(losses.checked + CHECK);
+            losses.came();
         }
         if losses.next_check.is_some_and(|due| due <= now) {
             (losses.next_check, losses.checked) = (None, now);
@@ -116,24 +135,22 @@ impl Live {
             // The beginning of a request may be among what was lost.
             self.tracker.knows_requests_from(at.mono_ns + REQUEST_LIVES);
             // A burst takes its time, and a list that is older than its end is worth little.
-            let (losses, now) = (&mut self.losses, Instant::now());
-            if losses.next_list.is_none() {
-                losses.last_list_due = losses.no_list_before.max(now + PATIENCE);
-            }
-            losses.next_list = Some(losses.no_list_before.max(now + CHECK).min(losses.last_list_due));
+            self.losses.want_list(Instant::now() + CHECK);
         }
         Ok(any)
     }
 
-    /// Where notes were lost, a minisocket that was not seen may have been made all the same. Asked for each batch, before
-    /// it is followed: it would be told as a fact.
-    pub(super) fn look_for_lost_notes(&mut self, now: Moment) -> Result<()> {
+    /// Where notes were lost, a minisocket or a request that was not seen may have been there all the same. Asked for each batch,
+    /// before it is followed: what is concluded from there being none would be wrong.
+    pub(super) fn look_for_lost_notes(&mut self) -> Result<()> {
         if self.events.is_empty() {
             return Ok(());
         }
         let lost = self.attached.accounting.lost_notes()?;
         if std::mem::replace(&mut self.losses.notes, lost) != lost {
-            self.tracker.knows_minisockets_from(now.mono_ns + APART);
+            let now = self.clock.now().mono_ns;
+            self.tracker.knows_minisockets_from(now + APART);
+            self.tracker.knows_requests_from(now + REQUEST_LIVES);
         }
         Ok(())
     }
@@ -147,17 +164,38 @@ impl Live {
         log::warn!("the output lacks {lines} lines, and {untold} events that came after them");
     }
 
+    fn list_unless_too_much_happens(&mut self) -> Result<Option<Snapshot>> {
+        let (list, began) = (Listing::begin(ALL)?, Instant::now());
+        loop {
+            if let Some(taken) = list.wait(TICK) {
+                return taken.map(Some);
+            }
+            let came = self.events.len();
+            if came > AT_LIST && came as u128 * 1_000 > FLOOD * began.elapsed().as_millis() {
+                self.losses.given_up = Some(list);
+                return Ok(None);
+            }
+            self.gather_all();
+        }
+    }
+
     /// Asks the kernel for its list of sockets, and lets the tracker go on from there.
     fn repair(&mut self) -> Result<()> {
         let (asked, began) = (self.clock.now(), Instant::now());
-        let taken = self.list(ALL, AT_LIST);
         self.losses.next_list = None;
-        self.losses.no_list_before = Instant::now() + BETWEEN_LISTS.max(began.elapsed() * WORTH);
+        if self.losses.given_up.as_ref().is_some_and(Listing::is_under_way) {
+            self.losses.no_list_before = began + BETWEEN_LISTS;
+            self.losses.want_list(began);
+            return Ok(());
+        }
+        let taken = self.list_unless_too_much_happens();
+        let losses = &mut self.losses;
+        losses.no_list_before = Instant::now() + BETWEEN_LISTS.max(began.elapsed() * WORTH);
         let snapshot = match taken {
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => {
-                // To hold so much against it would lose more than there is to repair.
-                self.losses.next_list = Some(self.losses.no_list_before);
+                log::info!("gave up a list of sockets: too much happened while it was made");
+                losses.want_list(began);
                 return Ok(());
             }
             Err(error) => {

@@ -12,7 +12,7 @@ use crate::{event::Observation, probe::BATCH, time::Moment};
 /// So many batches are read ahead: about 30 MiB.
 const AHEAD: usize = 32;
 
-/// Batches in the order in which they were read. Only the last one may be less than whole.
+/// Batches in the order in which they were read. None is empty, and only the last one may be less than whole.
 #[derive(Debug, Default)]
 pub(super) struct Ahead(VecDeque<Vec<Observation>>);
 
@@ -22,54 +22,72 @@ impl Ahead {
         self.0.is_empty()
     }
 
-    /// Where to put more, if there is room.
-    fn open(&mut self) -> Option<&mut Vec<Observation>> {
-        if self.0.back().is_none_or(|last| last.len() >= BATCH) {
-            if self.0.len() == AHEAD {
-                return None;
+    /// Reads until there is nothing left, or no room. `read` puts no more than so many into a batch, and says how many
+    /// records that were: some may not be readable.
+    fn fill(&mut self, mut read: impl FnMut(&mut Vec<Observation>, usize) -> usize) {
+        loop {
+            let is_open = self.0.back().is_some_and(|last| last.len() < BATCH);
+            let mut batch = if is_open { self.0.pop_back().unwrap_or_default() } else { Vec::new() };
+            let room = if self.0.len() < AHEAD { BATCH - batch.len() } else { 0 };
+            let count = if room > 0 { read(&mut batch, room) } else { 0 };
+            if !batch.is_empty() {
+                self.0.push_back(batch);
             }
-            self.0.push_back(Vec::new());
-        }
-        self.0.back_mut()
-    }
-}
-
-impl Live {
-    /// Takes the next batch to be followed; says how many records that are.
-    pub(super) fn next_batch(&mut self) -> usize {
-        let before = self.events.len();
-        self.events.append(&mut self.ahead.0.pop_front().unwrap_or_default());
-        let ahead = self.events.len() - before;
-        if !self.ahead.is_empty() {
-            return ahead;
-        }
-        ahead + self.gather()
-    }
-
-    /// Empties the kernel's buffer, as long as not too much waits here already.
-    pub(super) fn read_ahead(&mut self) {
-        while let Some(batch) = self.ahead.open() {
-            let mut batch = std::mem::take(batch);
-            let room = BATCH - batch.len();
-            let count = self.read(&mut batch, room);
-            if batch.is_empty() {
-                self.ahead.0.pop_back();
-            } else if let Some(last) = self.ahead.0.back_mut() {
-                *last = batch;
-            }
-            if count < room {
+            if count == 0 || count < room {
                 break;
             }
         }
     }
 
+    /// The batch that was read first.
+    fn next(&mut self) -> Option<Vec<Observation>> {
+        self.0.pop_front()
+    }
+
+    /// All of it.
+    fn all(&mut self) -> impl Iterator<Item = Observation> {
+        self.0.drain(..).flatten()
+    }
+}
+
+impl Live {
+    /// Takes the next batch to be followed, after what was gathered and not followed; says how many records that are.
+    pub(super) fn next_batch(&mut self) -> usize {
+        let mut records = self.events.len();
+        if let Some(mut batch) = self.ahead.next() {
+            records += batch.len();
+            self.events.append(&mut batch);
+        }
+        if self.ahead.is_empty() {
+            let count = self.gather();
+            records += count;
+            if count == BATCH {
+                // There is more: what was taken is not all that there was.
+                self.read_ahead();
+            }
+        }
+        records
+    }
+
+    /// Empties the kernel's buffer, as long as not too much waits here already.
+    pub(super) fn read_ahead(&mut self) {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.fill(|batch, most| self.read(batch, most));
+        self.ahead = ahead;
+    }
+
     /// Reads a batch, after all that was read ahead.
     pub(super) fn gather(&mut self) -> usize {
         let mut events = std::mem::take(&mut self.events);
-        events.extend(self.ahead.0.drain(..).flatten());
+        events.extend(self.ahead.all());
         let count = self.read(&mut events, BATCH);
         self.events = events;
         count
+    }
+
+    /// Empties the kernel's buffer, however much that is.
+    pub(super) fn gather_all(&mut self) {
+        while self.gather() == BATCH {}
     }
 
     /// Reads what has happened up to now, and not until there is nothing left: under a flood there always is.
@@ -103,5 +121,69 @@ impl Live {
             messages.flush();
         }
         count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Fork;
+
+    /// A buffer that has so many records, of which each tenth cannot be read.
+    struct Buffer(std::ops::Range<u32>);
+
+    impl Buffer {
+        fn read(&mut self, batch: &mut Vec<Observation>, most: usize) -> usize {
+            let taken: Vec<_> = self.0.by_ref().take(most).collect();
+            let readable = taken.iter().filter(|number| *number % 10 != 0);
+            batch.extend(
+                readable.map(|number| Observation::Fork(Fork { mono_ns: 0, parent: 0, child: *number })),
+            );
+            taken.len()
+        }
+    }
+
+    fn number(seen: &Observation) -> u32 {
+        match seen {
+            Observation::Fork(fork) => fork.child,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_read_ahead_keeps_its_order_in_whole_batches() {
+        let mut ahead = Ahead::default();
+        let mut numbers = Vec::new();
+        // Little, nothing, what cannot be read, a lot.
+        let mut from = 0;
+        for count in [7, 0, 1, 1, 1, 1, 3 * BATCH as u32, 5] {
+            let mut buffer = Buffer(from..from + count);
+            ahead.fill(|batch, most| buffer.read(batch, most));
+            from += count;
+        }
+        let sizes: Vec<_> = ahead.0.iter().map(Vec::len).collect();
+        let [whole @ .., last] = &sizes[..] else { panic!("nothing was read") };
+        assert!(whole.iter().all(|size| *size == BATCH) && (1..=BATCH).contains(last), "{sizes:?}");
+        numbers.extend(ahead.next().unwrap().iter().map(number));
+        numbers.extend(ahead.all().map(|seen| number(&seen)));
+        assert!(ahead.is_empty());
+        assert!(numbers.iter().copied().eq((0..from).filter(|number| number % 10 != 0)));
+    }
+
+    #[test]
+    fn there_is_a_bound_and_the_rest_stays_in_the_buffer() {
+        let mut buffer = Buffer(0..1_000_000);
+        let mut ahead = Ahead::default();
+        let mut told = Vec::new();
+        ahead.fill(|batch, most| buffer.read(batch, most));
+        assert_eq!(ahead.0.len(), AHEAD);
+        assert!(ahead.0.iter().all(|batch| batch.len() == BATCH));
+        while let Some(batch) = ahead.next() {
+            told.extend(batch.iter().map(number));
+            ahead.fill(|batch, most| buffer.read(batch, most));
+            assert!(ahead.0.len() <= AHEAD);
+        }
+        assert_eq!(told.len(), 900_000);
+        assert!(told.is_sorted());
     }
 }

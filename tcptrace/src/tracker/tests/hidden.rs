@@ -109,22 +109,50 @@ fn no_room_for_time_wait() {
     );
 }
 
-/// The same where both closed at once; a timer that gives it up looks otherwise.
+/// The same where both closed at once. With our FIN not acknowledged, or not even sent, somebody gave it up.
 #[test]
 fn no_room_for_time_wait_after_closing() {
     ladder(
         "sees stand-ins
         knows minisockets +0
         client = 127.0.0.1:4000 > 127.0.0.1:80
-        other = 127.0.0.1:5000 > 127.0.0.1:80
-        found client CLOSING
-            = client#1  CLOSING
-        found other CLOSING
-            = other#2  CLOSING
-        +1s    client CLOSING → CLOSE acknowledged
-            = client#1  CLOSING → CLOSE  TimeWaitLimit
-        +1s    other CLOSING → CLOSE unacknowledged
-            = other#2  CLOSING → CLOSE",
+        slow = 127.0.0.1:5000 > 127.0.0.1:80
+        full = 127.0.0.1:6000 > 127.0.0.1:80
+        found client FIN_WAIT1
+            = client#1  FIN_WAIT1
+        found slow FIN_WAIT1
+            = slow#2  FIN_WAIT1
+        found full FIN_WAIT1
+            = full#3  FIN_WAIT1
+        +1s    client FIN_WAIT1 → CLOSING
+            = client#1  FIN_WAIT1 → CLOSING  FinReceived
+        +1s    slow FIN_WAIT1 → CLOSING
+            = slow#2  FIN_WAIT1 → CLOSING  FinReceived
+        +1s    full FIN_WAIT1 → CLOSING
+            = full#3  FIN_WAIT1 → CLOSING  FinReceived
+        +2s    client CLOSING → CLOSE acknowledged
+            = client#1  CLOSING → CLOSE  TimeWaitLimit  after 1s
+        +2s    slow CLOSING → CLOSE unacknowledged
+            = slow#2  CLOSING → CLOSE  after 1s
+        +2s    full CLOSING → CLOSE unsent
+            = full#3  CLOSING → CLOSE  after 1s",
+    );
+}
+
+/// No note is seen of any minisocket, so that there was none says nothing.
+#[test]
+fn without_timers_a_minisocket_is_concluded() {
+    ladder(
+        "knows minisockets +0
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        opened client server
+        +1s    client ESTABLISHED → FIN_WAIT1 pid=7/curl close
+            = client#1  ESTABLISHED → FIN_WAIT1  curl:7(syscall)  call  Close  after 999.94ms
+        +1s    client FIN_WAIT1 → FIN_WAIT2 orphan
+            = client#1  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  after 0ns
+        +2s    client FIN_WAIT2 → CLOSE fin orphan
+            = client#1  FIN_WAIT2 → TIME_WAIT  curl:7(syscall)  inferred:fin_received  FinReceived  after 1s",
     );
 }
 

@@ -289,9 +289,9 @@ impl Ladder {
             "kthread" => event.task.activity = Some(Activity::Kernel),
             "used" => facts.ending.get_or_insert_default().netns_in_use = true,
             "fin" => facts.fin_received = true,
-            "acknowledged" | "unacknowledged" => {
-                facts.ending.get_or_insert_default().unacknowledged = key == "unacknowledged";
-            }
+            "acknowledged" => _ = facts.ending.get_or_insert_default(),
+            "unacknowledged" => facts.ending.get_or_insert_default().unacknowledged = true,
+            "unsent" => facts.ending.get_or_insert_default().unsent = true,
             // sock_orphan takes the way to the file away.
             "orphan" => (facts.orphan, facts.file_released) = (true, None),
             "rd" => facts.receive_shutdown = true,
