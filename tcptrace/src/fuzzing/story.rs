@@ -28,6 +28,9 @@ pub fn story(bytes: &[u8]) {
     if is(2) {
         tracker.knows_requests_from(0);
     }
+    if is(5) {
+        tracker.knows_minisockets_from(0);
+    }
     let local_ports = if is(3) { "2-9".parse().expect("ports") } else { Ports::default() };
     let filter = Filter { local_ports, ..Filter::default() };
     let mut told = Told::new(filter, if is(4) { Keep::Latest(2) } else { Keep::Open });
