@@ -4,10 +4,9 @@
 //! before the first of them, because the list may show it before or after; one whose life began with them is not told
 //! at all. So nothing is missed and nothing is told twice. A `CLOSE` that has a port already is no life yet.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::{begins, is_unfinished};
 use crate::{
@@ -55,7 +54,7 @@ type Request = (Option<Netns>, Tuple);
 /// stops it first, when the SYN+ACK is sent again.
 #[must_use]
 pub fn begun_requests(since: &[Observation]) -> HashSet<Request> {
-    let mut first: HashMap<Request, TimerStep> = HashMap::new();
+    let mut first: HashMap<Request, TimerStep> = HashMap::default();
     for seen in since {
         if let Observation::Note(Note { sign: Sign::Request(step), netns, tuple, .. }) = seen {
             first.entry((*netns, *tuple)).or_insert(*step);
@@ -68,13 +67,13 @@ pub fn begun_requests(since: &[Observation]) -> HashSet<Request> {
 /// requests that began since.
 #[must_use]
 pub fn merge(found: Vec<Found>, since: &[Event], requests: &HashSet<Request>) -> Vec<Found> {
-    let mut by_cookie = HashMap::new();
-    let mut by_tuple = HashMap::new();
+    let mut by_cookie = HashMap::default();
+    let mut by_tuple = HashMap::default();
     // What a socket is found by may come later than its first event: the local port, or before Linux 6.15 a child's
     // cookie. Its address in memory is there from the first event on.
-    let mut lives: HashMap<u64, &Event> = HashMap::new();
+    let mut lives: HashMap<u64, &Event> = HashMap::default();
     // First events of lives that are not known by anything else yet.
-    let mut portless: HashMap<u64, &Event> = HashMap::new();
+    let mut portless: HashMap<u64, &Event> = HashMap::default();
     for event in since {
         portless.remove(&event.pointer);
         if begins(event) || lives.get(&event.pointer).is_some_and(|first| is_another(first, event)) {

@@ -3,7 +3,9 @@
 //! The list is true of some moment after it was asked for, each entry of its own. So whatever has changed since is left to its
 //! events, which are yet to be applied: a socket that they speak of is not judged by the list.
 
-use std::collections::HashSet;
+use std::collections;
+
+use foldhash::HashSet;
 
 use super::{Found, Key, Tracker, begun_requests, is_unfinished, merge, socket::Socket};
 use crate::{
@@ -22,7 +24,7 @@ pub struct List {
     /// What it shows.
     pub found: Vec<Found>,
     /// The network namespaces that it is about.
-    pub namespaces: HashSet<Netns>,
+    pub namespaces: collections::HashSet<Netns>,
 }
 
 impl Tracker {
@@ -33,7 +35,7 @@ impl Tracker {
         let events: Vec<Event> = since.iter().filter_map(Observation::event).cloned().collect();
         let before = since.first().map_or(asked.mono_ns, |first| first.mono_ns().min(asked.mono_ns));
         let told_of = ToldOf::by(since);
-        let mut listed = HashSet::new();
+        let mut listed = HashSet::default();
         let mut unknown = Vec::new();
         for found in merge(found, &events, &begun_requests(since)) {
             match self.sockets.listed_as(&found, &listed)[..] {

@@ -1,6 +1,6 @@
 //! The sockets without state changes of their own: request sockets before a connection, minisockets after it.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::{
     Found, Key, Tracker,

@@ -1,6 +1,6 @@
 //! The sockets as a list of the kernel's shows them.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::{Sockets, same};
 use crate::{
@@ -78,7 +78,7 @@ impl Sockets {
     }
 
     /// The minisockets of which only a list can tell.
-    pub(in crate::tracker) const fn unwatched(&self) -> &foldhash::HashSet<Key> {
+    pub(in crate::tracker) const fn unwatched(&self) -> &HashSet<Key> {
         &self.unwatched
     }
 }

@@ -13,11 +13,7 @@
 //! between `attached` and `listed` it is merged with the events, between `asked` and `repaired` it is what a list shows after a loss. A note has `request`, `minisocket`, `RST` or `again` in
 //! the place of the states, and the timer's step; `accept` has the process that does it. `opened` stands for an ordinary opening by `curl`.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Write as _,
-    time::Duration,
-};
+use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
@@ -143,7 +139,7 @@ impl Ladder {
             ["finish"] => self.tracker.finish(out),
             ["attached"] => self.merging = true,
             ["listed"] => {
-                for found in merge(std::mem::take(&mut self.found), &self.since, &HashSet::new()) {
+                for found in merge(std::mem::take(&mut self.found), &self.since, &Default::default()) {
                     self.tracker.found(at(0), &found, out);
                 }
                 for event in self.since.drain(..) {

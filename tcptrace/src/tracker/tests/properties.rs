@@ -185,7 +185,7 @@ proptest! {
         let rest: Vec<_> = told[attach..].iter().map(|told| told.event.clone()).collect();
         let mut tracker = Tracker::new();
         let mut records = Vec::new();
-        for found in merge(there.into_values().collect(), &since, &HashSet::new()) {
+        for found in merge(there.into_values().collect(), &since, &Default::default()) {
             tracker.found(at(0), &found, &mut records);
         }
         records.extend(tell(&mut tracker, &rest));
