@@ -30,22 +30,33 @@ fn counted(file: &str, line: &str, name: &str) -> u64 {
     pairs.find(|(found, _)| *found == name).unwrap().1.parse().unwrap()
 }
 
+/// So many connections, which the server closes first. The actors live on: the listener is theirs.
+fn visits(count: u64) -> [Actor; 2] {
+    let (server, client) = (Actor::new("server"), Actor::new("client"));
+    let listener = server.tell("listen l 127.0.0.1:0");
+    server.begin(&format!("serve l {count}"));
+    client.begin(&format!("visit {} {count}", listener.local));
+    let actors = [server, client];
+    for actor in &actors {
+        assert_eq!(actor.answer(), "done");
+    }
+    actors
+}
+
+/// On a busy host the last packets may still be under way.
+fn wait_for_all_to_be_over() {
+    wait_for("every connection to be over", || {
+        ss::all().iter().all(|line| ["LISTEN", "TIME_WAIT"].contains(&&*line.state)).then_some(())
+    });
+}
+
 #[test]
 fn every_event_is_accounted_for() {
     in_a_namespace(|| {
         // Room for all of it: how fast a tracer without optimisations empties the buffer is not the question here.
         let tracer = Tracer::start(&["--buffer", "16M"]);
-        let (server, client) = (Actor::new("server"), Actor::new("client"));
-        let listener = server.tell("listen l 127.0.0.1:0");
-        server.begin(&format!("serve l {CONNECTIONS}"));
-        client.begin(&format!("visit {} {CONNECTIONS}", listener.local));
-        for actor in [&server, &client] {
-            assert_eq!(actor.answer(), "done");
-        }
-        // On a busy host the last packets may still be under way.
-        wait_for("every connection to be over", || {
-            ss::all().iter().all(|line| ["LISTEN", "TIME_WAIT"].contains(&&*line.state)).then_some(())
-        });
+        let _actors = visits(CONNECTIONS);
+        wait_for_all_to_be_over();
         assert_eq!((snmp("ActiveOpens"), snmp("PassiveOpens")), (CONNECTIONS, CONNECTIONS));
         assert_eq!((snmp("AttemptFails"), snmp("EstabResets")), (0, 0));
         let trace = tracer.finish();
@@ -110,16 +121,8 @@ fn no_room_for_time_wait() {
     in_a_namespace(|| {
         std::fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "100").unwrap();
         let tracer = Tracer::start(&["--buffer", "16M"]);
-        let (server, client) = (Actor::new("server"), Actor::new("client"));
-        let listener = server.tell("listen l 127.0.0.1:0");
-        server.begin("serve l 1000");
-        client.begin(&format!("visit {} 1000", listener.local));
-        for actor in [&server, &client] {
-            assert_eq!(actor.answer(), "done");
-        }
-        wait_for("every connection to be over", || {
-            ss::all().iter().all(|line| ["LISTEN", "TIME_WAIT"].contains(&&*line.state)).then_some(())
-        });
+        let _actors = visits(1_000);
+        wait_for_all_to_be_over();
         let trace = tracer.finish();
         assert_eq!(trace.total("lost"), 0);
         let transitions = trace.of_type("transition");
@@ -146,13 +149,7 @@ fn no_room_for_time_wait() {
 fn a_loss_is_told() {
     in_a_namespace(|| {
         let tracer = Tracer::start(&["--buffer", "4K"]);
-        let (server, client) = (Actor::new("server"), Actor::new("client"));
-        let listener = server.tell("listen l 127.0.0.1:0");
-        server.begin("serve l 2000");
-        client.begin(&format!("visit {} 2000", listener.local));
-        for actor in [&server, &client] {
-            assert_eq!(actor.answer(), "done");
-        }
+        let _actors = visits(2_000);
         let trace = tracer.finish();
         let told: u64 = trace.of_type("lost").iter().map(|record| record["count"].as_u64().unwrap()).sum();
         assert!(told > 0, "nothing was lost: the buffer is too large for this test");

@@ -7,6 +7,7 @@ mod found;
 mod hidden;
 mod losses;
 pub(crate) mod model;
+mod no_stand_in;
 pub(crate) mod notation;
 mod opening;
 mod owners;

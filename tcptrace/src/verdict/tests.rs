@@ -100,26 +100,18 @@ fn one_closes_and_then_the_other() {
 
 #[test]
 fn the_peer_is_elsewhere() {
-    judge(
-        "server = 10.0.0.1:80 > 10.0.0.2:4000
-        +0     server LISTEN → SYN_RECV
-        +0     server SYN_RECV → ESTABLISHED
-        +1s    server ESTABLISHED → FIN_WAIT1 pid=8/nginx kill=9 acked=10
-        +2s    server FIN_WAIT1 → FIN_WAIT2 acked=11 got=5
-        +3s    server FIN_WAIT2 → CLOSE fin acked=11 got=6
-        = #1 in_order, opener 0, closed first 1, lasted 3s, established 1s, half-closed 2s, teardown 2s, whole
-        = 10.0.0.2:4000, payload 5
-        = 10.0.0.1:80 TIME_WAIT nginx, payload 10, 0 again",
-    );
+    closed_by_the_server("", "TIME_WAIT");
 }
 
 /// It is closed in order, and all was acknowledged, though there is no TIME_WAIT.
 #[test]
 fn no_room_for_time_wait() {
-    judge(
-        "sees stand-ins
-        knows minisockets +0
-        server = 10.0.0.1:80 > 10.0.0.2:4000
+    closed_by_the_server("sees stand-ins\nknows minisockets +0\n", "CLOSE");
+}
+
+fn closed_by_the_server(circumstances: &str, state: &str) {
+    judge(&format!(
+        "{circumstances}server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server LISTEN → SYN_RECV
         +0     server SYN_RECV → ESTABLISHED
         +1s    server ESTABLISHED → FIN_WAIT1 pid=8/nginx kill=9 acked=10
@@ -127,8 +119,8 @@ fn no_room_for_time_wait() {
         +3s    server FIN_WAIT2 → CLOSE fin acked=11 got=6
         = #1 in_order, opener 0, closed first 1, lasted 3s, established 1s, half-closed 2s, teardown 2s, whole
         = 10.0.0.2:4000, payload 5
-        = 10.0.0.1:80 CLOSE nginx, payload 10, 0 again",
-    );
+        = 10.0.0.1:80 {state} nginx, payload 10, 0 again",
+    ));
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub(super) struct Losses {
     next_list: Option<Instant>,
     last_list_due: Instant,
     no_list_before: Instant,
+    /// A list that was given up: no other one is begun before it is there.
     given_up: Option<Listing>,
 }
 
@@ -164,6 +165,7 @@ impl Live {
         log::warn!("the output lacks {lines} lines, and {untold} events that came after them");
     }
 
+    /// None where so much happens meanwhile that it is given up.
     fn list_unless_too_much_happens(&mut self) -> Result<Option<Snapshot>> {
         let (list, began) = (Listing::begin(ALL)?, Instant::now());
         loop {

@@ -13,13 +13,15 @@
 //! between `attached` and `listed` it is merged with the events, between `asked` and `repaired` it is what a list shows after a loss. A note has `request`, `minisocket`, `RST` or `again` in
 //! the place of the states, and the timer's step; `accept` has the process that does it. `opened` stands for an ordinary opening by `curl`.
 
-use std::{collections::HashMap, fmt::Write as _, time::Duration};
+mod words;
+
+use std::{collections::HashMap, fmt::Write as _};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
     event::{Accept, Activity, Event, Note, Observation, Sign, SockFacts, Task, TimerStep},
     process::{Comm, Evidence, Owner},
-    record::{Context, Record, SocketId, Subject},
+    record::Record,
     tcp::TcpState,
     time::Moment,
     tracker::{Found, List, Tracker, merge},
@@ -308,68 +310,6 @@ impl Ladder {
             _ => panic!("no word about an event: {word}"),
         }
     }
-
-    fn words(&self, record: &Record) -> String {
-        match record {
-            Record::Existing(found) => {
-                format!("{}  {}{}", self.who(&found.subject), found.state, whose(&found.subject))
-            }
-            Record::Transition(step) => {
-                let mut words = format!("{}  {} → {}", self.who(&step.subject), step.from, step.to);
-                words += &whose(&step.subject);
-                match step.context {
-                    Some(Context::Process) => words += "  call",
-                    Some(Context::Softirq) | None => {}
-                    Some(Context::Inferred(from)) => write!(words, "  inferred:{}", from.name()).unwrap(),
-                }
-                if step.is_illegal() {
-                    words += "  illegal";
-                }
-                if let Some(cause) = step.cause {
-                    write!(words, "  {cause:?}").unwrap();
-                }
-                if let Some(ns) = step.in_from_ns {
-                    write!(words, "  after {:?}", Duration::from_nanos(ns)).unwrap();
-                }
-                words
-            }
-            Record::Orphan(orphan) => {
-                let seen = if matches!(orphan.context, Some(Context::Inferred(_))) { "" } else { "  seen" };
-                let (who, whose) = (self.who(&orphan.subject), whose(&orphan.subject));
-                format!("{who}  {} orphaned{whose}{seen}", orphan.state)
-            }
-            Record::Retransmit(sent) => {
-                format!("{}  again in {}, {}", self.who(&sent.subject), sent.state, sent.count)
-            }
-            Record::Reset(reset) => {
-                format!("{}  RST {}", self.who(&reset.subject), reset.reason.as_deref().unwrap_or("-"))
-            }
-            record => panic!("not the tracker's: {record:?}"),
-        }
-    }
-
-    /// The name and the number of the connection; sockets without a cookie are `~1`.
-    fn who(&self, subject: &Subject) -> String {
-        let name = match subject.socket {
-            SocketId::Cookie(cookie) => {
-                let mut names: Vec<_> =
-                    self.sockets.iter().filter(|(_, named)| named.cookie == Some(cookie)).collect();
-                // One socket may have several lives, to other ends.
-                names.sort_by_key(|(name, named)| (named.tuple.remote != subject.tuple.remote, *name));
-                names.first().map_or_else(|| format!("cookie {cookie}"), |(name, _)| (*name).clone())
-            }
-            serial @ SocketId::Serial(_) => format!("{serial}[{}]", subject.tuple.remote),
-        };
-        subject.connection.map_or_else(|| name.clone(), |id| format!("{name}#{}", id.0))
-    }
-}
-
-fn whose(subject: &Subject) -> String {
-    subject.owner.map_or_else(String::new, |owner| {
-        let thread = owner.thread.filter(|thread| thread.tid != owner.pid);
-        let thread = thread.map_or_else(String::new, |thread| format!("[{}:{}]", thread.comm, thread.tid));
-        format!("  {}:{}{thread}({})", owner.comm, owner.pid, owner.evidence.name())
-    })
 }
 
 fn at(mono_ns: u64) -> Moment {
