@@ -24,7 +24,8 @@ pub use text::{Text, arrow, lost_words, owner, since, totals_words};
 pub use verdict::verdict_words;
 pub(crate) use width::width;
 pub use words::{
-    EXISTING_WORDS, ORPHAN_WORDS, cause_words, exit_words, reset_words, sent_again_words, transition_words,
+    EXISTING_WORDS, ORPHAN_WORDS, cause_words, exit_words, marked, reset_words, sent_again_words,
+    transition_words,
 };
 
 use crate::record::Record;

@@ -6,8 +6,8 @@ use anstyle::Style;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, append_short, reset_words, sent_again_words,
-    short, stuck_words, transition_words,
+    EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, append_short, marked, reset_words,
+    sent_again_words, short, stuck_words, transition_words,
 };
 use crate::{
     address::Endpoint,
@@ -175,7 +175,7 @@ impl Render for Text {
                 states: format!("{:>11} stays", orphan.state.name()),
                 phase: Phase::of(orphan.state),
                 lasted_ns: None,
-                words: ORPHAN_WORDS.to_owned(),
+                words: marked(ORPHAN_WORDS.to_owned(), orphan.context),
             }),
             Record::Retransmit(sent) => self.line(&Told {
                 at: sent.at,

@@ -12,9 +12,26 @@ pub const ORPHAN_WORDS: &str = "no process left, waits for the FIN";
 /// What it means that a socket was found at the start.
 pub const EXISTING_WORDS: &str = "was there before";
 
-/// What a step means, with its cause where there is evidence for one.
+/// What a step means, with its cause where there is evidence for one; and whether it is concluded.
 #[must_use]
 pub fn transition_words(step: &Transition) -> String {
+    let words = meaning(step);
+    match step.context {
+        Some(context) if step.is_illegal() || context.is_unseen(step.from) => words,
+        context => marked(words, context),
+    }
+}
+
+/// The words, marked if what they say is concluded.
+#[must_use]
+pub fn marked(words: String, context: Option<Context>) -> String {
+    match context {
+        Some(Context::Inferred(_)) => format!("{words} (inferred)").trim_start().to_owned(),
+        _ => words,
+    }
+}
+
+fn meaning(step: &Transition) -> String {
     use TcpState::{
         Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
         TimeWait,
