@@ -16,7 +16,7 @@ use criterion::{Bencher, Criterion, Throughput};
 use flood::{Flood, How, Raw, Way, lives::RECORDS};
 use jiff::tz::TimeZone;
 use tcptrace::{
-    event::Observation,
+    event::RawEvent,
     record::Record,
     recording::{Item, Reader},
     render::{Json, Palette, Render, Text},
@@ -46,7 +46,7 @@ fn decode(criterion: &mut Criterion) {
     group.bench_function("records", |bencher| {
         bencher.iter(|| {
             for raw in &raws {
-                let _ = black_box(Observation::decode(black_box(raw.bytes())));
+                let _ = black_box(RawEvent::decode(black_box(raw.bytes())));
             }
         });
     });

@@ -16,7 +16,7 @@ use flood::{
     lives::{INTERVAL, RECORDS},
     resident_kib,
 };
-use tcptrace::event::Observation;
+use tcptrace::event::RawEvent;
 
 /// Follow a flood of connections that nobody makes
 #[derive(Parser)]
@@ -60,7 +60,7 @@ fn main() {
             black_box(raw.bytes());
         }),
         Task::Decode { connections } => make(connections).for_each(|raw| {
-            black_box(Observation::decode(black_box(raw.bytes()))).expect("as the kernel side makes them");
+            black_box(RawEvent::decode(black_box(raw.bytes()))).expect("as the kernel side makes them");
         }),
         Task::Tell { connections, how, to } => tell(connections, how, &to),
     }

@@ -17,7 +17,7 @@ use harness::{
 };
 use rustix::process::Signal;
 use serde_json::Value;
-use tcptrace::event::Observation;
+use tcptrace::event::RawEvent;
 use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawFork, RawNote, RawTransition};
 
 /// Runs a line of shell in a mount namespace of its own, with a tracer in `$tcptrace`.
@@ -253,7 +253,7 @@ fn records_that_make_no_sense() {
             {
                 (*version, *kind) = (RECORD_VERSION, *kind % (Kind::ACCEPT + 2));
             }
-            undecodable += u64::from(Observation::decode(&record).is_err());
+            undecodable += u64::from(RawEvent::decode(&record).is_err());
             buffer.put(&record);
         }
         for (kind, length) in [
@@ -266,7 +266,7 @@ fn records_that_make_no_sense() {
                 let mut record = random.bytes(length);
                 let states = [record[2], record[3]].map(|state| state % 12 + 1);
                 record[..4].copy_from_slice(&[RECORD_VERSION, kind, states[0], states[1]]);
-                undecodable += u64::from(Observation::decode(&record).is_err());
+                undecodable += u64::from(RawEvent::decode(&record).is_err());
                 buffer.put(&record);
             }
         }

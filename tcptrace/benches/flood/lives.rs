@@ -68,7 +68,7 @@ const STEPS: [(When, Step); 16] = [
 #[derive(Clone, Copy, Debug)]
 pub enum Raw {
     Transition(RawTransition),
-    Note(RawNote),
+    SocketEvent(RawNote),
     Accept(RawAccept),
 }
 
@@ -77,7 +77,7 @@ impl Raw {
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Transition(raw) => raw.as_bytes(),
-            Self::Note(raw) => raw.as_bytes(),
+            Self::SocketEvent(raw) => raw.as_bytes(),
             Self::Accept(raw) => raw.as_bytes(),
         }
     }
@@ -86,7 +86,7 @@ impl Raw {
     pub const fn mono_ns(&self) -> u64 {
         match self {
             Self::Transition(raw) => raw.time_ns,
-            Self::Note(raw) => raw.time_ns,
+            Self::SocketEvent(raw) => raw.time_ns,
             Self::Accept(raw) => raw.time_ns,
         }
     }

@@ -6,7 +6,7 @@ use clap::ColorChoice;
 use jiff::tz::TimeZone;
 use tcptrace::{
     app::Story,
-    event::{Observation, Timers},
+    event::{RawEvent, Timers},
     filter::Filter,
     ladder::{self, Ladders},
     output::Output,
@@ -39,7 +39,7 @@ pub struct Way {
     tracker: Tracker,
     watch: Option<Watch>,
     story: Option<Story>,
-    batch: Vec<Observation>,
+    batch: Vec<RawEvent>,
     records: Vec<Record>,
     drained: u64,
     /// State changes that were taken in.
@@ -90,8 +90,8 @@ impl Way {
             self.follow(now).expect("the output takes it");
             self.drained = now;
         }
-        let seen = Observation::decode(raw.bytes()).expect("as the kernel side makes them");
-        self.events += u64::from(seen.event().is_some());
+        let seen = RawEvent::decode(raw.bytes()).expect("as the kernel side makes them");
+        self.events += u64::from(seen.state_change().is_some());
         self.batch.push(seen);
     }
 
@@ -117,10 +117,10 @@ impl Way {
         for seen in batch.drain(..) {
             let at = at(seen.mono_ns());
             match seen {
-                Observation::Event(event) => tracker.apply(at, &event, records),
-                Observation::Accept(accept) => tracker.accepted(&accept),
-                Observation::Fork(fork) => tracker.family().fork(&fork),
-                Observation::Note(note) => tracker.note(at, &note, |_| None, records),
+                RawEvent::StateChange(event) => tracker.apply(at, &event, records),
+                RawEvent::Accept(accept) => tracker.accepted(&accept),
+                RawEvent::Fork(fork) => tracker.family().fork(&fork),
+                RawEvent::SocketEvent(note) => tracker.note(at, &note, |_| None, records),
             }
         }
         if let Some(watch) = watch {

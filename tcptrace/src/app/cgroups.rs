@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{cgroup::Cgroup, event::Event, snapshot, tracker::Tracker};
+use crate::{cgroup::Cgroup, event::StateChange, snapshot, tracker::Tracker};
 
 /// A process is not looked up again within this time.
 const FRESH: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ impl Default for Hierarchy {
 
 impl Hierarchy {
     /// Has the tracker know the cgroup of an event.
-    pub(super) fn tell(&mut self, tracker: &mut Tracker, event: &Event) {
+    pub(super) fn tell(&mut self, tracker: &mut Tracker, event: &StateChange) {
         self.tell_of_process(tracker, event);
         let Some(id) = event.cgroup.filter(|id| tracker.cgroups().lacks(*id)) else { return };
         if !self.paths.contains_key(&id) {
@@ -47,7 +47,7 @@ impl Hierarchy {
     }
 
     /// On a host with cgroup v1: who holds the socket tells where it is.
-    fn tell_of_process(&mut self, tracker: &mut Tracker, event: &Event) {
+    fn tell_of_process(&mut self, tracker: &mut Tracker, event: &StateChange) {
         let Some((since, asked)) = &mut self.asked else { return };
         if !event.sock.is_some_and(|facts| facts.owned) {
             return;

@@ -21,7 +21,7 @@ use super::{
     stuck::Watcher,
 };
 use crate::{
-    event::{Observation, Timers},
+    event::{RawEvent, Timers},
     probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
     record::{Record, Totals},
     report::Listed,
@@ -59,7 +59,7 @@ pub(super) struct Live {
     hierarchy: Hierarchy,
     pub(super) clock: Clock,
     pub(super) story: Story,
-    events: Vec<Observation>,
+    events: Vec<RawEvent>,
     ahead: Ahead,
     timers: Timers,
     records: Vec<Record>,
@@ -232,13 +232,13 @@ impl Live {
             let reason = |number| attached.reset_reason(number);
             let at = clock.at(observation.mono_ns());
             match observation {
-                Observation::Event(event) => {
+                RawEvent::StateChange(event) => {
                     hierarchy.tell(tracker, &event);
                     tracker.apply(at, &event, records);
                 }
-                Observation::Accept(accept) => tracker.accepted(&accept),
-                Observation::Fork(fork) => tracker.family().fork(&fork),
-                Observation::Note(note) => {
+                RawEvent::Accept(accept) => tracker.accepted(&accept),
+                RawEvent::Fork(fork) => tracker.family().fork(&fork),
+                RawEvent::SocketEvent(note) => {
                     log::trace!("{note:?}");
                     tracker.note(at, &note, reason, records);
                 }

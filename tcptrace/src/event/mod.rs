@@ -2,9 +2,9 @@
 //! count.
 
 mod accept;
-mod change;
+mod state_change;
 mod fork;
-mod note;
+mod socket_event;
 mod timers;
 
 use std::fmt;
@@ -12,25 +12,25 @@ use std::fmt;
 use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 pub use accept::Accept;
-pub use change::{Activity, Ending, Event, SockFacts, Task};
+pub use state_change::{Activity, Ending, StateChange, SockFacts, Task};
 pub use fork::Fork;
-pub use note::{Note, Sign, TimerStep};
+pub use socket_event::{SocketEvent, SocketEventKind, TimerStep};
 pub use timers::Timers;
 
 /// One record of the ring buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Observation {
+pub enum RawEvent {
     /// A state change.
-    Event(Event),
+    StateChange(StateChange),
     /// A process has accepted a connection.
     Accept(Accept),
     /// A process has made another one.
     Fork(Fork),
     /// Anything else.
-    Note(Note),
+    SocketEvent(SocketEvent),
 }
 
-impl Observation {
+impl RawEvent {
     /// Reads one record from the ring buffer.
     ///
     /// # Errors
@@ -41,19 +41,19 @@ impl Observation {
             return Err(DecodeError::Version(version));
         }
         match kind {
-            Kind::TRANSITION => Event::decode(bytes).map(Self::Event),
+            Kind::TRANSITION => StateChange::decode(bytes).map(Self::StateChange),
             Kind::ACCEPT => Accept::decode(bytes).map(Self::Accept),
             Kind::FORK => Fork::decode(bytes).map(Self::Fork),
-            _ => Note::decode(bytes).map(Self::Note),
+            _ => SocketEvent::decode(bytes).map(Self::SocketEvent),
         }
     }
 
     /// The state change, if it is one.
     #[must_use]
-    pub const fn event(&self) -> Option<&Event> {
+    pub const fn state_change(&self) -> Option<&StateChange> {
         match self {
-            Self::Event(event) => Some(event),
-            Self::Accept(_) | Self::Fork(_) | Self::Note(_) => None,
+            Self::StateChange(event) => Some(event),
+            Self::Accept(_) | Self::Fork(_) | Self::SocketEvent(_) => None,
         }
     }
 
@@ -61,10 +61,10 @@ impl Observation {
     #[must_use]
     pub const fn mono_ns(&self) -> u64 {
         match self {
-            Self::Event(event) => event.mono_ns,
+            Self::StateChange(event) => event.mono_ns,
             Self::Accept(accept) => accept.mono_ns,
             Self::Fork(fork) => fork.mono_ns,
-            Self::Note(note) => note.mono_ns,
+            Self::SocketEvent(note) => note.mono_ns,
         }
     }
 }
@@ -122,9 +122,9 @@ mod tests {
         raw
     }
 
-    fn change(bytes: &[u8]) -> Event {
-        match Observation::decode(bytes) {
-            Ok(Observation::Event(event)) => event,
+    fn change(bytes: &[u8]) -> StateChange {
+        match RawEvent::decode(bytes) {
+            Ok(RawEvent::StateChange(event)) => event,
             other => panic!("{other:?}"),
         }
     }
@@ -150,18 +150,18 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let mut old = raw();
         old.version = 0;
-        assert_eq!(Observation::decode(old.as_bytes()), Err(DecodeError::Version(0)));
+        assert_eq!(RawEvent::decode(old.as_bytes()), Err(DecodeError::Version(0)));
         let mut odd = raw();
         odd.new_state = 13;
-        assert_eq!(Observation::decode(odd.as_bytes()), Err(DecodeError::State(13)));
+        assert_eq!(RawEvent::decode(odd.as_bytes()), Err(DecodeError::State(13)));
         let mut kind = raw();
         kind.kind = 99;
         assert!(matches!(
-            Observation::decode(kind.as_bytes()),
+            RawEvent::decode(kind.as_bytes()),
             Err(DecodeError::Size(_) | DecodeError::Kind(99))
         ));
-        assert_eq!(Observation::decode(&[RECORD_VERSION, Kind::TRANSITION, 3]), Err(DecodeError::Size(3)));
-        assert_eq!(Observation::decode(&[RECORD_VERSION]), Err(DecodeError::Size(1)));
+        assert_eq!(RawEvent::decode(&[RECORD_VERSION, Kind::TRANSITION, 3]), Err(DecodeError::Size(3)));
+        assert_eq!(RawEvent::decode(&[RECORD_VERSION]), Err(DecodeError::Size(1)));
     }
 
     /// Only a record that has the size of its kind can be read.
@@ -178,7 +178,7 @@ mod tests {
         }) {
             let mut bytes = vec![fill; length];
             bytes.iter_mut().zip([RECORD_VERSION, kind]).for_each(|(byte, value)| *byte = value);
-            let decoded = Observation::decode(&bytes);
+            let decoded = RawEvent::decode(&bytes);
             assert!(decoded.is_err() || length == size(kind), "{kind} {length}: {decoded:?}");
             if length < 2 {
                 assert_eq!(decoded, Err(DecodeError::Size(length)));
@@ -194,7 +194,7 @@ mod tests {
                 bytes.resize(*size, 0xff);
                 bytes[..2].copy_from_slice(&[RECORD_VERSION, kind]);
             }
-            let _ = Observation::decode(&bytes);
+            let _ = RawEvent::decode(&bytes);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::{Note, Observation, Sign, TimerStep};
+use super::{SocketEvent, RawEvent, SocketEventKind, TimerStep};
 use crate::{address::Tuple, tcp::TcpState};
 
 /// What follows a note that belongs to it comes within this time, in nanoseconds: the kernel does both in one go.
@@ -23,7 +23,7 @@ const DRAINS: usize = 4;
 /// Folds batch after batch.
 #[derive(Debug, Default)]
 pub struct Timers {
-    waiting: Vec<Observation>,
+    waiting: Vec<RawEvent>,
     /// The note that they wait for: its time, and its ends.
     open: Option<(u64, Tuple)>,
     /// When the last ones were drained, the oldest first.
@@ -32,12 +32,12 @@ pub struct Timers {
 
 impl Timers {
     /// What is not told yet.
-    pub fn waiting(&self) -> &[Observation] {
+    pub fn waiting(&self) -> &[RawEvent] {
         &self.waiting
     }
 
     /// Folds the timer notes of a batch that holds all there was at `now`, nanoseconds of `CLOCK_MONOTONIC`.
-    pub fn fold(&mut self, batch: &mut Vec<Observation>, now: u64) {
+    pub fn fold(&mut self, batch: &mut Vec<RawEvent>, now: u64) {
         let seen_by = self.drained[0];
         self.drained.rotate_left(1);
         self.drained[DRAINS - 1] = now;
@@ -45,7 +45,7 @@ impl Timers {
     }
 
     /// Folds the last batch: nothing more comes for what waits.
-    pub fn finish(&mut self, batch: &mut Vec<Observation>) {
+    pub fn finish(&mut self, batch: &mut Vec<RawEvent>) {
         self.fold_up_to(batch, u64::MAX);
     }
 
@@ -56,11 +56,11 @@ impl Timers {
     }
 
     /// What happened up to `settled` will not be followed any more.
-    fn fold_up_to(&mut self, batch: &mut Vec<Observation>, settled: u64) {
-        let may_answer = |seen: &Observation, ends| match seen {
-            Observation::Event(event) => event.tuple == ends,
-            Observation::Note(note) => note.tuple == ends,
-            Observation::Accept(_) | Observation::Fork(_) => false,
+    fn fold_up_to(&mut self, batch: &mut Vec<RawEvent>, settled: u64) {
+        let may_answer = |seen: &RawEvent, ends| match seen {
+            RawEvent::StateChange(event) => event.tuple == ends,
+            RawEvent::SocketEvent(note) => note.tuple == ends,
+            RawEvent::Accept(_) | RawEvent::Fork(_) => false,
         };
         if let Some((at, ends)) = self.open
             && at > settled
@@ -74,7 +74,7 @@ impl Timers {
         if !self.waiting.is_empty() {
             self.waiting.append(batch);
             std::mem::swap(&mut self.waiting, batch);
-            batch.sort_by_key(Observation::mono_ns);
+            batch.sort_by_key(RawEvent::mono_ns);
         }
         if !batch.iter().any(|seen| timer(seen).is_some()) {
             return;
@@ -94,7 +94,7 @@ impl Timers {
         let mut gone = vec![false; batch.len()];
         for i in 0..batch.len() {
             let Some((step, note)) = timer(&batch[i]) else { continue };
-            let is_request = matches!(note.sign, Sign::Request(_));
+            let is_request = matches!(note.kind, SocketEventKind::Request(_));
             let follower = followers[i].and_then(|j| Some((j, timer(&batch[j])?.0)));
             let folded = match (step, follower) {
                 (TimerStep::Stopped, Some((j, TimerStep::Started))) => Some((j, TimerStep::Restarted)),
@@ -130,15 +130,15 @@ fn with_its_beginning(open: usize, followers: &[Option<usize>]) -> usize {
 }
 
 /// A request socket has no cookie yet; its child does, and that is the one to know it by.
-fn name_requests(batch: &mut [Observation]) {
+fn name_requests(batch: &mut [RawEvent]) {
     let mut children = HashMap::new();
     for seen in batch.iter_mut().rev() {
         match seen {
             // With the addresses that a child before Linux 6.15 gets only after its first event.
-            Observation::Event(event) if event.from == TcpState::SynRecv || event.to == TcpState::SynRecv => {
+            RawEvent::StateChange(event) if event.from == TcpState::SynRecv || event.to == TcpState::SynRecv => {
                 children.extend(event.cookie.map(|cookie| ((event.netns, event.tuple), cookie)));
             }
-            Observation::Note(note) if note.sign == Sign::Request(TimerStep::Started) => {
+            RawEvent::SocketEvent(note) if note.kind == SocketEventKind::Request(TimerStep::Started) => {
                 let child = children.remove(&(note.netns, note.tuple));
                 note.cookie = note.cookie.or(child);
             }
@@ -149,13 +149,13 @@ fn name_requests(batch: &mut [Observation]) {
 
 /// For each note of a timer, the one that follows at once: of the same timer, in the same place, and of the same
 /// connection, because the place is used again within microseconds.
-fn followers(batch: &[Observation]) -> Vec<Option<usize>> {
+fn followers(batch: &[RawEvent]) -> Vec<Option<usize>> {
     let mut next = HashMap::new();
     let mut followers = vec![None; batch.len()];
     for (i, seen) in batch.iter().enumerate().rev() {
         if let Some((_, note)) = timer(seen) {
             // A minisocket has a cookie to tell it by. A request that is completed may have got its child's.
-            let cookie = note.cookie.filter(|_| matches!(note.sign, Sign::Timewait(_)));
+            let cookie = note.cookie.filter(|_| matches!(note.kind, SocketEventKind::Timewait(_)));
             followers[i] = next
                 .insert((note.pointer, note.tuple, cookie), i)
                 .filter(|j: &usize| batch[*j].mono_ns() - note.mono_ns < at_most(note, &batch[*j]));
@@ -165,56 +165,56 @@ fn followers(batch: &[Observation]) -> Vec<Option<usize>> {
 }
 
 /// How long a note may take that belongs to the one before it, and says what that one was.
-fn at_most(before: &Note, seen: &Observation) -> u64 {
+fn at_most(before: &SocketEvent, seen: &RawEvent) -> u64 {
     use TimerStep::{Expired, Started, Stopped};
-    match (before.sign, note_of(seen).map(|note| note.sign)) {
-        (Sign::Timewait(Stopped), Some(Sign::Timewait(Expired)))
-        | (Sign::Request(Stopped), Some(Sign::Request(Expired)))
-        | (Sign::Request(Expired), Some(Sign::Request(Started))) => AT_LAST,
+    match (before.kind, note_of(seen).map(|note| note.kind)) {
+        (SocketEventKind::Timewait(Stopped), Some(SocketEventKind::Timewait(Expired)))
+        | (SocketEventKind::Request(Stopped), Some(SocketEventKind::Request(Expired)))
+        | (SocketEventKind::Request(Expired), Some(SocketEventKind::Request(Started))) => AT_LAST,
         // A minisocket's cookie is nobody else's.
-        (Sign::Timewait(Stopped), Some(Sign::Timewait(Started))) if before.cookie.is_some() => AT_LAST,
-        (Sign::Timewait(Stopped), Some(Sign::Timewait(Started)))
-        | (Sign::Request(Stopped), Some(Sign::Request(Started))) => TOGETHER,
+        (SocketEventKind::Timewait(Stopped), Some(SocketEventKind::Timewait(Started))) if before.cookie.is_some() => AT_LAST,
+        (SocketEventKind::Timewait(Stopped), Some(SocketEventKind::Timewait(Started)))
+        | (SocketEventKind::Request(Stopped), Some(SocketEventKind::Request(Started))) => TOGETHER,
         _ => 0,
     }
 }
 
 /// Whether a later batch may bring what makes the first of these something else. A minisocket that ran out is gone; a
 /// request whose timer runs out may get another one, and one that was stopped is completed if its child is there.
-fn may_go_on(batch: &[Observation], settled: u64) -> bool {
+fn may_go_on(batch: &[RawEvent], settled: u64) -> bool {
     let Some((note, later)) = first_note(batch).filter(|(note, _)| note.mono_ns > settled) else {
         return false;
     };
-    match note.sign {
-        Sign::Timewait(step) => step == TimerStep::Stopped,
-        Sign::Request(TimerStep::Stopped) => !later.iter().any(|seen| is_child(seen, note)),
-        Sign::Request(step) => step == TimerStep::Expired,
+    match note.kind {
+        SocketEventKind::Timewait(step) => step == TimerStep::Stopped,
+        SocketEventKind::Request(TimerStep::Stopped) => !later.iter().any(|seen| is_child(seen, note)),
+        SocketEventKind::Request(step) => step == TimerStep::Expired,
         _ => false,
     }
 }
 
 /// Whether a request has become this socket. It is established after the request's timer was stopped
 /// (`inet_csk_complete_hashdance`, then `tcp_child_process`).
-fn is_child(seen: &Observation, request: &Note) -> bool {
-    seen.event().is_some_and(|event| {
+fn is_child(seen: &RawEvent, request: &SocketEvent) -> bool {
+    seen.state_change().is_some_and(|event| {
         event.from == TcpState::SynRecv && (event.netns, event.tuple) == (request.netns, request.tuple)
     })
 }
 
 /// For each note of a minisocket that stops, whether another socket has its ends at once, and before what follows the
 /// note: a request, or a client that calls from the same port. In one pass: with its namespace tens of thousands stop.
-fn taken_over(batch: &[Observation], followers: &[Option<usize>]) -> Vec<bool> {
+fn taken_over(batch: &[RawEvent], followers: &[Option<usize>]) -> Vec<bool> {
     let mut next = HashMap::new();
     let mut taken_over = vec![false; batch.len()];
     for (i, seen) in batch.iter().enumerate().rev() {
         match seen {
-            Observation::Event(event) if event.from == TcpState::SynSent => {
+            RawEvent::StateChange(event) if event.from == TcpState::SynSent => {
                 next.insert(event.tuple, i);
             }
-            Observation::Note(note) if note.sign == Sign::Request(TimerStep::Started) => {
+            RawEvent::SocketEvent(note) if note.kind == SocketEventKind::Request(TimerStep::Started) => {
                 next.insert(note.tuple, i);
             }
-            Observation::Note(note) if note.sign == Sign::Timewait(TimerStep::Stopped) => {
+            RawEvent::SocketEvent(note) if note.kind == SocketEventKind::Timewait(TimerStep::Stopped) => {
                 taken_over[i] = next.get(&note.tuple).is_some_and(|j| {
                     batch[*j].mono_ns() - note.mono_ns < AT_LAST
                         && followers[i].is_none_or(|follower| *j < follower)
@@ -226,28 +226,28 @@ fn taken_over(batch: &[Observation], followers: &[Option<usize>]) -> Vec<bool> {
     taken_over
 }
 
-fn first_note(batch: &[Observation]) -> Option<(&Note, &[Observation])> {
+fn first_note(batch: &[RawEvent]) -> Option<(&SocketEvent, &[RawEvent])> {
     batch.split_first().and_then(|(first, later)| Some((note_of(first)?, later)))
 }
 
-fn note_of(seen: &Observation) -> Option<&Note> {
+fn note_of(seen: &RawEvent) -> Option<&SocketEvent> {
     match seen {
-        Observation::Note(note) => Some(note),
-        Observation::Accept(_) | Observation::Event(_) | Observation::Fork(_) => None,
+        RawEvent::SocketEvent(note) => Some(note),
+        RawEvent::Accept(_) | RawEvent::StateChange(_) | RawEvent::Fork(_) => None,
     }
 }
 
-fn timer(seen: &Observation) -> Option<(TimerStep, &Note)> {
+fn timer(seen: &RawEvent) -> Option<(TimerStep, &SocketEvent)> {
     let note = note_of(seen)?;
-    match note.sign {
-        Sign::Timewait(step) | Sign::Request(step) => Some((step, note)),
+    match note.kind {
+        SocketEventKind::Timewait(step) | SocketEventKind::Request(step) => Some((step, note)),
         _ => None,
     }
 }
 
-fn set(seen: &mut Observation, to: TimerStep) {
-    if let Observation::Note(note) = seen
-        && let Sign::Timewait(step) | Sign::Request(step) = &mut note.sign
+fn set(seen: &mut RawEvent, to: TimerStep) {
+    if let RawEvent::SocketEvent(note) = seen
+        && let SocketEventKind::Timewait(step) | SocketEventKind::Request(step) = &mut note.kind
     {
         *step = to;
     }

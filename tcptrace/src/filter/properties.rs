@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*, sample::subsequence};
 use super::{Filter, Gate, IpVersion, Verdict};
 use crate::{
     address::Netns,
-    event::Event,
+    event::StateChange,
     record::{Record, SocketId, Transition},
     tcp::TcpState,
     tracker::{
@@ -137,7 +137,7 @@ fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record
 const CLIENTS: (u16, u16) = (4_000, 4_099);
 
 /// What the kernel side would let through, with the filter it was given.
-fn in_kernel(event: &Event) -> bool {
+fn in_kernel(event: &StateChange) -> bool {
     verdict::wanted(&verdict::Subject {
         // As the programs see it: a v4-mapped address is IPv4.
         ipv6: event.tuple.local.address.is_ipv6() && event.tuple.remote.address.is_ipv6(),
@@ -177,7 +177,7 @@ fn wanted(filter: &Filter, records: &[Record]) -> Vec<Record> {
     wanted
 }
 
-fn events(told: &[crate::tracker::tests::model::Told]) -> Vec<Event> {
+fn events(told: &[crate::tracker::tests::model::Told]) -> Vec<StateChange> {
     told.iter().map(|told| told.event.clone()).collect()
 }
 
@@ -209,7 +209,7 @@ proptest! {
         let all = events(&told);
         globals::set(filter.for_kernel());
         let some: Vec<_> = all.iter().filter(|event| in_kernel(event)).cloned().collect();
-        let shown = |events: &[Event]| -> Vec<_> {
+        let shown = |events: &[StateChange]| -> Vec<_> {
             let (records, ..) = pass(&filter, None, tell(&mut Tracker::new(), events));
             let without_number = |record: Record| match record {
                 Record::Transition(mut step) => {

@@ -4,22 +4,22 @@ use tcptrace_ebpf::{Flags, Kind, RECORD_VERSION, RawAccept, RawFork, RawNote, Ra
 
 use crate::{
     address::{Endpoint, Tuple},
-    event::{Accept, Activity, DecodeError, Event, Note, Observation, Sign},
+    event::{Accept, Activity, DecodeError, StateChange, SocketEvent, RawEvent, SocketEventKind},
     tcp::TcpState,
 };
 
 /// Decodes one record.
 pub fn record(bytes: &[u8]) {
-    let seen = match Observation::decode(bytes) {
+    let seen = match RawEvent::decode(bytes) {
         Ok(seen) => seen,
         Err(error) => return refused(bytes, error),
     };
     assert_eq!(bytes[0], RECORD_VERSION);
     match &seen {
-        Observation::Event(event) => change(event, &raw(bytes)),
-        Observation::Accept(accept) => accepted(accept, &raw(bytes)),
-        Observation::Note(note) => noted(note, &raw(bytes)),
-        Observation::Fork(fork) => {
+        RawEvent::StateChange(event) => change(event, &raw(bytes)),
+        RawEvent::Accept(accept) => accepted(accept, &raw(bytes)),
+        RawEvent::SocketEvent(note) => noted(note, &raw(bytes)),
+        RawEvent::Fork(fork) => {
             let raw: RawFork = raw(bytes);
             assert_eq!((fork.mono_ns, fork.parent, fork.child), (raw.time_ns, raw.parent, raw.child));
         }
@@ -61,7 +61,7 @@ fn ends(tuple: &Tuple, raw: [([u8; 16], u16); 2]) {
     }
 }
 
-fn change(event: &Event, raw: &RawTransition) {
+fn change(event: &StateChange, raw: &RawTransition) {
     assert_eq!((event.mono_ns, event.pointer), (raw.time_ns, raw.socket));
     assert_eq!(event.cookie.unwrap_or(0), raw.cookie);
     assert_eq!(event.cgroup.unwrap_or(0), raw.cgroup);
@@ -107,21 +107,21 @@ fn accepted(accept: &Accept, raw: &RawAccept) {
     shown(accept.owner.comm.as_bytes(), &accept.owner.comm.to_string(), raw.comm);
 }
 
-fn noted(note: &Note, raw: &RawNote) {
+fn noted(note: &SocketEvent, raw: &RawNote) {
     assert_eq!((note.mono_ns, note.pointer, note.tid), (raw.time_ns, raw.socket, raw.tid));
     assert_eq!(note.cookie.unwrap_or(0), raw.cookie);
     assert_eq!(note.netns.map_or(0, |netns| netns.0), raw.netns);
     assert_eq!(note.state as u8, raw.state);
     ends(&note.tuple, [(raw.local_address, raw.local_port), (raw.remote_address, raw.remote_port)]);
-    let kind = match note.sign {
-        Sign::Timewait(_) => Kind::TIMEWAIT,
-        Sign::Request(_) => Kind::REQUEST,
-        Sign::ResetSent { reason } => {
+    let kind = match note.kind {
+        SocketEventKind::Timewait(_) => Kind::TIMEWAIT,
+        SocketEventKind::Request(_) => Kind::REQUEST,
+        SocketEventKind::ResetSent { reason } => {
             assert_eq!(reason.map_or(0, |reason| reason + 1), raw.reason);
             Kind::RESET_SENT
         }
-        Sign::Retransmit => Kind::RETRANSMIT,
-        Sign::RetransmitSynAck => Kind::RETRANSMIT_SYNACK,
+        SocketEventKind::Retransmit => Kind::RETRANSMIT,
+        SocketEventKind::RetransmitSynAck => Kind::RETRANSMIT_SYNACK,
     };
     assert_eq!(kind, raw.kind);
 }

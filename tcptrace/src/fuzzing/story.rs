@@ -5,7 +5,7 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawNote, RawTransition, Tim
 use zerocopy::{FromBytes, IntoBytes as _};
 
 use crate::{
-    event::{Observation, Timers},
+    event::{RawEvent, Timers},
     filter::{Filter, Gate, Ports},
     record::Record,
     recording::{Item, Reader, append},
@@ -40,8 +40,8 @@ pub fn story(bytes: &[u8]) {
         // The last byte is how much later it is: nothing, or from microseconds to minutes.
         now +=
             [0, 1_000, 30_000, 2_000_000, 50_000_000, 1 << 32, 1 << 36, 1][usize::from(description[7] % 8)];
-        let seen = Observation::decode(&raw(description, now)).expect("as the kernel side makes them");
-        events += u64::from(seen.event().is_some());
+        let seen = RawEvent::decode(&raw(description, now)).expect("as the kernel side makes them");
+        events += u64::from(seen.state_change().is_some());
         batch.push(seen);
         if description[7] & 0x80 != 0 {
             timers.fold(&mut batch, now);
@@ -119,14 +119,14 @@ const fn at(mono_ns: u64) -> Moment {
     Moment { mono_ns, wall_ns: 1_700_000_000_000_000_000 + mono_ns as i64 }
 }
 
-fn follow(tracker: &mut Tracker, batch: &mut Vec<Observation>, records: &mut Vec<Record>) {
+fn follow(tracker: &mut Tracker, batch: &mut Vec<RawEvent>, records: &mut Vec<Record>) {
     for seen in batch.drain(..) {
         let at = at(seen.mono_ns());
         match seen {
-            Observation::Event(event) => tracker.apply(at, &event, records),
-            Observation::Accept(accept) => tracker.accepted(&accept),
-            Observation::Fork(fork) => tracker.family().fork(&fork),
-            Observation::Note(note) => tracker.note(at, &note, |_| None, records),
+            RawEvent::StateChange(event) => tracker.apply(at, &event, records),
+            RawEvent::Accept(accept) => tracker.accepted(&accept),
+            RawEvent::Fork(fork) => tracker.family().fork(&fork),
+            RawEvent::SocketEvent(note) => tracker.note(at, &note, |_| None, records),
         }
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use aya::maps::{Array, MapData, RingBuf};
 use tokio::io::{Interest, unix::AsyncFd};
 
-use crate::event::{DecodeError, Observation};
+use crate::event::{DecodeError, RawEvent};
 
 /// The reading end of the ring buffer.
 pub struct Reader {
@@ -28,13 +28,13 @@ impl Reader {
     }
 
     /// Hands on what is in the ring buffer, at most so much of it; says how many records that were.
-    pub fn drain(&mut self, most: usize, mut each: impl FnMut(Result<Observation, DecodeError>)) -> usize {
+    pub fn drain(&mut self, most: usize, mut each: impl FnMut(Result<RawEvent, DecodeError>)) -> usize {
         let ring = self.ring.get_mut();
         let mut count = 0;
         while count < most
             && let Some(record) = ring.next()
         {
-            each(Observation::decode(&record));
+            each(RawEvent::decode(&record));
             count += 1;
         }
         // The wake-up went with what is read now, or goes with what comes: nobody would see it.

@@ -2,7 +2,7 @@
 
 use super::socket::Socket;
 use crate::{
-    event::{Activity, Ending, Event, SockFacts},
+    event::{Activity, Ending, StateChange, SockFacts},
     record::Cause,
     tcp::TcpState,
     time::Moment,
@@ -13,7 +13,7 @@ const ONE_PACKET: u64 = 100_000;
 
 /// Whether the ACK that opened this child made it too (`cookie_v4_check`): no request was there before, and it was open at
 /// once. A child of Fast Open has no request either, but it is made by the SYN, with data, and waits for the ACK.
-pub(super) fn syn_cookie(at: Moment, event: &Event, child: &Socket) -> Option<Cause> {
+pub(super) fn syn_cookie(at: Moment, event: &StateChange, child: &Socket) -> Option<Cause> {
     let (made, tid) = child.passing().without_request?;
     let opens = (event.from, event.to) == (TcpState::SynRecv, TcpState::Established);
     let at_once = tid == event.task.tid && at.mono_ns.saturating_sub(made) <= ONE_PACKET;
@@ -35,7 +35,7 @@ mod errno {
 }
 
 /// The cause of the step that `event` reports.
-pub(super) fn cause(event: &Event) -> Option<Cause> {
+pub(super) fn cause(event: &StateChange) -> Option<Cause> {
     use TcpState::{
         Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
     };
@@ -70,7 +70,7 @@ pub(super) fn cause(event: &Event) -> Option<Cause> {
 
 /// Whether nothing but `TIME_WAIT` was left to come: `tcp_fin` in `FIN_WAIT2`, or the last ACK in `CLOSING`, ends in
 /// `tcp_time_wait`, which closes the socket also where it has made no minisocket (`inet_twsk_alloc`).
-pub(super) fn lacks_time_wait(event: &Event) -> bool {
+pub(super) fn lacks_time_wait(event: &StateChange) -> bool {
     let Some(facts) = event.sock else { return false };
     match (event.from, event.to) {
         (TcpState::FinWait2, TcpState::Close) => facts.fin_received,
@@ -84,7 +84,7 @@ pub(super) fn lacks_time_wait(event: &Event) -> bool {
 }
 
 /// How the process that holds the socket let go of it for good.
-fn closing(event: &Event, facts: &SockFacts) -> Option<Cause> {
+fn closing(event: &StateChange, facts: &SockFacts) -> Option<Cause> {
     local(event, facts).filter(|_| facts.file_released == Some(true))
 }
 
@@ -100,7 +100,7 @@ fn abort(closed: Cause, facts: &SockFacts) -> Cause {
 }
 
 /// What the process that holds the socket did.
-fn local(event: &Event, facts: &SockFacts) -> Option<Cause> {
+fn local(event: &StateChange, facts: &SockFacts) -> Option<Cause> {
     if !facts.owned {
         return None;
     }

@@ -12,7 +12,7 @@ use super::{begins, is_unfinished};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
-    event::{Event, Note, Observation, Sign, TimerStep},
+    event::{StateChange, SocketEvent, RawEvent, SocketEventKind, TimerStep},
     process::Owner,
     tcp::TcpState,
 };
@@ -53,10 +53,10 @@ type Request = (Option<Netns>, Tuple);
 /// The requests that began with these observations: the first note of each starts its timer. One that was there before
 /// stops it first, when the SYN+ACK is sent again.
 #[must_use]
-pub fn begun_requests(since: &[Observation]) -> HashSet<Request> {
+pub fn begun_requests(since: &[RawEvent]) -> HashSet<Request> {
     let mut first: HashMap<Request, TimerStep> = HashMap::default();
     for seen in since {
-        if let Observation::Note(Note { sign: Sign::Request(step), netns, tuple, .. }) = seen {
+        if let RawEvent::SocketEvent(SocketEvent { kind: SocketEventKind::Request(step), netns, tuple, .. }) = seen {
             first.entry((*netns, *tuple)).or_insert(*step);
         }
     }
@@ -66,14 +66,14 @@ pub fn begun_requests(since: &[Observation]) -> HashSet<Request> {
 /// What remains to be told of `found`, given the events that came since the hook was attached, in their order, and the
 /// requests that began since.
 #[must_use]
-pub fn merge(found: Vec<Found>, since: &[Event], requests: &HashSet<Request>) -> Vec<Found> {
+pub fn merge(found: Vec<Found>, since: &[StateChange], requests: &HashSet<Request>) -> Vec<Found> {
     let mut by_cookie = HashMap::default();
     let mut by_tuple = HashMap::default();
     // What a socket is found by may come later than its first event: the local port, or before Linux 6.15 a child's
     // cookie. Its address in memory is there from the first event on.
-    let mut lives: HashMap<u64, &Event> = HashMap::default();
+    let mut lives: HashMap<u64, &StateChange> = HashMap::default();
     // First events of lives that are not known by anything else yet.
-    let mut portless: HashMap<u64, &Event> = HashMap::default();
+    let mut portless: HashMap<u64, &StateChange> = HashMap::default();
     for event in since {
         portless.remove(&event.pointer);
         if begins(event) || lives.get(&event.pointer).is_some_and(|first| is_another(first, event)) {
@@ -128,6 +128,6 @@ pub fn merge(found: Vec<Found>, since: &[Event], requests: &HashSet<Request>) ->
 }
 
 /// Whether two events at one place in memory are of two sockets: the end of the first was lost.
-fn is_another(first: &Event, event: &Event) -> bool {
+fn is_another(first: &StateChange, event: &StateChange) -> bool {
     !is_unfinished(first) && first.cookie.is_some() && event.cookie.is_some() && first.cookie != event.cookie
 }

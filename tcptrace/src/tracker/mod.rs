@@ -8,7 +8,7 @@
 mod cause;
 mod family;
 mod merge;
-mod notes;
+mod socket_events;
 mod owner;
 mod repair;
 mod socket;
@@ -24,7 +24,7 @@ pub use repair::List;
 use crate::{
     address::Tuple,
     cgroup::Cgroups,
-    event::Event,
+    event::StateChange,
     process::{Owners, Thread},
     record::{Cause, Context, Existing, Inference, Orphan, Record, SocketId, Transition},
     tcp::TcpState,
@@ -111,7 +111,7 @@ impl Tracker {
     }
 
     /// Takes in an event, and tells what it means.
-    pub fn apply(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) {
+    pub fn apply(&mut self, at: Moment, event: &StateChange, out: &mut Vec<Record>) {
         let knows_minisocket = self.knows_minisocket(at, event);
         let (key, again) =
             if begins(event) { self.begin(at, event, out) } else { (self.resume(at, event, out), false) };
@@ -197,7 +197,7 @@ impl Tracker {
 
     /// Whether it is known if a minisocket takes over from the socket that this event closes. Its note names the socket by its
     /// cookie; one that no event has spoken of before may have got that in between, from a list.
-    fn knows_minisocket(&self, at: Moment, event: &Event) -> bool {
+    fn knows_minisocket(&self, at: Moment, event: &StateChange) -> bool {
         let known = |cookie| self.sockets.get(self.sockets.with_cookie(cookie)?)?.pointer();
         matches!((event.from, event.to), (TcpState::FinWait2 | TcpState::Closing, TcpState::Close))
             && self.sees_stand_ins
@@ -206,7 +206,7 @@ impl Tracker {
     }
 
     /// A connection that nobody accepted ends with its listener.
-    fn taken_along(&self, event: &Event) -> Option<Cause> {
+    fn taken_along(&self, event: &StateChange) -> Option<Cause> {
         use TcpState::{CloseWait, Established, SynRecv};
         let opened = matches!(event.from, SynRecv | Established | CloseWait);
         (opened && self.closing.is_some_and(|closing| closing.takes_along(event)))
@@ -237,7 +237,7 @@ impl Tracker {
     }
 
     /// A new life: `connect()`, `listen()`, or a child of a listening socket; and whether its request told of it before.
-    fn begin(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) -> (Key, bool) {
+    fn begin(&mut self, at: Moment, event: &StateChange, out: &mut Vec<Record>) -> (Key, bool) {
         // Before Linux 6.15 a child still has the listener's cookie and addresses here (inet_csk_clone_lock).
         let unfinished = is_unfinished(event);
         let cookie = event.cookie.filter(|_| !unfinished);
@@ -280,7 +280,7 @@ impl Tracker {
     }
 
     /// A step in a life that we know, or meet in its middle.
-    fn resume(&mut self, at: Moment, event: &Event, out: &mut Vec<Record>) -> Key {
+    fn resume(&mut self, at: Moment, event: &StateChange, out: &mut Vec<Record>) -> Key {
         let known = self.sockets.find(event);
         let at_pointer = self.sockets.with_pointer(event.pointer);
         if at_pointer != known {
@@ -332,12 +332,12 @@ impl Tracker {
 }
 
 /// Whether the event is the first of a socket's life.
-fn begins(event: &Event) -> bool {
+fn begins(event: &StateChange) -> bool {
     event.from == TcpState::Close || (event.from, event.to) == (TcpState::Listen, TcpState::SynRecv)
 }
 
 /// Whether the event shows a child before the kernel gave it its own cookie and addresses (Linux before 6.15).
-fn is_unfinished(event: &Event) -> bool {
+fn is_unfinished(event: &StateChange) -> bool {
     // From CLOSE if the listener closes meanwhile.
     matches!(event.from, TcpState::Listen | TcpState::Close)
         && event.to == TcpState::SynRecv
@@ -358,7 +358,7 @@ enum Step {
 impl Step {
     /// `tcp_time_wait` closes the full socket, and the tracepoint calls that `CLOSE`. The minisocket tells what it is;
     /// if that was not seen, the socket's own fields: with the peer's FIN `TIME_WAIT`; without it a reset if there is an error, else an orphan that waits on.
-    fn of(event: &Event, minisocket: Option<TcpState>) -> Self {
+    fn of(event: &StateChange, minisocket: Option<TcpState>) -> Self {
         match minisocket.filter(|_| event.to == TcpState::Close) {
             Some(TcpState::FinWait2) => return Self::Orphaned,
             Some(_) => return Self::TimeWait,

@@ -1,14 +1,14 @@
 //! Whose socket it is: the process seen holding it, never the one that happened to run.
 
 use crate::{
-    event::{Activity, Event},
+    event::{Activity, StateChange},
     process::{Evidence, Owner},
     record::{Cause, Context},
     tcp::TcpState,
 };
 
 /// The current task as owner, if the event proves that it is.
-pub(super) fn holder(event: &Event, cause: Option<Cause>) -> Option<Owner> {
+pub(super) fn holder(event: &StateChange, cause: Option<Cause>) -> Option<Owner> {
     use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, Listen, SynRecv, SynSent};
     let task = &event.task;
     if task.activity == Some(Activity::Kernel) || cause == Some(Cause::Destroyed) {
@@ -31,6 +31,6 @@ pub(super) fn holder(event: &Event, cause: Option<Cause>) -> Option<Owner> {
 }
 
 /// In which context the event happened.
-pub(super) fn context(event: &Event) -> Option<Context> {
+pub(super) fn context(event: &StateChange) -> Option<Context> {
     event.sock.map(|facts| if facts.owned { Context::Process } else { Context::Softirq })
 }

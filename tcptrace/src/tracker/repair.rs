@@ -10,7 +10,7 @@ use foldhash::HashSet;
 use super::{Found, Key, Tracker, begun_requests, is_unfinished, merge, socket::Socket};
 use crate::{
     address::{Netns, Tuple},
-    event::{Event, Observation},
+    event::{StateChange, RawEvent},
     record::{Inference, Record},
     tcp::TcpState,
     time::Moment,
@@ -30,9 +30,9 @@ pub struct List {
 impl Tracker {
     /// Takes in a list that was asked for because events were lost, before what came `since`, in order of time: sockets
     /// elsewhere than was believed, sockets that are gone, sockets that nothing told of.
-    pub fn repair(&mut self, list: List, since: &[Observation], out: &mut Vec<Record>) {
+    pub fn repair(&mut self, list: List, since: &[RawEvent], out: &mut Vec<Record>) {
         let List { asked, found, namespaces } = list;
-        let events: Vec<Event> = since.iter().filter_map(Observation::event).cloned().collect();
+        let events: Vec<StateChange> = since.iter().filter_map(RawEvent::state_change).cloned().collect();
         let before = since.first().map_or(asked.mono_ns, |first| first.mono_ns().min(asked.mono_ns));
         let told_of = ToldOf::by(since);
         let mut listed = HashSet::default();
@@ -126,14 +126,14 @@ struct ToldOf {
 }
 
 impl ToldOf {
-    fn by(since: &[Observation]) -> Self {
+    fn by(since: &[RawEvent]) -> Self {
         let mut told_of = Self::default();
         for observation in since {
             let (cookie, pointer, tuple) = match observation {
-                Observation::Event(event) if is_unfinished(event) => (None, event.pointer, None),
-                Observation::Event(event) => (event.cookie, event.pointer, Some(event.tuple)),
-                Observation::Note(note) => (note.cookie, note.pointer, Some(note.tuple)),
-                Observation::Accept(_) | Observation::Fork(_) => continue,
+                RawEvent::StateChange(event) if is_unfinished(event) => (None, event.pointer, None),
+                RawEvent::StateChange(event) => (event.cookie, event.pointer, Some(event.tuple)),
+                RawEvent::SocketEvent(note) => (note.cookie, note.pointer, Some(note.tuple)),
+                RawEvent::Accept(_) | RawEvent::Fork(_) => continue,
             };
             told_of.cookies.extend(cookie);
             told_of.pointers.insert(pointer);

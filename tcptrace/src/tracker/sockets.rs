@@ -9,7 +9,7 @@ use foldhash::{HashMap, HashSet};
 use super::socket::{Key, Socket, Table};
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::Event,
+    event::StateChange,
     record::{ConnectionId, Record, SocketId, Subject},
     tcp::TcpState,
 };
@@ -128,7 +128,7 @@ impl Sockets {
     }
 
     /// The socket that an event in the middle of a life is about.
-    pub(super) fn find(&self, event: &Event) -> Option<Key> {
+    pub(super) fn find(&self, event: &StateChange) -> Option<Key> {
         let at_pointer = self
             .with_pointer(event.pointer)
             .filter(|key| self.get(*key).is_some_and(|socket| fits(socket, event)));
@@ -162,7 +162,7 @@ impl Sockets {
     }
 
     /// Takes over what an event tells of a socket that is in the table already.
-    pub(super) fn learn(&mut self, key: Key, event: &Event, out: &mut Vec<Record>) {
+    pub(super) fn learn(&mut self, key: Key, event: &StateChange, out: &mut Vec<Record>) {
         let unfinished = self.get(key).is_some_and(|socket| socket.unfinished);
         let mut named = None;
         if unfinished && let Some(request) = self.take_request(event.cookie, event.netns, &event.tuple) {
@@ -322,7 +322,7 @@ fn same(a: Option<Netns>, b: Option<Netns>) -> bool {
 
 /// Whether an event can be about a socket, going by its ends alone: one that both know is the same. A child has any
 /// address of its listener until it is finished; a listener has no other end as long as it listens.
-fn fits(socket: &Socket, event: &Event) -> bool {
+fn fits(socket: &Socket, event: &StateChange) -> bool {
     let any = socket.unfinished && socket.tuple().local.address.is_unspecified();
     let end = |known: &Endpoint, told: &Endpoint, any: bool| {
         !known.is_set()

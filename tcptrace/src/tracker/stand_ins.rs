@@ -7,7 +7,7 @@ use super::{
     socket::{Handles, Socket},
 };
 use crate::{
-    event::{Note, TimerStep},
+    event::{SocketEvent, TimerStep},
     record::{Cause, Context, Inference, Record, Transition},
     tcp::TcpState,
     time::Moment,
@@ -15,7 +15,7 @@ use crate::{
 
 impl Tracker {
     /// A minisocket's timer: its beginning, the peer's FIN, its end.
-    pub(super) fn minisocket(&mut self, at: Moment, note: &Note, step: TimerStep, out: &mut Vec<Record>) {
+    pub(super) fn minisocket(&mut self, at: Moment, note: &SocketEvent, step: TimerStep, out: &mut Vec<Record>) {
         if step == TimerStep::Started {
             // tcp_time_wait: the event that closes the full socket comes next.
             if let Some(socket) = note
@@ -60,7 +60,7 @@ impl Tracker {
     }
 
     /// A request socket's timer: a SYN has come in, and what became of it.
-    pub(super) fn request(&mut self, at: Moment, note: &Note, step: TimerStep, out: &mut Vec<Record>) {
+    pub(super) fn request(&mut self, at: Moment, note: &SocketEvent, step: TimerStep, out: &mut Vec<Record>) {
         let known = self
             .sockets
             .with_pointer(note.pointer)
@@ -87,7 +87,7 @@ impl Tracker {
     }
 
     /// `tcp_conn_request`: the listener stays as it is, and a request socket stands for the new connection.
-    fn half_open(&mut self, at: Moment, note: &Note, out: &mut Vec<Record>) {
+    fn half_open(&mut self, at: Moment, note: &SocketEvent, out: &mut Vec<Record>) {
         let stale = note.cookie.and_then(|cookie| self.sockets.with_cookie(cookie));
         self.end_stale(at, stale, out);
         self.end_stale(at, self.sockets.with_pointer(note.pointer), out);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use crate::{
-    event::Event,
+    event::StateChange,
     record::{Completeness, ConnectionEnd, Ended, Record, Verdict},
     report::{Keep, Ledger},
     tcp::TcpState,
@@ -23,7 +23,7 @@ const END: Moment = Moment { mono_ns: u64::MAX / 4, wall_ns: 0 };
 
 /// The verdicts on what is told: of connections when they are over, and of those that are open at the end.
 fn verdicts(world: &World, fates: &[Fate]) -> (Vec<Record>, Vec<Verdict>) {
-    let events: Vec<Event> = world.events().into_iter().map(|told| told.event).collect();
+    let events: Vec<StateChange> = world.events().into_iter().map(|told| told.event).collect();
     let told = tell(&mut Tracker::new(), &mangle(&events, fates));
     let mut ledger = Ledger::new(Keep::Open);
     let mut verdicts = Vec::new();

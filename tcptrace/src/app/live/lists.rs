@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 
 use super::{AT_ONCE, Live};
 use crate::{
-    event::Observation,
+    event::RawEvent,
     found, memory,
     probe::{BATCH, TICK},
     report::Listed,
@@ -67,7 +67,7 @@ impl Live {
         self.losses.came();
         self.sort();
         for observation in &self.events {
-            if let Observation::Fork(fork) = observation {
+            if let RawEvent::Fork(fork) = observation {
                 self.tracker.family().fork(fork);
             }
         }
@@ -85,7 +85,7 @@ impl Live {
         };
         // Before the first event since the hook was attached: what was there was there before that.
         let at = self.events.first().map_or(at, |event| at.min(self.clock.at(event.mono_ns())));
-        let since: Vec<_> = self.events.iter().filter_map(Observation::event).cloned().collect();
+        let since: Vec<_> = self.events.iter().filter_map(RawEvent::state_change).cloned().collect();
         for found in merge(found, &since, &begun_requests(&self.events)) {
             self.tracker.found(at, &found, &mut self.records);
             if self.records.len() >= AT_ONCE {

@@ -212,7 +212,7 @@ impl Live {
         }
         let list = List { asked, found: self.wanted(snapshot.sockets), namespaces: snapshot.namespaces };
         let mut since: Vec<_> = self.timers.waiting().iter().chain(&self.events).cloned().collect();
-        since.sort_by_key(crate::event::Observation::mono_ns);
+        since.sort_by_key(crate::event::RawEvent::mono_ns);
         self.tracker.repair(list, &since, &mut self.records);
         self.tell(listed_by)?;
         if !self.tell_lost()? {

@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 
 use super::Live;
-use crate::{event::Observation, probe::BATCH, time::Moment};
+use crate::{event::RawEvent, probe::BATCH, time::Moment};
 
 /// So many batches are read ahead: about 30 MiB.
 const AHEAD: usize = 32;
 
 /// Batches in the order in which they were read. None is empty, and only the last one may be less than whole.
 #[derive(Debug, Default)]
-pub(super) struct Ahead(VecDeque<Vec<Observation>>);
+pub(super) struct Ahead(VecDeque<Vec<RawEvent>>);
 
 impl Ahead {
     /// Whether nothing was read ahead.
@@ -24,7 +24,7 @@ impl Ahead {
 
     /// Reads until there is nothing left, or no room. `read` puts no more than so many into a batch, and says how many
     /// records that were: some may not be readable.
-    fn fill(&mut self, mut read: impl FnMut(&mut Vec<Observation>, usize) -> usize) {
+    fn fill(&mut self, mut read: impl FnMut(&mut Vec<RawEvent>, usize) -> usize) {
         loop {
             let is_open = self.0.back().is_some_and(|last| last.len() < BATCH);
             let mut batch = if is_open { self.0.pop_back().unwrap_or_default() } else { Vec::new() };
@@ -40,12 +40,12 @@ impl Ahead {
     }
 
     /// The batch that was read first.
-    fn next(&mut self) -> Option<Vec<Observation>> {
+    fn next(&mut self) -> Option<Vec<RawEvent>> {
         self.0.pop_front()
     }
 
     /// All of it.
-    fn all(&mut self) -> impl Iterator<Item = Observation> {
+    fn all(&mut self) -> impl Iterator<Item = RawEvent> {
         self.0.drain(..).flatten()
     }
 }
@@ -99,7 +99,7 @@ impl Live {
 
     /// Brings what was gathered into the order of time: two CPUs may have taken their times in another order than their places.
     pub(super) fn sort(&mut self) {
-        self.events.sort_by_key(Observation::mono_ns);
+        self.events.sort_by_key(RawEvent::mono_ns);
     }
 
     /// By when all that there was is in the batch: not what was read ahead after it.
@@ -108,7 +108,7 @@ impl Live {
         last.map_or(now.mono_ns, |last| last.mono_ns().min(now.mono_ns))
     }
 
-    fn read(&mut self, into: &mut Vec<Observation>, most: usize) -> usize {
+    fn read(&mut self, into: &mut Vec<RawEvent>, most: usize) -> usize {
         let Self { attached, losses, .. } = self;
         let count = attached.reader.drain(most, |event| match event {
             Ok(event) => into.push(event),
@@ -133,19 +133,19 @@ mod tests {
     struct Buffer(std::ops::Range<u32>);
 
     impl Buffer {
-        fn read(&mut self, batch: &mut Vec<Observation>, most: usize) -> usize {
+        fn read(&mut self, batch: &mut Vec<RawEvent>, most: usize) -> usize {
             let taken: Vec<_> = self.0.by_ref().take(most).collect();
             let readable = taken.iter().filter(|number| *number % 10 != 0);
             batch.extend(
-                readable.map(|number| Observation::Fork(Fork { mono_ns: 0, parent: 0, child: *number })),
+                readable.map(|number| RawEvent::Fork(Fork { mono_ns: 0, parent: 0, child: *number })),
             );
             taken.len()
         }
     }
 
-    fn number(seen: &Observation) -> u32 {
+    fn number(seen: &RawEvent) -> u32 {
         match seen {
-            Observation::Fork(fork) => fork.child,
+            RawEvent::Fork(fork) => fork.child,
             other => panic!("{other:?}"),
         }
     }

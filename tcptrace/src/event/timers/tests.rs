@@ -6,13 +6,13 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::{
     address::{Endpoint, Tuple},
-    event::{Event, Task},
+    event::{StateChange, Task},
     process::Comm,
 };
 
-fn note(us: u64, pointer: u64, sign: Sign) -> Observation {
+fn note(us: u64, pointer: u64, kind: SocketEventKind) -> RawEvent {
     let end = |port| Endpoint { address: [127, 0, 0, 1].into(), port };
-    Observation::Note(Note {
+    RawEvent::SocketEvent(SocketEvent {
         mono_ns: us * 1_000,
         pointer,
         cookie: None,
@@ -20,15 +20,15 @@ fn note(us: u64, pointer: u64, sign: Sign) -> Observation {
         tuple: Tuple { local: end(80), remote: end(1000) },
         state: TcpState::TimeWait,
         tid: 0,
-        sign,
+        kind,
     })
 }
 
-fn timewait(us: u64, step: TimerStep) -> Observation {
-    note(us, 1, Sign::Timewait(step))
+fn timewait(us: u64, step: TimerStep) -> RawEvent {
+    note(us, 1, SocketEventKind::Timewait(step))
 }
 
-fn steps(batch: &[Observation]) -> Vec<TimerStep> {
+fn steps(batch: &[RawEvent]) -> Vec<TimerStep> {
     batch.iter().filter_map(timer).map(|(step, _)| step).collect()
 }
 
@@ -54,8 +54,8 @@ fn what_follows_at_once_tells_what_a_stop_was() {
 #[test]
 fn many_that_stop_at_once_take_no_time() {
     let stopped = |number: u16| {
-        let mut seen = note(u64::from(number) / 4, u64::from(number), Sign::Timewait(Stopped));
-        if let Observation::Note(note) = &mut seen {
+        let mut seen = note(u64::from(number) / 4, u64::from(number), SocketEventKind::Timewait(Stopped));
+        if let RawEvent::SocketEvent(note) = &mut seen {
             note.tuple.remote.port = number;
         }
         seen
@@ -71,8 +71,8 @@ fn many_that_stop_at_once_take_no_time() {
 #[test]
 fn what_waits_is_not_looked_at_again_and_again() {
     let elsewhere = |us| {
-        let mut seen = note(us, 2, Sign::Retransmit);
-        if let Observation::Note(note) = &mut seen {
+        let mut seen = note(us, 2, SocketEventKind::Retransmit);
+        if let RawEvent::SocketEvent(note) = &mut seen {
             note.tuple.remote.port = 2000;
         }
         seen
@@ -97,7 +97,7 @@ fn what_came_before_does_not_wait() {
     let mut timers = Timers::default();
     timers.fold(&mut vec![timewait(u64::MAX / 2_000, Stopped)], 1_000);
     for us in 2..10 {
-        let mut batch = vec![note(us, 2, Sign::Retransmit)];
+        let mut batch = vec![note(us, 2, SocketEventKind::Retransmit)];
         timers.fold(&mut batch, us * 1_000);
         assert_eq!(batch.len(), 1);
     }
@@ -109,7 +109,7 @@ fn a_request_that_ran_out_may_go_on() {
     for us in [9, 15_000] {
         let steps_of = [(0, Stopped), (3, Expired), (us, Started)];
         let mut batch: Vec<_> =
-            steps_of.into_iter().map(|(us, step)| note(us, 1, Sign::Request(step))).collect();
+            steps_of.into_iter().map(|(us, step)| note(us, 1, SocketEventKind::Request(step))).collect();
         Timers::default().finish(&mut batch);
         assert_eq!(steps(&batch), [Restarted]);
     }
@@ -117,8 +117,8 @@ fn a_request_that_ran_out_may_go_on() {
 
 #[test]
 fn the_next_one_in_the_same_place_is_another() {
-    let mut batch = vec![note(0, 1, Sign::Request(Stopped)), note(3, 1, Sign::Request(Started))];
-    if let Observation::Note(note) = &mut batch[1] {
+    let mut batch = vec![note(0, 1, SocketEventKind::Request(Stopped)), note(3, 1, SocketEventKind::Request(Started))];
+    if let RawEvent::SocketEvent(note) = &mut batch[1] {
         note.tuple.remote.port += 1;
     }
     Timers::default().finish(&mut batch);
@@ -137,40 +137,40 @@ fn told_at(timers: &mut Timers, drains: impl IntoIterator<Item = u64>) -> Option
 #[test]
 fn a_stop_waits_for_what_may_follow() {
     let mut timers = Timers::default();
-    let mut batch = vec![timewait(0, Started), timewait(9_000, Stopped), note(9_001, 2, Sign::Retransmit)];
+    let mut batch = vec![timewait(0, Started), timewait(9_000, Stopped), note(9_001, 2, SocketEventKind::Retransmit)];
     timers.fold(&mut batch, 9_002_000);
     assert_eq!(steps(&batch), [Started]);
     assert!(timers.wait());
     batch = vec![timewait(9_004, Expired)];
     timers.fold(&mut batch, 14_000_000);
-    assert_eq!(batch.iter().map(Observation::mono_ns).collect::<Vec<_>>(), [9_001_000, 9_004_000]);
+    assert_eq!(batch.iter().map(RawEvent::mono_ns).collect::<Vec<_>>(), [9_001_000, 9_004_000]);
     assert_eq!(steps(&batch), [Expired]);
     assert!(!timers.wait());
 }
 
 #[test]
 fn it_waits_no_longer_than_that_can_take() {
-    for sign in [Sign::Timewait(Stopped), Sign::Request(Stopped), Sign::Request(Expired)] {
+    for kind in [SocketEventKind::Timewait(Stopped), SocketEventKind::Request(Stopped), SocketEventKind::Request(Expired)] {
         let drained = |us: u64| {
             let mut timers = Timers::default();
-            let mut batch = vec![note(100_000, 1, sign)];
+            let mut batch = vec![note(100_000, 1, kind)];
             timers.fold(&mut batch, us * 1_000);
             assert!(batch.is_empty());
             timers
         };
         let ticks = |from: u64| (1..).map(move |tick| from + 5_000 * tick);
-        assert_eq!(told_at(&mut drained(101_000), ticks(101_000)), Some(121_000), "{sign:?}");
+        assert_eq!(told_at(&mut drained(101_000), ticks(101_000)), Some(121_000), "{kind:?}");
         // However often it is looked, and however long nobody could look or do anything.
-        assert_eq!(told_at(&mut drained(101_000), 101_001..), Some(120_000), "{sign:?}");
-        assert_eq!(told_at(&mut drained(101_000), ticks(900_000)), Some(920_000), "{sign:?}");
+        assert_eq!(told_at(&mut drained(101_000), 101_001..), Some(120_000), "{kind:?}");
+        assert_eq!(told_at(&mut drained(101_000), ticks(900_000)), Some(920_000), "{kind:?}");
     }
 }
 
 #[test]
 fn a_request_whose_child_is_there_does_not_wait() {
-    let request = note(0, 1, Sign::Request(Stopped));
-    let Observation::Note(Note { tuple, .. }) = request else { unreachable!() };
-    let child = Event {
+    let request = note(0, 1, SocketEventKind::Request(Stopped));
+    let RawEvent::SocketEvent(SocketEvent { tuple, .. }) = request else { unreachable!() };
+    let child = StateChange {
         mono_ns: 1,
         pointer: 2,
         cookie: None,
@@ -190,7 +190,7 @@ fn a_request_whose_child_is_there_does_not_wait() {
             activity: None,
         },
     };
-    let mut batch = vec![request, Observation::Event(child)];
+    let mut batch = vec![request, RawEvent::StateChange(child)];
     Timers::default().fold(&mut batch, 1_000);
     assert_eq!(batch.len(), 2);
 }
@@ -207,18 +207,18 @@ proptest! {
             .iter()
             .map(|(later, pointer, what)| {
                 us += later;
-                let sign = match what {
-                    0 => Sign::Timewait(Started),
-                    1 => Sign::Timewait(Stopped),
-                    2 => Sign::Timewait(Expired),
-                    3 => Sign::Request(Stopped),
-                    4 => Sign::Request(Expired),
-                    5 => Sign::Request(Started),
-                    _ => Sign::Retransmit,
+                let kind = match what {
+                    0 => SocketEventKind::Timewait(Started),
+                    1 => SocketEventKind::Timewait(Stopped),
+                    2 => SocketEventKind::Timewait(Expired),
+                    3 => SocketEventKind::Request(Stopped),
+                    4 => SocketEventKind::Request(Expired),
+                    5 => SocketEventKind::Request(Started),
+                    _ => SocketEventKind::Retransmit,
                 };
                 // Requests and minisockets are never in the same place.
-                let pointer = pointer + if matches!(sign, Sign::Request(_)) { 10 } else { 0 };
-                note(us, pointer, sign)
+                let pointer = pointer + if matches!(kind, SocketEventKind::Request(_)) { 10 } else { 0 };
+                note(us, pointer, kind)
             })
             .collect();
         let mut whole = stream.clone();
@@ -241,7 +241,7 @@ proptest! {
 #[test]
 fn another_socket_with_the_same_ends_is_the_reason() {
     for (us, told) in [(5, Reused), (9_000, Reused), (20_000, Stopped)] {
-        let mut batch = vec![timewait(0, Stopped), note(us, 2, Sign::Request(Started))];
+        let mut batch = vec![timewait(0, Stopped), note(us, 2, SocketEventKind::Request(Started))];
         Timers::default().finish(&mut batch);
         assert_eq!(steps(&batch), [told, Started]);
     }

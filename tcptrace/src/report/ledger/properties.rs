@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{Keep, Ledger};
 use crate::{
-    event::Event,
+    event::StateChange,
     filter::{Filter, Gate},
     record::Record,
     report::What,
@@ -22,7 +22,7 @@ use crate::{
 
 /// What is shown of a trace in which only some ports were asked for, so that some records come late.
 fn shown(world: &World, fates: &[Fate], ports: &str) -> Vec<Record> {
-    let events: Vec<Event> = world.events().into_iter().map(|told| told.event).collect();
+    let events: Vec<StateChange> = world.events().into_iter().map(|told| told.event).collect();
     let filter = Filter { ports: ports.parse().unwrap(), ..Filter::default() };
     let mut gate = Gate::new(filter, None);
     let mut shown = Vec::new();

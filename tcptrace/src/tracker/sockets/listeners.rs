@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     address::{Endpoint, Netns},
     cgroup::Cgroup,
-    event::Event,
+    event::StateChange,
     process::{Evidence, Owner},
     tcp::TcpState,
     tracker::{
@@ -26,7 +26,7 @@ pub(in crate::tracker) struct Closing {
 
 impl Closing {
     /// The one that an event begins to close.
-    pub(in crate::tracker) fn of(event: &Event) -> Option<Self> {
+    pub(in crate::tracker) fn of(event: &StateChange) -> Option<Self> {
         ((event.from, event.to) == (TcpState::Listen, TcpState::Close)).then_some(Self {
             netns: event.netns,
             port: event.tuple.local.port,
@@ -37,7 +37,7 @@ impl Closing {
 
     /// Whether an event is the end of a connection in its queue: on the same thread, right after, and for no reason of
     /// the connection's own.
-    pub(in crate::tracker) fn takes_along(&self, event: &Event) -> bool {
+    pub(in crate::tracker) fn takes_along(&self, event: &StateChange) -> bool {
         const TOGETHER: u64 = 1_000_000_000;
         let no_reason = event.sock.is_some_and(|facts| !facts.owned && !facts.orphan && facts.error == 0);
         no_reason
@@ -63,7 +63,7 @@ impl Sockets {
     }
 
     /// What a new child has of the listening socket that it comes from.
-    pub(in crate::tracker) fn parent(&self, child: &Event) -> Heritage {
+    pub(in crate::tracker) fn parent(&self, child: &StateChange) -> Heritage {
         if is_unfinished(child)
             && let Some(listener) = child.cookie.and_then(|cookie| self.with_cookie(cookie))
         {

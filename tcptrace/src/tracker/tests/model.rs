@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::{Activity, Event, SockFacts, Task},
+    event::{Activity, StateChange, SockFacts, Task},
     process::Comm,
     tcp::{Step, TcpState, leaves, step},
 };
@@ -95,7 +95,7 @@ pub(crate) fn fates() -> impl Strategy<Value = Vec<Fate>> {
 }
 
 /// Lets fate have its way.
-pub(crate) fn mangle(events: &[Event], fates: &[Fate]) -> Vec<Event> {
+pub(crate) fn mangle(events: &[StateChange], fates: &[Fate]) -> Vec<StateChange> {
     let mut out = Vec::new();
     let mut late = None;
     for (i, event) in events.iter().enumerate() {
@@ -118,7 +118,7 @@ pub(crate) fn mangle(events: &[Event], fates: &[Fate]) -> Vec<Event> {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) life: usize,
-    pub(crate) event: Event,
+    pub(crate) event: StateChange,
     /// What the socket's addresses are, whatever the event says.
     pub(crate) tuple: Tuple,
     /// The process that has it.
@@ -226,7 +226,7 @@ impl World {
         let pid = u32::from(seed.pid);
         let holds = facts.owned && facts.error != 103;
         let tuple = self.tuple(now.life);
-        let mut event = Event {
+        let mut event = StateChange {
             mono_ns,
             pointer: now.pointer << 6,
             cookie: Some(Self::cookie(now.life)),
@@ -323,7 +323,7 @@ fn task(pid: u32) -> Task {
 }
 
 /// Which processes were seen with a socket in hand, by cookie.
-pub(crate) fn holders<'a>(events: impl IntoIterator<Item = &'a Event>) -> HashMap<u64, Vec<u32>> {
+pub(crate) fn holders<'a>(events: impl IntoIterator<Item = &'a StateChange>) -> HashMap<u64, Vec<u32>> {
     let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
     for event in events {
         if event.sock.is_some_and(|facts| facts.owned) {

@@ -19,7 +19,7 @@ use std::{collections::HashMap, fmt::Write as _};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::{Accept, Activity, Event, Note, Observation, Sign, SockFacts, Task, TimerStep},
+    event::{Accept, Activity, StateChange, SocketEvent, RawEvent, SocketEventKind, SockFacts, Task, TimerStep},
     process::{Comm, Evidence, Owner},
     record::Record,
     tcp::TcpState,
@@ -63,7 +63,7 @@ struct Ladder {
     tracker: Tracker,
     /// `found` lines and events up to `merge`, which are told together.
     found: Vec<Found>,
-    since: Vec<Event>,
+    since: Vec<StateChange>,
     merging: bool,
     /// When a list was asked for after a loss.
     asked: u64,
@@ -131,7 +131,7 @@ impl Ladder {
             ["repaired"] => {
                 let found = std::mem::take(&mut self.found);
                 let list = List { asked: at(self.asked), found, namespaces: [Netns(1)].into() };
-                let since: Vec<_> = self.since.iter().cloned().map(Observation::Event).collect();
+                let since: Vec<_> = self.since.iter().cloned().map(RawEvent::StateChange).collect();
                 self.tracker.repair(list, &since, out);
                 for event in self.since.drain(..) {
                     self.tracker.apply(at(event.mono_ns), &event, out);
@@ -196,7 +196,7 @@ impl Ladder {
         Found { cookie, netns, tuple, state: state.parse().unwrap(), owner, cgroup: None }
     }
 
-    fn event(&self, time: &str, name: &str, [from, to]: [&str; 2], more: &[&str]) -> Event {
+    fn event(&self, time: &str, name: &str, [from, to]: [&str; 2], more: &[&str]) -> StateChange {
         let Named { cookie, pointer, netns, tuple } = self.sockets[name];
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
         let swapper = Task {
@@ -207,7 +207,7 @@ impl Ladder {
             thread: Comm::from_slice(b"swapper"),
             activity: Some(Activity::Kernel),
         };
-        let mut event = Event {
+        let mut event = StateChange {
             mono_ns: nanoseconds(time),
             pointer,
             cookie,
@@ -229,9 +229,9 @@ impl Ladder {
         event
     }
 
-    fn note(&self, time: &str, name: &str, kind: &str, more: &[&str]) -> Note {
+    fn note(&self, time: &str, name: &str, kind: &str, more: &[&str]) -> SocketEvent {
         let Named { cookie, pointer, netns, tuple } = self.sockets[name];
-        let mut note = Note {
+        let mut note = SocketEvent {
             mono_ns: nanoseconds(time),
             pointer,
             cookie,
@@ -239,7 +239,7 @@ impl Ladder {
             tuple,
             state: TcpState::Established,
             tid: 0,
-            sign: Sign::Retransmit,
+            kind: SocketEventKind::Retransmit,
         };
         let mut step = TimerStep::Started;
         let mut reason = None;
@@ -258,16 +258,16 @@ impl Ladder {
             }
         }
         // Stand-ins live elsewhere in memory than the full socket.
-        (note.pointer, note.sign) = match kind {
-            "request" => (pointer | 1, Sign::Request(step)),
-            "minisocket" => (pointer | 2, Sign::Timewait(step)),
-            "RST" => (pointer, Sign::ResetSent { reason }),
-            _ => (pointer, Sign::Retransmit),
+        (note.pointer, note.kind) = match kind {
+            "request" => (pointer | 1, SocketEventKind::Request(step)),
+            "minisocket" => (pointer | 2, SocketEventKind::Timewait(step)),
+            "RST" => (pointer, SocketEventKind::ResetSent { reason }),
+            _ => (pointer, SocketEventKind::Retransmit),
         };
         note
     }
 
-    fn word(&self, event: &mut Event, word: &str) {
+    fn word(&self, event: &mut StateChange, word: &str) {
         let facts = event.sock.get_or_insert_default();
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         match key {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::model::{BYSTANDER, Style, fates, holders, mangle, world};
 use crate::{
     address::Netns,
-    event::Event,
+    event::StateChange,
     process::{Comm, Evidence, Owner},
     record::{Context, Existing, Inference, Orphan, Record, SocketId, Transition},
     tcp::{Step, TcpState, step},
@@ -20,7 +20,7 @@ pub(crate) fn at(mono_ns: u64) -> Moment {
 }
 
 /// Everything that is told of these events, to the end.
-pub(crate) fn tell(tracker: &mut Tracker, events: &[Event]) -> Vec<Record> {
+pub(crate) fn tell(tracker: &mut Tracker, events: &[StateChange]) -> Vec<Record> {
     let mut out = Vec::new();
     for event in events {
         tracker.apply(at(event.mono_ns), event, &mut out);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     address::Netns,
-    event::Observation,
+    event::RawEvent,
     record::{Context, Inference, Record, SocketId},
     tracker::{Found, List, Tracker},
 };
@@ -193,7 +193,7 @@ proptest! {
             tracker.apply(at(event.mono_ns), &event, &mut records);
         }
 
-        let since: Vec<_> = all[asked..listed].iter().cloned().map(Observation::Event).collect();
+        let since: Vec<_> = all[asked..listed].iter().cloned().map(RawEvent::StateChange).collect();
         let list = List {
             asked: at(asked as u64 * 1_000),
             found: list.values().cloned().collect(),

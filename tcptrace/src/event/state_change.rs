@@ -13,7 +13,7 @@ use crate::{
 
 /// A state change as the kernel reported it, before anybody knows whose socket it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct StateChange {
     /// `CLOCK_MONOTONIC`, nanoseconds.
     pub mono_ns: u64,
     /// Address of the kernel's socket: unique while the socket lives.
@@ -105,7 +105,7 @@ pub enum Activity {
     Kernel,
 }
 
-impl Event {
+impl StateChange {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw = RawTransition::read_from_bytes(bytes).map_err(|_| DecodeError::Size(bytes.len()))?;
         let state = |number: u8| TcpState::try_from(number).map_err(|_| DecodeError::State(number));

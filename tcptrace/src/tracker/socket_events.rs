@@ -2,7 +2,7 @@
 
 use super::{Key, Tracker};
 use crate::{
-    event::{Accept, Note, Sign},
+    event::{Accept, SocketEvent, SocketEventKind},
     record::{Record, Reset, Retransmit},
     tcp::TcpState,
     time::Moment,
@@ -13,14 +13,14 @@ impl Tracker {
     pub fn note(
         &mut self,
         at: Moment,
-        note: &Note,
+        note: &SocketEvent,
         reason: impl Fn(u32) -> Option<String>,
         out: &mut Vec<Record>,
     ) {
-        match note.sign {
-            Sign::Timewait(step) => self.minisocket(at, note, step, out),
-            Sign::Request(step) => self.request(at, note, step, out),
-            Sign::ResetSent { reason: number } => {
+        match note.kind {
+            SocketEventKind::Timewait(step) => self.minisocket(at, note, step, out),
+            SocketEventKind::Request(step) => self.request(at, note, step, out),
+            SocketEventKind::ResetSent { reason: number } => {
                 let Some(key) = self.noted(note) else { return };
                 let Some(socket) = self.sockets.get_mut(key) else { return };
                 // tcp_keepalive_timer, tcp_check_oom: the event that closes it comes next.
@@ -31,7 +31,7 @@ impl Tracker {
                 let reason = number.and_then(&reason);
                 out.push(Record::Reset(Reset { at, subject, state: note.state, reason, since_first_ns }));
             }
-            Sign::Retransmit | Sign::RetransmitSynAck => {
+            SocketEventKind::Retransmit | SocketEventKind::RetransmitSynAck => {
                 let Some(key) = self.noted(note) else { return };
                 self.sockets.identify(key, note.cookie);
                 self.sockets.release(key, out);
@@ -59,7 +59,7 @@ impl Tracker {
     }
 
     /// The socket that a note is about.
-    fn noted(&self, note: &Note) -> Option<Key> {
+    fn noted(&self, note: &SocketEvent) -> Option<Key> {
         note.cookie
             .and_then(|cookie| self.sockets.with_cookie(cookie))
             .or_else(|| self.sockets.with_pointer(note.pointer))

@@ -11,7 +11,7 @@ use crate::{
 
 /// Something about a socket that is no state change, or that the kernel does not report as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct SocketEvent {
     /// `CLOCK_MONOTONIC`, nanoseconds.
     pub mono_ns: u64,
     /// Address of the socket, minisocket or request socket.
@@ -27,12 +27,12 @@ pub struct Note {
     /// The thread that was current. On the loopback way it is often the one that sent the segment.
     pub tid: u32,
     /// What happened.
-    pub sign: Sign,
+    pub kind: SocketEventKind,
 }
 
 /// What a note tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub enum SocketEventKind {
     /// The timer of a time-wait minisocket, which lives as long as its timer.
     Timewait(TimerStep),
     /// The timer of a request socket, the kernel's half-open connection.
@@ -64,7 +64,7 @@ pub enum TimerStep {
     Reused,
 }
 
-impl Note {
+impl SocketEvent {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw = RawNote::read_from_bytes(bytes).map_err(|_| DecodeError::Size(bytes.len()))?;
         let step = || match raw.detail {
@@ -74,13 +74,13 @@ impl Note {
             Raw::PROLONGED => Ok(TimerStep::Restarted),
             detail => Err(DecodeError::Kind(detail)),
         };
-        let sign = match raw.kind {
-            Kind::TIMEWAIT => Sign::Timewait(step()?),
-            Kind::REQUEST => Sign::Request(step()?),
-            Kind::RESET_SENT => Sign::ResetSent { reason: raw.reason.checked_sub(1) },
-            Kind::RETRANSMIT => Sign::Retransmit,
-            Kind::RETRANSMIT_SYNACK => Sign::RetransmitSynAck,
-            kind => return Err(DecodeError::Kind(kind)),
+        let kind = match raw.kind {
+            Kind::TIMEWAIT => SocketEventKind::Timewait(step()?),
+            Kind::REQUEST => SocketEventKind::Request(step()?),
+            Kind::RESET_SENT => SocketEventKind::ResetSent { reason: raw.reason.checked_sub(1) },
+            Kind::RETRANSMIT => SocketEventKind::Retransmit,
+            Kind::RETRANSMIT_SYNACK => SocketEventKind::RetransmitSynAck,
+            other => return Err(DecodeError::Kind(other)),
         };
         Ok(Self {
             mono_ns: raw.time_ns,
@@ -93,7 +93,7 @@ impl Note {
             },
             state: TcpState::try_from(raw.state).map_err(|_| DecodeError::State(raw.state))?,
             tid: raw.tid,
-            sign,
+            kind,
         })
     }
 }
