@@ -8,9 +8,9 @@ pub mod cgroup;
 pub mod cli;
 pub mod confine;
 pub mod diagram;
+pub mod dumped;
 pub mod event;
 pub mod filter;
-pub mod found;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -149,14 +149,14 @@ pub struct Owner {
     /// How we know.
     pub evidence: Evidence,
     /// Whether it is one of those that were asked for together with their descendants, or such a descendant.
-    pub family: bool,
+    pub in_process_tree: bool,
 }
 
 impl Owner {
     /// An owner who is nobody's relative, as far as is known.
     #[must_use]
     pub const fn new(pid: u32, comm: Comm, uid: u32, evidence: Evidence) -> Self {
-        Self { pid, comm, thread: None, uid, evidence, family: false }
+        Self { pid, comm, thread: None, uid, evidence, in_process_tree: false }
     }
 }
 

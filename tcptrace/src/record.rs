@@ -94,15 +94,21 @@ pub enum Inference {
     /// The other end, on this host, was told that its FIN has arrived.
     PeerClosed,
     /// The stand-in says so itself, but later.
-    StandIn,
+    Minisocket,
     /// The kernel's list of sockets (`sock_diag`) shows it, or no longer does.
     Listed,
 }
 
 impl Inference {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::FinReceived, Self::Orphaned, Self::Continuity, Self::PeerClosed, Self::StandIn, Self::Listed];
+    pub const ALL: [Self; 6] = [
+        Self::FinReceived,
+        Self::Orphaned,
+        Self::Continuity,
+        Self::PeerClosed,
+        Self::Minisocket,
+        Self::Listed,
+    ];
 
     /// The word in records.
     #[must_use]
@@ -112,7 +118,7 @@ impl Inference {
             Self::Orphaned => "orphaned",
             Self::Continuity => "continuity",
             Self::PeerClosed => "peer_closed",
-            Self::StandIn => "stand_in",
+            Self::Minisocket => "stand_in",
             Self::Listed => "sock_diag",
         }
     }

@@ -30,7 +30,7 @@ use rustix::{
 };
 use tcptrace::{
     address::Netns,
-    found::{Found, Holder, TimerKind},
+    dumped::{DumpedSocket, Holder, TimerKind},
     snapshot::{Options, Scope, Snapshot, States, take},
     tcp::TcpState,
 };
@@ -77,7 +77,7 @@ fn defer_accept(listener: &TcpListener) {
 /// What both `ss` and we say of a socket, in `ss`'s words: `ESTAB 0 0 127.0.0.1:80 127.0.0.1:1234 on ino:5 sk:1a`.
 type Line = String;
 
-fn as_ss_prints(found: &Found) -> Line {
+fn as_ss_prints(found: &DumpedSocket) -> Line {
     let state = match found.state {
         TcpState::Established => "ESTAB".to_owned(),
         TcpState::Close => "UNCONN".to_owned(),
@@ -90,7 +90,7 @@ fn as_ss_prints(found: &Found) -> Line {
         Some(TimerKind::TimeWait) => "timewait",
         Some(TimerKind::Probe) => "persist",
     };
-    let Found { recv_q, send_q, tuple, inode, cookie, .. } = found;
+    let DumpedSocket { recv_q, send_q, tuple, inode, cookie, .. } = found;
     format!("{state} {recv_q} {send_q} {} {} {timer} ino:{inode} sk:{cookie:x}", tuple.local, tuple.remote)
 }
 
@@ -175,7 +175,7 @@ fn every_socket_is_as_ss_has_it() {
             assert_eq!(count(state), expected, "{state}: {ours:#?}");
         }
         let of = |local: SocketAddr| {
-            let same = |found: &&Found| {
+            let same = |found: &&DumpedSocket| {
                 (found.tuple.local.address, found.tuple.local.port)
                     == (local.ip().to_canonical(), local.port())
                     && found.state != TcpState::Listen
@@ -183,7 +183,7 @@ fn every_socket_is_as_ss_has_it() {
             snapshot.sockets.iter().find(same).unwrap()
         };
         let mapped = of(mapped.local_addr().unwrap());
-        let mirrored = |found: &&Found| found.tuple == mapped.tuple.reversed();
+        let mirrored = |found: &&DumpedSocket| found.tuple == mapped.tuple.reversed();
         assert!(snapshot.sockets.iter().any(|found| mirrored(&found)), "v4-mapped is IPv4: {ours:#?}");
         let orphan = snapshot.sockets.iter().find(|found| found.tuple.local.port == orphan_port).unwrap();
         assert_eq!((orphan.inode, orphan.holder.as_ref()), (0, None));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
-    found::{Found, Holder, Timer, TimerKind},
+    dumped::{DumpedSocket, Holder, Timer, TimerKind},
     render::{Palette, Table},
     tcp::TcpState::{self, CloseWait, Established, FinWait2, Listen, SynSent, TimeWait},
 };
@@ -18,8 +18,8 @@ fn end(text: &str) -> Endpoint {
     Endpoint { address: address.parse().unwrap(), port: port.parse().unwrap() }
 }
 
-fn found(state: TcpState, local: &str, remote: &str, comm: Option<&[u8]>) -> Found {
-    Found {
+fn found(state: TcpState, local: &str, remote: &str, comm: Option<&[u8]>) -> DumpedSocket {
+    DumpedSocket {
         netns: Netns(4_026_531_840),
         tuple: Tuple { local: end(local), remote: end(remote) },
         state,
@@ -39,28 +39,28 @@ fn timer(kind: TimerKind, ms: u64, retransmits: u8) -> Option<Timer> {
     Some(Timer { kind, expires: Duration::from_millis(ms), retransmits })
 }
 
-fn sockets() -> Vec<Found> {
+fn sockets() -> Vec<DumpedSocket> {
     let server = Some(&b"server"[..]);
     let mut listener = found(Listen, "0.0.0.0 10050", "0.0.0.0 0", server);
     (listener.recv_q, listener.send_q) = (1, 4096);
     listener.holder.as_mut().unwrap().others = 3;
     let dual = found(Listen, ":: 443", ":: 0", None);
     let open = found(Established, "127.0.0.1 10050", "127.0.0.1 54998", server);
-    let orphan = Found {
+    let orphan = DumpedSocket {
         timer: timer(TimerKind::TimeWait, 58_213, 0),
         ..found(FinWait2, "127.0.0.1 10050", "127.0.0.1 54996", None)
     };
-    let unread = Found {
+    let unread = DumpedSocket {
         recv_q: 1,
         timer: timer(TimerKind::Keepalive, 7_199_000, 0),
         // A name that would turn a terminal red and the line around.
         ..found(CloseWait, "127.0.0.1 54996", "127.0.0.1 10050", Some(b"\x1b[31mclient\xe2\x80\xae"))
     };
-    let over = Found {
+    let over = DumpedSocket {
         timer: timer(TimerKind::TimeWait, 999, 0),
         ..found(TimeWait, "fe80::1 50000", "2001:db8:1:2:3:4:5:6 443", None)
     };
-    let calling = Found {
+    let calling = DumpedSocket {
         send_q: 1,
         timer: timer(TimerKind::Retransmit, 1_200, 3),
         ..found(SynSent, "192.168.100.200 65535", "203.0.113.255 65535", server)
@@ -68,7 +68,7 @@ fn sockets() -> Vec<Found> {
     vec![listener, dual, open, orphan, unread, over, calling]
 }
 
-fn shown(palette: Palette, width: Option<usize>, sockets: &[Found]) -> String {
+fn shown(palette: Palette, width: Option<usize>, sockets: &[DumpedSocket]) -> String {
     let mut out = Vec::new();
     Table { palette, width }.write(&mut out, sockets).unwrap();
     String::from_utf8(out).unwrap()

@@ -161,14 +161,14 @@ impl Flood {
                 raw.srtt = 8 * 50;
                 Raw::Transition(raw)
             }
-            Step::Request(detail) => Raw::Note(RawNote {
+            Step::Request(detail) => Raw::SocketEvent(RawNote {
                 socket: place(3),
                 cookie: if detail == TimerStep::STARTED { 0 } else { server_cookie },
                 local_address: server,
                 remote_address: client,
                 ..note(Kind::REQUEST, 3, detail, time_ns, [PORT, port])
             }),
-            Step::Timewait(detail) => Raw::Note(RawNote {
+            Step::Timewait(detail) => Raw::SocketEvent(RawNote {
                 socket: place(4),
                 cookie: client_cookie,
                 local_address: client,

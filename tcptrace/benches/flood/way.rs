@@ -119,7 +119,7 @@ impl Way {
             match seen {
                 RawEvent::StateChange(event) => tracker.apply(at, &event, records),
                 RawEvent::Accept(accept) => tracker.accepted(&accept),
-                RawEvent::Fork(fork) => tracker.family().fork(&fork),
+                RawEvent::Fork(fork) => tracker.process_tree().fork(&fork),
                 RawEvent::SocketEvent(note) => tracker.note(at, &note, |_| None, records),
             }
         }

@@ -76,7 +76,7 @@ pub(super) struct Ended {
 
 impl Live {
     pub(super) fn new(attached: Attached, mut clock: Clock, story: Story, limits: Option<Limits>) -> Self {
-        let sees_stand_ins = attached.extras.contains(&Extra::StandIns);
+        let sees_stand_ins = attached.extras.contains(&Extra::Minisockets);
         let mut tracker = Tracker::new().seeing_stand_ins(sees_stand_ins).getting_lists(true);
         if sees_stand_ins {
             tracker.knows_minisockets_from(clock.now().mono_ns);
@@ -99,10 +99,10 @@ impl Live {
 
     /// Takes in the processes that were asked for, and with `descendants` theirs.
     pub(super) fn ask_for(&mut self, pids: &[u32], descendants: bool) {
-        let family = self.tracker.family();
-        pids.iter().for_each(|pid| family.adopt(*pid));
+        let family = self.tracker.process_tree();
+        pids.iter().for_each(|pid| family.track(*pid));
         if descendants {
-            family.adopt_descendants(&snapshot::parents());
+            family.track_descendants(&snapshot::parents());
         }
     }
 
@@ -237,7 +237,7 @@ impl Live {
                     tracker.apply(at, &event, records);
                 }
                 RawEvent::Accept(accept) => tracker.accepted(&accept),
-                RawEvent::Fork(fork) => tracker.family().fork(&fork),
+                RawEvent::Fork(fork) => tracker.process_tree().fork(&fork),
                 RawEvent::SocketEvent(note) => {
                     log::trace!("{note:?}");
                     tracker.note(at, &note, reason, records);

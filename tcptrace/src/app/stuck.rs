@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use crate::{
-    found::Found,
+    dumped::DumpedSocket,
     record::{Record, SocketId, Stuck},
     snapshot::Snapshot,
     time::Moment,
@@ -49,7 +49,7 @@ impl Watcher {
         let mut stuck = self.watch.due(now);
         // One that goes by another name now, or whose end was noticed without a word.
         stuck.retain(|stuck| {
-            let there = tracker.is_in(stuck.subject.socket, stuck.state);
+            let there = tracker.is_in_state(stuck.subject.socket, stuck.state);
             if !there {
                 self.watch.forget(stuck.subject.socket);
             }
@@ -76,7 +76,7 @@ impl Watcher {
     }
 
     /// Whether the kernel shows it in its state; then also by whom it is held.
-    fn is_there(&mut self, stuck: &mut Stuck, listed: &[Found]) -> bool {
+    fn is_there(&mut self, stuck: &mut Stuck, listed: &[DumpedSocket]) -> bool {
         let SocketId::Cookie(cookie) = stuck.subject.socket else { return true };
         let Some(found) = listed.iter().find(|found| found.cookie == cookie) else {
             // Gone, and its end was missed; unless its namespace cannot be listed.

@@ -2,9 +2,9 @@
 //! count.
 
 mod accept;
-mod state_change;
 mod fork;
 mod socket_event;
+mod state_change;
 mod timers;
 
 use std::fmt;
@@ -12,9 +12,9 @@ use std::fmt;
 use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 pub use accept::Accept;
-pub use state_change::{Activity, Ending, StateChange, SockFacts, Task};
 pub use fork::Fork;
 pub use socket_event::{SocketEvent, SocketEventKind, TimerStep};
+pub use state_change::{Activity, Ending, SockFacts, StateChange, Task};
 pub use timers::Timers;
 
 /// One record of the ring buffer.

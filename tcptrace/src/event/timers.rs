@@ -6,7 +6,7 @@
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::{SocketEvent, RawEvent, SocketEventKind, TimerStep};
+use super::{RawEvent, SocketEvent, SocketEventKind, TimerStep};
 use crate::{address::Tuple, tcp::TcpState};
 
 /// What follows a note that belongs to it comes within this time, in nanoseconds: the kernel does both in one go.
@@ -135,7 +135,9 @@ fn name_requests(batch: &mut [RawEvent]) {
     for seen in batch.iter_mut().rev() {
         match seen {
             // With the addresses that a child before Linux 6.15 gets only after its first event.
-            RawEvent::StateChange(event) if event.from == TcpState::SynRecv || event.to == TcpState::SynRecv => {
+            RawEvent::StateChange(event)
+                if event.from == TcpState::SynRecv || event.to == TcpState::SynRecv =>
+            {
                 children.extend(event.cookie.map(|cookie| ((event.netns, event.tuple), cookie)));
             }
             RawEvent::SocketEvent(note) if note.kind == SocketEventKind::Request(TimerStep::Started) => {
@@ -172,7 +174,11 @@ fn at_most(before: &SocketEvent, seen: &RawEvent) -> u64 {
         | (SocketEventKind::Request(Stopped), Some(SocketEventKind::Request(Expired)))
         | (SocketEventKind::Request(Expired), Some(SocketEventKind::Request(Started))) => AT_LAST,
         // A minisocket's cookie is nobody else's.
-        (SocketEventKind::Timewait(Stopped), Some(SocketEventKind::Timewait(Started))) if before.cookie.is_some() => AT_LAST,
+        (SocketEventKind::Timewait(Stopped), Some(SocketEventKind::Timewait(Started)))
+            if before.cookie.is_some() =>
+        {
+            AT_LAST
+        }
         (SocketEventKind::Timewait(Stopped), Some(SocketEventKind::Timewait(Started)))
         | (SocketEventKind::Request(Stopped), Some(SocketEventKind::Request(Started))) => TOGETHER,
         _ => 0,

@@ -18,7 +18,7 @@ pub use ports::{ParsePortsError, Ports};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
-    found::Found,
+    dumped::DumpedSocket,
     process::Owner,
     record::{Existing, Orphan, Record, Stuck, Transition},
     tcp::TcpState,
@@ -112,13 +112,13 @@ impl Filter {
 
     /// The verdict on a socket that is listed, in one state.
     #[must_use]
-    pub fn lists(&self, found: &Found) -> bool {
+    pub fn lists(&self, found: &DumpedSocket) -> bool {
         self.has_state(&[found.state]) && self.has_owner(found.owner().as_ref()) && self.concerns(found)
     }
 
     /// Whether the addresses of a socket match, whoever owns it and whatever its state.
     #[must_use]
-    pub fn concerns(&self, found: &Found) -> bool {
+    pub fn concerns(&self, found: &DumpedSocket) -> bool {
         self.netns.is_none_or(|wanted| wanted == found.netns)
             && self.tuple(&found.tuple, true) == Verdict::Show
     }
@@ -154,8 +154,9 @@ impl Filter {
     }
 
     fn has_owner(&self, owner: Option<&Owner>) -> bool {
-        let of_pids =
-            |owner: &Owner| if self.children { owner.family } else { self.pids.contains(&owner.pid) };
+        let of_pids = |owner: &Owner| {
+            if self.children { owner.in_process_tree } else { self.pids.contains(&owner.pid) }
+        };
         (self.pids.is_empty() || owner.is_some_and(of_pids))
             && (self.uids.is_empty() || owner.is_some_and(|owner| self.uids.contains(&owner.uid)))
             && (self.comms.is_empty()

@@ -4,7 +4,7 @@ use tcptrace_ebpf::{Flags, Kind, RECORD_VERSION, RawAccept, RawFork, RawNote, Ra
 
 use crate::{
     address::{Endpoint, Tuple},
-    event::{Accept, Activity, DecodeError, StateChange, SocketEvent, RawEvent, SocketEventKind},
+    event::{Accept, Activity, DecodeError, RawEvent, SocketEvent, SocketEventKind, StateChange},
     tcp::TcpState,
 };
 

@@ -125,7 +125,7 @@ fn follow(tracker: &mut Tracker, batch: &mut Vec<RawEvent>, records: &mut Vec<Re
         match seen {
             RawEvent::StateChange(event) => tracker.apply(at, &event, records),
             RawEvent::Accept(accept) => tracker.accepted(&accept),
-            RawEvent::Fork(fork) => tracker.family().fork(&fork),
+            RawEvent::Fork(fork) => tracker.process_tree().fork(&fork),
             RawEvent::SocketEvent(note) => tracker.note(at, &note, |_| None, records),
         }
     }

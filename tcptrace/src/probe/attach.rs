@@ -197,7 +197,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
                     continue;
                 }
                 let outcome = match (extra, &handlers) {
-                    (Extra::StandIns, Err(error)) => Err(anyhow!("{error:#}")),
+                    (Extra::Minisockets, Err(error)) => Err(anyhow!("{error:#}")),
                     _ => extra.attach(&mut ebpf, &btf),
                 };
                 match outcome {

@@ -12,7 +12,7 @@ use super::explain::explain;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Extra {
     /// The life of minisockets and request sockets: `TIME_WAIT`, orphaned `FIN_WAIT2`, half-open connections.
-    StandIns,
+    Minisockets,
     /// The peer's FIN to an orphan in `FIN_WAIT2`, also where the timer of its minisocket tells nothing.
     OrphanFins,
     /// RSTs that are sent.
@@ -31,13 +31,13 @@ pub enum Extra {
 impl Extra {
     /// Those that every trace wants.
     pub const USUAL: [Self; 5] =
-        [Self::StandIns, Self::OrphanFins, Self::Resets, Self::Retransmits, Self::Accepts];
+        [Self::Minisockets, Self::OrphanFins, Self::Resets, Self::Retransmits, Self::Accepts];
 
     /// The word in records.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::StandIns => "stand_ins",
+            Self::Minisockets => "stand_ins",
             Self::OrphanFins => "orphan_fins",
             Self::Resets => "resets",
             Self::Retransmits => "retransmits",
@@ -51,7 +51,7 @@ impl Extra {
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
-            Self::StandIns => "TIME_WAIT",
+            Self::Minisockets => "TIME_WAIT",
             Self::OrphanFins => "FINs to orphans",
             Self::Resets => "RSTs sent",
             Self::Retransmits => "retransmits",
@@ -64,7 +64,7 @@ impl Extra {
     /// The programs and their tracepoints. Of each group the first that loads is used.
     const fn hooks(self) -> &'static [&'static [(&'static str, &'static str)]] {
         match self {
-            Self::StandIns => &[
+            Self::Minisockets => &[
                 &[("tcptrace_timer_start", "timer_start")],
                 &[("tcptrace_timer_cancel", "timer_cancel")],
                 &[("tcptrace_timer_expire", "timer_expire_entry")],
@@ -107,7 +107,7 @@ impl Extra {
             }
             programs.push(outcome?);
         }
-        if self == Self::StandIns {
+        if self == Self::Minisockets {
             programs.clear();
         }
         Ok(programs)

@@ -240,7 +240,7 @@ impl Put for record::Unseen {
 
 impl Put for Owner {
     fn put(&self, out: &mut Vec<u8>) {
-        let Self { pid, comm, thread, uid, evidence, family: _ } = self;
+        let Self { pid, comm, thread, uid, evidence, in_process_tree: _ } = self;
         Object::<Process>::put(out, |process| {
             process
                 .pid(*pid)

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Palette, Phase, layout, owner, short};
 use crate::{
-    found::{Found, Timer, TimerKind},
+    dumped::{DumpedSocket, Timer, TimerKind},
     record::{SocketId, Subject},
     recording::{self, Object, Put, Word},
     tcp::meaning,
@@ -37,8 +37,8 @@ impl Table {
     ///
     /// # Errors
     /// Only those of `out`.
-    pub fn write(&self, out: &mut dyn Write, sockets: &[Found]) -> io::Result<()> {
-        let widest = |least: usize, cell: &dyn Fn(&Found) -> usize| {
+    pub fn write(&self, out: &mut dyn Write, sockets: &[DumpedSocket]) -> io::Result<()> {
+        let widest = |least: usize, cell: &dyn Fn(&DumpedSocket) -> usize| {
             sockets.iter().map(cell).chain([least]).max().unwrap_or(least)
         };
         let widths = Widths {
@@ -62,7 +62,7 @@ impl Table {
         sockets.iter().try_for_each(|found| self.row(out, widths, found))
     }
 
-    fn row(&self, out: &mut dyn Write, widths: Widths, found: &Found) -> io::Result<()> {
+    fn row(&self, out: &mut dyn Write, widths: Widths, found: &DumpedSocket) -> io::Result<()> {
         let plain = Style::new();
         layout::Line::new(self.width)
             .cell(5, plain, if found.tuple.is_ipv6() { "tcp6" } else { "tcp" })
@@ -79,7 +79,7 @@ impl Table {
 }
 
 /// `2502/server`, `2502/server+3` if three more processes have it open, `-` for nobody.
-fn holder(found: &Found) -> String {
+fn holder(found: &DumpedSocket) -> String {
     let who = found.owner();
     let others = found.holder.as_ref().map_or(0, |holder| holder.others);
     match others {
@@ -109,7 +109,7 @@ const fn timer_name(kind: TimerKind) -> &'static str {
 ///
 /// # Errors
 /// Only those of `out`.
-pub fn write_listed(out: &mut dyn Write, at: Moment, found: &Found) -> io::Result<()> {
+pub fn write_listed(out: &mut dyn Write, at: Moment, found: &DumpedSocket) -> io::Result<()> {
     let subject = Subject {
         socket: SocketId::Cookie(found.cookie),
         connection: None,

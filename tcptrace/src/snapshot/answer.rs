@@ -7,7 +7,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_sock_diag::{SOCK_DIAG_BY_FAMILY, inet::InetResponseHeader};
 
-use crate::found::{Found, Timer, TimerKind};
+use crate::dumped::{DumpedSocket, Timer, TimerKind};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     tcp::TcpState,
@@ -23,7 +23,7 @@ const BOUND_INACTIVE: u8 = 13;
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     /// Good sockets, in the kernel's order.
-    pub found: Vec<Found>,
+    pub found: Vec<DumpedSocket>,
     /// How the dump ended, once it has: an errno if it failed.
     pub end: Option<Result<(), i32>>,
     /// Something changed under the dump, and the kernel says that it may be inconsistent.
@@ -76,7 +76,7 @@ fn status(payload: &[u8]) -> Result<(), i32> {
 
 /// One `struct inet_diag_msg`, and the one attribute behind it that is needed:
 /// [`InetResponse`](netlink_packet_sock_diag::inet::InetResponse) refuses the whole socket for one that it does not like.
-fn socket(payload: &[u8], netns: Netns) -> Option<Found> {
+fn socket(payload: &[u8], netns: Netns) -> Option<DumpedSocket> {
     let header = InetResponseHeader::parse(payload).ok()?;
     let id = header.socket_id;
     let state = match header.state {
@@ -85,7 +85,7 @@ fn socket(payload: &[u8], netns: Netns) -> Option<Found> {
     };
     let [low, high] =
         [0, 4].map(|at| id.cookie[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word)));
-    Some(Found {
+    Some(DumpedSocket {
         netns,
         tuple: Tuple {
             local: Endpoint { address: id.source_address.to_canonical(), port: id.source_port },
@@ -187,7 +187,7 @@ mod tests {
         let answer =
             read(&bytes(&[TIME_WAIT, CLOSE_WAIT, DUAL_STACK_LISTENER, MAPPED_REQUEST, DONE].concat()));
         assert_eq!((answer.end, answer.interrupted, answer.damaged), (Some(Ok(())), false, 0));
-        let socket = |local, remote, state, cookie| Found {
+        let socket = |local, remote, state, cookie| DumpedSocket {
             netns: NETNS,
             tuple: Tuple { local: endpoint(local), remote: endpoint(remote) },
             state,
@@ -205,23 +205,23 @@ mod tests {
         assert_eq!(
             answer.found,
             [
-                Found {
+                DumpedSocket {
                     timer: timer(TimerKind::TimeWait, 59_888),
                     ..socket("127.0.0.1:41220", "127.0.0.1:9003", TcpState::TimeWait, 0x1005)
                 },
-                Found {
+                DumpedSocket {
                     inode: 35_513,
                     recv_q: 1,
                     cgroup_id: Some(1),
                     ..socket("127.0.0.1:9003", "127.0.0.1:41226", TcpState::CloseWait, 0x1009)
                 },
-                Found {
+                DumpedSocket {
                     inode: 35_505,
                     send_q: 5,
                     cgroup_id: Some(1),
                     ..socket("[::]:9002", "[::]:0", TcpState::Listen, 0x100b)
                 },
-                Found {
+                DumpedSocket {
                     timer: timer(TimerKind::Retransmit, 832),
                     ..socket("127.0.0.1:9002", "127.0.0.1:53142", TcpState::SynRecv, 0x100e)
                 },
@@ -250,9 +250,9 @@ mod tests {
     fn an_attribute_that_makes_no_sense_costs_nothing() {
         let mut message = bytes(CLOSE_WAIT);
         message[88..90].copy_from_slice(&[3, 0]);
-        let [mut found] = <[Found; 1]>::try_from(read(&message).found).unwrap();
+        let [mut found] = <[DumpedSocket; 1]>::try_from(read(&message).found).unwrap();
         assert_eq!(found.cgroup_id.take(), None, "what follows cannot be read");
-        let [mut whole] = <[Found; 1]>::try_from(read(&bytes(CLOSE_WAIT)).found).unwrap();
+        let [mut whole] = <[DumpedSocket; 1]>::try_from(read(&bytes(CLOSE_WAIT)).found).unwrap();
         assert_eq!(whole.cgroup_id.take(), Some(1));
         assert_eq!(found, whole);
     }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{cgroup::Cgroup, found::Found};
+use crate::{cgroup::Cgroup, dumped::DumpedSocket};
 
 /// Where the unified hierarchy is mounted: alone, or beside the older ones.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -56,7 +56,7 @@ pub fn has_older() -> bool {
 }
 
 /// Fills in each socket's cgroup: by its id; where that leads nowhere, or no further than the root, by its holder.
-pub(super) fn assign(sockets: &mut [Found]) {
+pub(super) fn assign(sockets: &mut [DumpedSocket]) {
     let paths = cgroups();
     let mut by_id: HashMap<u64, Option<Arc<Cgroup>>> = HashMap::new();
     let mut by_pid: HashMap<u32, Option<Arc<Cgroup>>> = HashMap::new();

@@ -14,7 +14,7 @@ use rustix::{io::Errno, net::sockopt};
 
 use super::{Snapshot, States, answer::Answer};
 use crate::address::Netns;
-use crate::found::Found;
+use crate::dumped::DumpedSocket;
 
 /// The kernel fills at most 32 KiB of a larger buffer (`netlink_recvmsg`).
 const BUFFER: usize = 64 << 10;
@@ -67,7 +67,7 @@ pub(super) fn namespace(netns: Netns, states: States, snapshot: &mut Snapshot) -
 
 /// Each socket once. One that is bound and then connects moves on in the kernel's tables, and a walk can meet it twice
 /// (seen under load: `CLOSE`, then `TIME_WAIT`); the later sight is the truer one.
-fn last_sights(mut found: Vec<Found>) -> impl Iterator<Item = Found> {
+fn last_sights(mut found: Vec<DumpedSocket>) -> impl Iterator<Item = DumpedSocket> {
     let mut seen = HashSet::with_capacity(found.len());
     found.reverse();
     found.retain(|socket| seen.insert(socket.cookie));
@@ -110,7 +110,7 @@ fn request(family: u8, states: States, sequence: u32) -> Vec<u8> {
         states: match states {
             // `StateFlags::all()` ends at CLOSING: it lacks NEW_SYN_RECV and BOUND_INACTIVE. Kernels ignore unknown bits.
             States::All => StateFlags::from_bits_retain(u32::MAX),
-            States::StandIns => StateFlags::FIN_WAIT2 | StateFlags::TIME_WAIT,
+            States::Minisockets => StateFlags::FIN_WAIT2 | StateFlags::TIME_WAIT,
         },
         socket_id: SocketId::new_v4(),
     });
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_socket_that_is_met_twice_counts_as_it_was_last() {
         let end = Endpoint { address: [127, 0, 0, 1].into(), port: 1 };
-        let sight = |cookie, state| Found {
+        let sight = |cookie, state| DumpedSocket {
             netns: Netns(1),
             tuple: Tuple { local: end, remote: end },
             state,

@@ -19,7 +19,7 @@ pub(crate) use answer::Answer;
 pub use cgroups::{cgroup_of, cgroups, has_older};
 pub use processes::parents;
 
-use crate::{address::Netns, found::Found};
+use crate::{address::Netns, dumped::DumpedSocket};
 
 /// Where to look for sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum States {
     /// Those in any state.
     All,
     /// Those in `FIN_WAIT2` and `TIME_WAIT`: the states of minisockets.
-    StandIns,
+    Minisockets,
 }
 
 /// What [`take`] should do.
@@ -56,7 +56,7 @@ pub struct Options {
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// One entry per socket, in the kernel's order.
-    pub sockets: Vec<Found>,
+    pub sockets: Vec<DumpedSocket>,
     /// The namespaces whose every socket is in `sockets`.
     pub namespaces: HashSet<Netns>,
     /// Sentences for the user: what is missing from `sockets`, why, and what would help.

@@ -10,7 +10,7 @@ use procfs::{
 };
 
 use super::{Snapshot, processes};
-use crate::found::{Found, Holder};
+use crate::dumped::{DumpedSocket, Holder};
 
 /// Holders by inode.
 type Holders = HashMap<u32, Option<Holder>>;
@@ -36,7 +36,7 @@ pub(super) fn assign(snapshot: &mut Snapshot) {
     for socket in &mut *sockets {
         socket.holder = holders.get(&socket.inode).cloned().flatten();
     }
-    let ownerless = |socket: &&Found| socket.inode != 0 && socket.holder.is_none();
+    let ownerless = |socket: &&DumpedSocket| socket.inode != 0 && socket.holder.is_none();
     let missing = sockets.iter().filter(ownerless).count();
     if withheld > 0 && missing > 0 {
         warnings.push(format!(

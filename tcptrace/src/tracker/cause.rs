@@ -2,7 +2,7 @@
 
 use super::socket::Socket;
 use crate::{
-    event::{Activity, Ending, StateChange, SockFacts},
+    event::{Activity, Ending, SockFacts, StateChange},
     record::Cause,
     tcp::TcpState,
     time::Moment,
@@ -14,7 +14,7 @@ const ONE_PACKET: u64 = 100_000;
 /// Whether the ACK that opened this child made it too (`cookie_v4_check`): no request was there before, and it was open at
 /// once. A child of Fast Open has no request either, but it is made by the SYN, with data, and waits for the ACK.
 pub(super) fn syn_cookie(at: Moment, event: &StateChange, child: &Socket) -> Option<Cause> {
-    let (made, tid) = child.passing().without_request?;
+    let (made, tid) = child.transient().without_request?;
     let opens = (event.from, event.to) == (TcpState::SynRecv, TcpState::Established);
     let at_once = tid == event.task.tid && at.mono_ns.saturating_sub(made) <= ONE_PACKET;
     let no_data = event.numbers.is_some_and(|numbers| numbers.bytes_received == 0);

@@ -12,14 +12,14 @@ use super::{begins, is_unfinished};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
-    event::{StateChange, SocketEvent, RawEvent, SocketEventKind, TimerStep},
+    event::{RawEvent, SocketEvent, SocketEventKind, StateChange, TimerStep},
     process::Owner,
     tcp::TcpState,
 };
 
 /// A socket that was found when the trace began.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct SocketInfo {
     /// Its cookie, where the kernel tells.
     pub cookie: Option<u64>,
     /// Where it lives.
@@ -34,8 +34,8 @@ pub struct Found {
     pub cgroup: Option<Arc<Cgroup>>,
 }
 
-impl From<crate::found::Found> for Found {
-    fn from(found: crate::found::Found) -> Self {
+impl From<crate::dumped::DumpedSocket> for SocketInfo {
+    fn from(found: crate::dumped::DumpedSocket) -> Self {
         Self {
             cookie: (found.cookie != 0).then_some(found.cookie),
             netns: Some(found.netns),
@@ -56,7 +56,10 @@ type Request = (Option<Netns>, Tuple);
 pub fn begun_requests(since: &[RawEvent]) -> HashSet<Request> {
     let mut first: HashMap<Request, TimerStep> = HashMap::default();
     for seen in since {
-        if let RawEvent::SocketEvent(SocketEvent { kind: SocketEventKind::Request(step), netns, tuple, .. }) = seen {
+        if let RawEvent::SocketEvent(SocketEvent {
+            kind: SocketEventKind::Request(step), netns, tuple, ..
+        }) = seen
+        {
             first.entry((*netns, *tuple)).or_insert(*step);
         }
     }
@@ -66,7 +69,7 @@ pub fn begun_requests(since: &[RawEvent]) -> HashSet<Request> {
 /// What remains to be told of `found`, given the events that came since the hook was attached, in their order, and the
 /// requests that began since.
 #[must_use]
-pub fn merge(found: Vec<Found>, since: &[StateChange], requests: &HashSet<Request>) -> Vec<Found> {
+pub fn merge(found: Vec<SocketInfo>, since: &[StateChange], requests: &HashSet<Request>) -> Vec<SocketInfo> {
     let mut by_cookie = HashMap::default();
     let mut by_tuple = HashMap::default();
     // What a socket is found by may come later than its first event: the local port, or before Linux 6.15 a child's
@@ -97,7 +100,7 @@ pub fn merge(found: Vec<Found>, since: &[StateChange], requests: &HashSet<Reques
         }
     }
     let portless: HashSet<_> = portless.values().map(|event| (event.netns, event.tuple)).collect();
-    let is_portless = |found: &Found| {
+    let is_portless = |found: &SocketInfo| {
         let local = Endpoint { port: 0, ..found.tuple.local };
         let tuple = Tuple { local, ..found.tuple };
         matches!(found.state, TcpState::SynSent | TcpState::Listen)
@@ -119,9 +122,9 @@ pub fn merge(found: Vec<Found>, since: &[StateChange], requests: &HashSet<Reques
                 Some(event) if begins(event) => None,
                 // The ends too: the list may show a later life of the same socket.
                 Some(event) if event.tuple.local.is_set() => {
-                    Some(Found { state: event.from, tuple: event.tuple, ..found })
+                    Some(SocketInfo { state: event.from, tuple: event.tuple, ..found })
                 }
-                Some(event) => Some(Found { state: event.from, ..found }),
+                Some(event) => Some(SocketInfo { state: event.from, ..found }),
             }
         })
         .collect()

@@ -6,20 +6,20 @@
 //! filter once their port was known: until their place in memory is used again, or a list shows that they are gone.
 
 mod cause;
-mod family;
 mod merge;
-mod socket_events;
+mod minisockets;
 mod owner;
+mod process_tree;
 mod repair;
 mod socket;
+mod socket_events;
 mod sockets;
-mod stand_ins;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use family::Family;
-pub use merge::{Found, begun_requests, merge};
-pub use repair::List;
+pub use merge::{SocketInfo, begun_requests, merge};
+pub use process_tree::ProcessTree;
+pub use repair::SockDiagDump;
 
 use crate::{
     address::Tuple,
@@ -30,22 +30,22 @@ use crate::{
     tcp::TcpState,
     time::Moment,
 };
-use socket::{Handles, Key, Socket};
+use socket::{Key, Socket, SocketKeys};
 use sockets::{Closing, Request, Sockets};
 
 /// Follows every socket that it is told of.
 #[derive(Debug, Default)]
 pub struct Tracker {
     sockets: Sockets,
-    sees_stand_ins: bool,
+    minisocket_timers: bool,
     /// From when on every request that there is was seen, or listed; nanoseconds.
     knows_requests_from: Option<u64>,
     /// From when on the beginning of every minisocket was seen; nanoseconds.
     knows_minisockets_from: Option<u64>,
-    gets_lists: bool,
+    periodic_dumps: bool,
     /// The listening socket that was closed last.
     closing: Option<Closing>,
-    family: Family,
+    process_tree: ProcessTree,
     owners: Owners,
     cgroups: Cgroups,
 }
@@ -59,14 +59,14 @@ impl Tracker {
 
     /// Whether notes tell of the lives of minisockets and request sockets.
     #[must_use]
-    pub fn seeing_stand_ins(self, sees_stand_ins: bool) -> Self {
-        Self { sees_stand_ins, ..self }
+    pub fn seeing_stand_ins(self, minisocket_timers: bool) -> Self {
+        Self { minisocket_timers, ..self }
     }
 
     /// Whether somebody asks for lists of stand-ins while there are [`unwatched`](Self::unwatched) ones.
     #[must_use]
-    pub fn getting_lists(self, gets_lists: bool) -> Self {
-        Self { gets_lists, ..self }
+    pub fn getting_lists(self, periodic_dumps: bool) -> Self {
+        Self { periodic_dumps, ..self }
     }
 
     /// From this moment on, nanoseconds, every request was seen or listed: a child without one comes from a SYN cookie.
@@ -80,8 +80,8 @@ impl Tracker {
     }
 
     /// The processes that were asked for together with their descendants.
-    pub const fn family(&mut self) -> &mut Family {
-        &mut self.family
+    pub const fn process_tree(&mut self) -> &mut ProcessTree {
+        &mut self.process_tree
     }
 
     /// The cgroups that events speak of by id.
@@ -90,11 +90,11 @@ impl Tracker {
     }
 
     /// Takes in a socket that existed before the trace, and tells of it.
-    pub fn found(&mut self, at: Moment, found: &Found, out: &mut Vec<Record>) {
-        let id = self.sockets.name(found.cookie);
-        let handles = Handles { cookie: found.cookie, pointer: None, tuple: found.tuple };
-        let mut socket = Socket::new(id, found.state, found.netns, handles);
-        socket.owner = found.owner.map(|owner| self.owners.share(self.family.judge(owner)));
+    pub fn found(&mut self, at: Moment, found: &SocketInfo, out: &mut Vec<Record>) {
+        let id = self.sockets.allocate_id(found.cookie);
+        let keys = SocketKeys { cookie: found.cookie, pointer: None, tuple: found.tuple };
+        let mut socket = Socket::new(id, found.state, found.netns, keys);
+        socket.owner = found.owner.map(|owner| self.owners.share(self.process_tree.mark(owner)));
         socket.cgroup = found.cgroup.clone();
         let key = self.sockets.insert(socket);
         if found.state != TcpState::Listen {
@@ -103,8 +103,8 @@ impl Tracker {
         let Some(socket) = self.sockets.get(key) else { return };
         out.push(Record::Existing(Existing { at, subject: socket.subject(), state: found.state }));
         // Always a stand-in: no event will come.
-        match (found.state, self.sees_stand_ins, self.gets_lists) {
-            (TcpState::TimeWait, false, true) => self.sockets.stands_in_unseen(key),
+        match (found.state, self.minisocket_timers, self.periodic_dumps) {
+            (TcpState::TimeWait, false, true) => self.sockets.become_unwatched_minisocket(key),
             (TcpState::TimeWait, false, false) => self.sockets.end(key, out),
             _ => {}
         }
@@ -124,7 +124,7 @@ impl Tracker {
         let Some(socket) = self.sockets.get_mut(key) else { return };
         let minisocket = socket.take_minisocket();
         let has_none = minisocket.is_none() && knows_minisocket;
-        let step = match socket.passing().given_up || has_none {
+        let step = match socket.transient().given_up || has_none {
             true => Step::Plain,
             false => Step::of(event, minisocket.map(|(_, state)| state)),
         };
@@ -134,7 +134,7 @@ impl Tracker {
             false => cause.or(got_fin.then_some(Cause::FinReceived)),
         };
         if let Some(holder) = holder {
-            self.owners.put(self.family.judge(holder), &mut socket.owner);
+            self.owners.put(self.process_tree.mark(holder), &mut socket.owner);
         }
         let holder_pid = holder.map(|holder| holder.pid);
         if let Some(cgroup) = self.cgroups.of_socket(event.cgroup, holder_pid, socket.cgroup.as_deref()) {
@@ -150,10 +150,10 @@ impl Tracker {
         };
         socket.enter(to, at);
         if to == TcpState::SynSent {
-            socket.change(|passing| passing.connecting = Some(event.task.tid));
+            socket.update_transient(|transient| transient.connecting = Some(event.task.tid));
         }
         if to == TcpState::Listen {
-            self.sockets.listens(key);
+            self.sockets.add_listener(key);
         }
         let Some(socket) = self.sockets.get(key) else { return };
         let connection = socket.connection();
@@ -188,8 +188,12 @@ impl Tracker {
             self.sockets.tell(key, record, out);
         }
         match (step, minisocket) {
-            (Step::TimeWait | Step::Orphaned, Some((pointer, _))) => self.sockets.stands_in(key, pointer),
-            (Step::TimeWait | Step::Orphaned, None) if self.gets_lists => self.sockets.stands_in_unseen(key),
+            (Step::TimeWait | Step::Orphaned, Some((pointer, _))) => {
+                self.sockets.become_minisocket(key, pointer)
+            }
+            (Step::TimeWait | Step::Orphaned, None) if self.periodic_dumps => {
+                self.sockets.become_unwatched_minisocket(key)
+            }
             _ if event.to == TcpState::Close => self.sockets.end(key, out),
             _ => {}
         }
@@ -200,7 +204,7 @@ impl Tracker {
     fn knows_minisocket(&self, at: Moment, event: &StateChange) -> bool {
         let known = |cookie| self.sockets.get(self.sockets.with_cookie(cookie)?)?.pointer();
         matches!((event.from, event.to), (TcpState::FinWait2 | TcpState::Closing, TcpState::Close))
-            && self.sees_stand_ins
+            && self.minisocket_timers
             && self.knows_minisockets_from.is_some_and(|from| at.mono_ns >= from)
             && event.cookie.and_then(known).is_some()
     }
@@ -226,7 +230,7 @@ impl Tracker {
 
     /// Whether a socket is in this state, as far as is known.
     #[must_use]
-    pub fn is_in(&self, socket: SocketId, state: TcpState) -> bool {
+    pub fn is_in_state(&self, socket: SocketId, state: TcpState) -> bool {
         self.sockets.with_id(socket).is_some_and(|socket| socket.state == state)
     }
 
@@ -246,15 +250,17 @@ impl Tracker {
             .flatten();
         self.end_stale(at, cookie.and_then(|cookie| self.sockets.with_cookie(cookie)), out);
         self.end_stale(at, self.sockets.with_pointer(event.pointer), out);
-        let id = self.sockets.name(cookie);
-        let handles = Handles { cookie, pointer: Some(event.pointer), tuple: event.tuple };
-        let mut socket = Socket::new(id, event.from, event.netns, handles);
+        let id = self.sockets.allocate_id(cookie);
+        let keys = SocketKeys { cookie, pointer: Some(event.pointer), tuple: event.tuple };
+        let mut socket = Socket::new(id, event.from, event.netns, keys);
         socket.unfinished = unfinished;
         if event.from == TcpState::Listen {
             let knows =
-                self.sees_stand_ins && self.knows_requests_from.is_some_and(|from| at.mono_ns >= from);
+                self.minisocket_timers && self.knows_requests_from.is_some_and(|from| at.mono_ns >= from);
             if knows && request.is_none() {
-                socket.change(|passing| passing.without_request = Some((at.mono_ns, event.task.tid)));
+                socket.update_transient(|transient| {
+                    transient.without_request = Some((at.mono_ns, event.task.tid))
+                });
             }
             let parent = self.sockets.parent(event);
             socket.owner = parent.owner.map(|owner| self.owners.share(owner));
@@ -271,7 +277,7 @@ impl Tracker {
             socket.state = event.to;
             socket.set_since(since);
             if let Some(name) = name {
-                socket.call(name);
+                socket.set_name(name);
             }
             let subject = socket.subject();
             out.extend(held.into_iter().map(|record| self.sockets.renamed(record, subject.clone())));
@@ -288,8 +294,8 @@ impl Tracker {
         }
         let key = known.unwrap_or_else(|| {
             // What the event tells of it is learned next.
-            let handles = Handles { cookie: None, pointer: None, tuple: Tuple::NOBODY };
-            let socket = Socket::new(self.sockets.name(event.cookie), event.from, None, handles);
+            let keys = SocketKeys { cookie: None, pointer: None, tuple: Tuple::NOBODY };
+            let socket = Socket::new(self.sockets.allocate_id(event.cookie), event.from, None, keys);
             self.sockets.insert(socket)
         });
         self.sockets.learn(key, event, out);

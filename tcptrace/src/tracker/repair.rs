@@ -7,10 +7,10 @@ use std::collections;
 
 use foldhash::HashSet;
 
-use super::{Found, Key, Tracker, begun_requests, is_unfinished, merge, socket::Socket};
+use super::{Key, SocketInfo, Tracker, begun_requests, is_unfinished, merge, socket::Socket};
 use crate::{
     address::{Netns, Tuple},
-    event::{StateChange, RawEvent},
+    event::{RawEvent, StateChange},
     record::{Inference, Record},
     tcp::TcpState,
     time::Moment,
@@ -18,11 +18,11 @@ use crate::{
 
 /// A list of all sockets.
 #[derive(Clone, Debug)]
-pub struct List {
+pub struct SockDiagDump {
     /// When it was asked for.
-    pub asked: Moment,
+    pub requested_at: Moment,
     /// What it shows.
-    pub found: Vec<Found>,
+    pub found: Vec<SocketInfo>,
     /// The network namespaces that it is about.
     pub namespaces: collections::HashSet<Netns>,
 }
@@ -30,10 +30,11 @@ pub struct List {
 impl Tracker {
     /// Takes in a list that was asked for because events were lost, before what came `since`, in order of time: sockets
     /// elsewhere than was believed, sockets that are gone, sockets that nothing told of.
-    pub fn repair(&mut self, list: List, since: &[RawEvent], out: &mut Vec<Record>) {
-        let List { asked, found, namespaces } = list;
+    pub fn repair(&mut self, list: SockDiagDump, since: &[RawEvent], out: &mut Vec<Record>) {
+        let SockDiagDump { requested_at, found, namespaces } = list;
         let events: Vec<StateChange> = since.iter().filter_map(RawEvent::state_change).cloned().collect();
-        let before = since.first().map_or(asked.mono_ns, |first| first.mono_ns().min(asked.mono_ns));
+        let before =
+            since.first().map_or(requested_at.mono_ns, |first| first.mono_ns().min(requested_at.mono_ns));
         let told_of = ToldOf::by(since);
         let mut listed = HashSet::default();
         let mut unknown = Vec::new();
@@ -41,8 +42,8 @@ impl Tracker {
             match self.sockets.listed_as(&found, &listed)[..] {
                 [key] => {
                     listed.insert(key);
-                    if self.is_judged(key, asked, &told_of) {
-                        self.put_right(asked, key, &found, out);
+                    if self.is_judged(key, requested_at, &told_of) {
+                        self.put_right(requested_at, key, &found, out);
                     }
                 }
                 [] if found.state == TcpState::Close => {}
@@ -58,15 +59,15 @@ impl Tracker {
             let visible = |socket: &Socket| socket.netns().is_none_or(|netns| namespaces.contains(&netns));
             if !listed.contains(&key)
                 && self.sockets.get(key).is_some_and(visible)
-                && self.is_judged(key, asked, &told_of)
+                && self.is_judged(key, requested_at, &told_of)
             {
                 self.sockets.release(key, out);
-                self.unseen(asked, key, TcpState::Close, Inference::Listed, out);
+                self.unseen(requested_at, key, TcpState::Close, Inference::Listed, out);
                 self.sockets.end(key, out);
             }
         }
         // Before the first event since: what is there was there before that.
-        let wall_ns = asked.wall_ns.saturating_sub_unsigned(asked.mono_ns - before);
+        let wall_ns = requested_at.wall_ns.saturating_sub_unsigned(requested_at.mono_ns - before);
         let at = Moment { mono_ns: before, wall_ns };
         for found in unknown {
             self.found(at, &found, out);
@@ -74,23 +75,25 @@ impl Tracker {
     }
 
     /// Whether the list knows better what became of this socket.
-    fn is_judged(&self, key: Key, asked: Moment, told_of: &ToldOf) -> bool {
+    fn is_judged(&self, key: Key, requested_at: Moment, told_of: &ToldOf) -> bool {
         self.sockets.get(key).is_some_and(|socket| {
             // A child that is not finished has nothing yet to find it in a list by.
             let is_findable = !socket.unfinished || socket.request;
-            is_findable && socket.since().is_none_or(|since| since < asked.mono_ns) && !told_of.socket(socket)
+            is_findable
+                && socket.since().is_none_or(|since| since < requested_at.mono_ns)
+                && !told_of.socket(socket)
         })
     }
 
     /// Tells where a socket really is, and takes over what else the list knows of it.
-    fn put_right(&mut self, at: Moment, key: Key, found: &Found, out: &mut Vec<Record>) {
+    fn put_right(&mut self, at: Moment, key: Key, found: &SocketInfo, out: &mut Vec<Record>) {
         let Some(socket) = self.sockets.get_mut(key) else { return };
         if socket.state == found.state && socket.unfinished {
             // A request whose child will name it.
             return;
         }
         if socket.owner.is_none() {
-            socket.owner = found.owner.map(|owner| self.owners.share(self.family.judge(owner)));
+            socket.owner = found.owner.map(|owner| self.owners.share(self.process_tree.mark(owner)));
         }
         let Some(socket) = self.sockets.get_mut(key) else { return };
         if socket.cgroup.is_none() {
@@ -108,8 +111,8 @@ impl Tracker {
         self.unseen(at, key, found.state, Inference::Listed, out);
         match found.state {
             TcpState::Close => self.sockets.end(key, out),
-            TcpState::TimeWait => self.sockets.stands_in_somewhere(key, !self.sees_stand_ins),
-            TcpState::Listen => self.sockets.listens(key),
+            TcpState::TimeWait => self.sockets.become_minisocket_somewhere(key, !self.minisocket_timers),
+            TcpState::Listen => self.sockets.add_listener(key),
             _ => {}
         }
     }

@@ -1,8 +1,8 @@
 //! One socket's life, as far as it is known. A trace keeps one for every open socket, so it is small: numbers without a
 //! flag beside them, one owner for all who share it, and what is true only for a moment elsewhere.
 
-mod passing;
 mod table;
+mod transient;
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::{
     tcp::TcpState,
     time::Moment,
 };
-pub(super) use passing::Passing;
 pub(super) use table::{Key, Table};
+pub(super) use transient::Transient;
 
 /// What a socket is found by; in the table only the table changes it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Handles {
+pub(super) struct SocketKeys {
     pub(super) cookie: Option<u64>,
     pub(super) pointer: Option<u64>,
     pub(super) tuple: Tuple,
@@ -28,8 +28,8 @@ pub(super) struct Handles {
 /// What the tracker knows of a socket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    cookie: Maybe,
-    pointer: Maybe,
+    cookie: PackedU64,
+    pointer: PackedU64,
     tuple: Tuple,
     /// 0 if it is not known.
     netns: u32,
@@ -37,37 +37,37 @@ pub(super) struct Socket {
     /// A request socket that the kernel made while we watched.
     pub(super) request: bool,
     /// A minisocket has taken over.
-    pub(super) stand_in: bool,
+    pub(super) is_minisocket: bool,
     /// A child whose cookie and addresses come with its next event.
     pub(super) unfinished: bool,
     /// When it entered the state, if that was seen: nanoseconds of the monotonic clock.
-    since: Maybe,
+    since: PackedU64,
     pub(super) owner: Option<Arc<Owner>>,
     pub(super) cgroup: Option<Arc<Cgroup>>,
-    connection: Maybe,
-    passing: Option<Box<Passing>>,
+    connection: PackedU64,
+    transient: Option<Box<Transient>>,
 }
 
 impl Socket {
-    pub(super) fn new(id: SocketId, state: TcpState, netns: Option<Netns>, handles: Handles) -> Self {
-        let Handles { cookie, pointer, tuple } = handles;
+    pub(super) fn new(id: SocketId, state: TcpState, netns: Option<Netns>, keys: SocketKeys) -> Self {
+        let SocketKeys { cookie, pointer, tuple } = keys;
         let mut socket = Self {
-            cookie: Maybe::from(cookie),
-            pointer: Maybe::from(pointer),
+            cookie: PackedU64::from(cookie),
+            pointer: PackedU64::from(pointer),
             tuple,
             netns: 0,
             state,
             request: false,
-            stand_in: false,
+            is_minisocket: false,
             unfinished: false,
-            since: Maybe::NONE,
+            since: PackedU64::NONE,
             owner: None,
             cgroup: None,
-            connection: Maybe::NONE,
-            passing: None,
+            connection: PackedU64::NONE,
+            transient: None,
         };
-        socket.lives_in(netns);
-        socket.call(id);
+        socket.learn_netns(netns);
+        socket.set_name(id);
         socket
     }
 
@@ -85,14 +85,14 @@ impl Socket {
 
     /// The identity to show: its cookie, or what it was called before that was known.
     pub(super) fn id(&self) -> SocketId {
-        let name = self.passing.as_ref().and_then(|passing| passing.name);
+        let name = self.transient.as_ref().and_then(|transient| transient.name);
         name.unwrap_or_else(|| SocketId::Cookie(self.cookie.get().unwrap_or_default()))
     }
 
     /// From now on it is shown as this one.
-    pub(super) fn call(&mut self, id: SocketId) {
+    pub(super) fn set_name(&mut self, id: SocketId) {
         let name = (self.cookie.get().map(SocketId::Cookie) != Some(id)).then_some(id);
-        self.change(|passing| passing.name = name);
+        self.update_transient(|transient| transient.name = name);
     }
 
     pub(super) fn netns(&self) -> Option<Netns> {
@@ -100,7 +100,7 @@ impl Socket {
     }
 
     /// Says where it lives, unless that is known.
-    pub(super) fn lives_in(&mut self, netns: Option<Netns>) {
+    pub(super) fn learn_netns(&mut self, netns: Option<Netns>) {
         if let (0, Some(Netns(inode))) = (self.netns, netns) {
             self.netns = inode;
         }
@@ -111,7 +111,7 @@ impl Socket {
     }
 
     pub(super) fn set_since(&mut self, mono_ns: Option<u64>) {
-        self.since = Maybe::from(mono_ns);
+        self.since = PackedU64::from(mono_ns);
     }
 
     /// How long it has been in its state, nanoseconds.
@@ -124,22 +124,22 @@ impl Socket {
     }
 
     pub(super) fn set_connection(&mut self, connection: Option<ConnectionId>) {
-        self.connection = Maybe::from(connection.map(|id| id.0));
+        self.connection = PackedU64::from(connection.map(|id| id.0));
     }
 
     /// What is true of it for a moment.
-    pub(super) fn passing(&self) -> &Passing {
-        self.passing.as_deref().unwrap_or(Passing::NOTHING)
+    pub(super) fn transient(&self) -> &Transient {
+        self.transient.as_deref().unwrap_or(Transient::NOTHING)
     }
 
     /// Changes that. It takes memory as long as there is something.
-    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Passing) -> T) -> T {
-        let mut nothing = Passing::default();
-        let passing = self.passing.as_deref_mut().unwrap_or(&mut nothing);
-        let changed = change(passing);
-        match (passing.is_nothing(), self.passing.is_some()) {
-            (true, true) => self.passing = None,
-            (false, false) => self.passing = Some(Box::new(nothing)),
+    pub(super) fn update_transient<T>(&mut self, change: impl FnOnce(&mut Transient) -> T) -> T {
+        let mut nothing = Transient::default();
+        let transient = self.transient.as_deref_mut().unwrap_or(&mut nothing);
+        let changed = change(transient);
+        match (transient.is_nothing(), self.transient.is_some()) {
+            (true, true) => self.transient = None,
+            (false, false) => self.transient = Some(Box::new(nothing)),
             _ => {}
         }
         changed
@@ -147,13 +147,13 @@ impl Socket {
 
     /// The minisocket that is about to take over, for the event that says that it has.
     pub(super) fn take_minisocket(&mut self) -> Option<(u64, TcpState)> {
-        self.passing().minisocket?;
-        self.change(|passing| passing.minisocket.take())
+        self.transient().minisocket?;
+        self.update_transient(|transient| transient.minisocket.take())
     }
 
     /// The records that were held back.
     pub(super) fn take_held(&mut self) -> Vec<Record> {
-        self.change(|passing| std::mem::take(&mut passing.held))
+        self.update_transient(|transient| std::mem::take(&mut transient.held))
     }
 
     /// Enters a state, unless it is in it.
@@ -161,8 +161,8 @@ impl Socket {
         if self.state != state {
             self.state = state;
             self.set_since(Some(at.mono_ns));
-            if self.passing.is_some() {
-                self.change(|passing| passing.retransmits = 0);
+            if self.transient.is_some() {
+                self.update_transient(|transient| transient.retransmits = 0);
             }
         }
     }
@@ -181,9 +181,9 @@ impl Socket {
 
 /// A number or none, in the room of a number: an `Option<u64>` takes twice that. No clock and no counter comes to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Maybe(u64);
+pub(super) struct PackedU64(u64);
 
-impl Maybe {
+impl PackedU64 {
     pub(super) const NONE: Self = Self(u64::MAX);
 
     pub(super) fn get(self) -> Option<u64> {
@@ -191,7 +191,7 @@ impl Maybe {
     }
 }
 
-impl From<Option<u64>> for Maybe {
+impl From<Option<u64>> for PackedU64 {
     fn from(number: Option<u64>) -> Self {
         number.map_or(Self::NONE, Self)
     }

@@ -24,8 +24,8 @@ impl Tracker {
                 let Some(key) = self.noted(note) else { return };
                 let Some(socket) = self.sockets.get_mut(key) else { return };
                 // tcp_keepalive_timer, tcp_check_oom: the event that closes it comes next.
-                let given_up = note.state == TcpState::FinWait2 && !socket.stand_in;
-                socket.change(|passing| passing.given_up = given_up);
+                let given_up = note.state == TcpState::FinWait2 && !socket.is_minisocket;
+                socket.update_transient(|transient| transient.given_up = given_up);
                 let subject = socket.subject();
                 let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
                 let reason = number.and_then(&reason);
@@ -36,9 +36,9 @@ impl Tracker {
                 self.sockets.identify(key, note.cookie);
                 self.sockets.release(key, out);
                 let Some(socket) = self.sockets.get_mut(key) else { return };
-                let count = socket.change(|passing| {
-                    passing.retransmits += 1;
-                    passing.retransmits
+                let count = socket.update_transient(|transient| {
+                    transient.retransmits += 1;
+                    transient.retransmits
                 });
                 let (state, subject) = (socket.state, socket.subject());
                 let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
@@ -54,7 +54,7 @@ impl Tracker {
         // Found by its place in memory alone it may be another one, whose end was lost.
         let is_it = |cookie| accept.cookie.is_none_or(|accepted| accepted == cookie);
         if let Some(socket) = self.sockets.get_mut(key).filter(|socket| socket.cookie().is_none_or(is_it)) {
-            self.owners.put(self.family.judge(accept.owner), &mut socket.owner);
+            self.owners.put(self.process_tree.mark(accept.owner), &mut socket.owner);
         }
     }
 

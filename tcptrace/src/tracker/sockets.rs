@@ -97,12 +97,12 @@ impl Sockets {
     }
 
     /// Gives a socket another place in memory: that of the minisocket that takes over.
-    pub(super) fn moves(&mut self, key: Key, pointer: u64) {
+    pub(super) fn set_pointer(&mut self, key: Key, pointer: u64) {
         self.table.set_pointer(key, Some(pointer));
     }
 
     /// The identity to show.
-    pub(super) fn name(&mut self, cookie: Option<u64>) -> SocketId {
+    pub(super) fn allocate_id(&mut self, cookie: Option<u64>) -> SocketId {
         cookie.map_or_else(
             || {
                 self.last_serial += 1;
@@ -122,7 +122,7 @@ impl Sockets {
             self.unfinished.insert(key);
         }
         if listens {
-            self.listens(key);
+            self.add_listener(key);
         }
         key
     }
@@ -171,27 +171,28 @@ impl Sockets {
                 self.connect_as(key, place);
             }
             if let Some(child) = self.table.get_mut(key) {
-                child.change(|passing| passing.without_request = None);
+                child.update_transient(|transient| transient.without_request = None);
             }
             if let (Some((since, held)), Some(socket)) = (request.noted, self.table.get_mut(key)) {
                 socket.set_since(since);
-                let before = socket.change(|passing| std::mem::replace(&mut passing.held, held));
+                let before =
+                    socket.update_transient(|transient| std::mem::replace(&mut transient.held, held));
                 self.extra -= i64::try_from(before.len()).unwrap_or(0);
             }
         }
         let Some(socket) = self.table.get_mut(key) else { return };
-        if socket.passing().connecting.is_some() {
-            socket.change(|passing| passing.connecting = None);
+        if socket.transient().connecting.is_some() {
+            socket.update_transient(|transient| transient.connecting = None);
         }
-        socket.lives_in(event.netns);
+        socket.learn_netns(event.netns);
         let (place, known, before) = (socket.pointer(), socket.cookie(), *socket.tuple());
         if place != Some(event.pointer) {
-            self.moves(key, event.pointer);
+            self.set_pointer(key, event.pointer);
         }
         if let (None, Some(cookie)) = (known, event.cookie) {
             self.table.set_cookie(key, cookie);
             if let Some(socket) = self.table.get_mut(key).filter(|socket| socket.unfinished) {
-                socket.call(named.unwrap_or(SocketId::Cookie(cookie)));
+                socket.set_name(named.unwrap_or(SocketId::Cookie(cookie)));
             }
         }
         // A port that is 0 in an event is one that is not known there; what was known stays.
@@ -215,7 +216,9 @@ impl Sockets {
     /// Hands on a record, or holds it back until the socket's name and addresses are known.
     pub(super) fn tell(&mut self, key: Key, record: Record, out: &mut Vec<Record>) {
         match self.table.get_mut(key) {
-            Some(socket) if socket.unfinished => socket.change(|passing| passing.held.push(record)),
+            Some(socket) if socket.unfinished => {
+                socket.update_transient(|transient| transient.held.push(record))
+            }
             _ => out.push(record),
         }
     }
@@ -267,7 +270,7 @@ impl Sockets {
             && socket.cookie().is_none()
         {
             self.table.set_cookie_unless_taken(key, cookie);
-            self.table.get_mut(key).into_iter().for_each(|socket| socket.call(SocketId::Cookie(cookie)));
+            self.table.get_mut(key).into_iter().for_each(|socket| socket.set_name(SocketId::Cookie(cookie)));
         }
     }
 
@@ -307,10 +310,10 @@ impl Sockets {
     }
 
     /// A minisocket takes over: it has the cookie and the ends, but lives elsewhere in memory.
-    pub(super) fn stands_in(&mut self, key: Key, pointer: u64) {
-        self.moves(key, pointer);
+    pub(super) fn become_minisocket(&mut self, key: Key, pointer: u64) {
+        self.set_pointer(key, pointer);
         if let Some(socket) = self.table.get_mut(key) {
-            socket.stand_in = true;
+            socket.is_minisocket = true;
         }
     }
 }

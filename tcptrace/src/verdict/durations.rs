@@ -88,7 +88,7 @@ pub(super) fn handshake(account: &Account, side: usize) -> Option<u64> {
 /// Whether the step's time is the time at which it happened.
 fn is_timed(step: &Step) -> bool {
     match step.what {
-        What::Changed(_, _, Some(Context::Inferred(Inference::StandIn)), _) => false,
+        What::Changed(_, _, Some(Context::Inferred(Inference::Minisocket)), _) => false,
         What::Changed(from, _, Some(context), _) => !context.is_unseen(from),
         _ => true,
     }

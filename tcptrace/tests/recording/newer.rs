@@ -26,7 +26,7 @@ pub fn step() -> Record {
                 comm: Comm::from_slice(b"client"),
                 thread: None,
                 uid: 0,
-                family: false,
+                in_process_tree: false,
                 evidence: Evidence::Syscall,
             }),
         },

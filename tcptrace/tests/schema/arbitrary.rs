@@ -16,7 +16,7 @@ use proptest::{
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
-    found::{Found, Holder, Timer, TimerKind},
+    dumped::{DumpedSocket, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner, Thread},
     record::{
         Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
@@ -62,7 +62,7 @@ pub fn record() -> impl Strategy<Value = Record> {
 }
 
 /// Any socket that could be listed, and when.
-pub fn listed() -> impl Strategy<Value = (Moment, Found)> {
+pub fn listed() -> impl Strategy<Value = (Moment, DumpedSocket)> {
     let kinds = [TimerKind::Retransmit, TimerKind::Keepalive, TimerKind::TimeWait, TimerKind::Probe];
     let timer = (select(kinds.to_vec()), any::<u64>(), any::<u8>())
         .prop_map(|(kind, ms, retransmits)| Timer { kind, expires: Duration::from_millis(ms), retransmits });
@@ -75,7 +75,7 @@ pub fn listed() -> impl Strategy<Value = (Moment, Found)> {
             let netns = Netns(netns);
             (
                 at,
-                Found {
+                DumpedSocket {
                     netns,
                     tuple,
                     state,
@@ -217,7 +217,7 @@ fn context() -> impl Strategy<Value = Context> {
         Inference::FinReceived,
         Inference::Continuity,
         Inference::PeerClosed,
-        Inference::StandIn,
+        Inference::Minisocket,
         Inference::Listed,
     ]
     .map(Context::Inferred);

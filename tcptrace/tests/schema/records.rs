@@ -7,7 +7,7 @@ use std::{iter, net::IpAddr, time::Duration};
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
-    found::{Found, Holder, Timer, TimerKind},
+    dumped::{DumpedSocket, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner, Thread},
     record::{
         Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
@@ -219,7 +219,7 @@ pub fn records() -> Vec<Record> {
         step(Closing, TimeWait, time_wait, Some(Cause::FinReceived)),
         Transition { in_from_ns: None, ..step(Established, Close, unseen, None) },
         step(FinWait2, TimeWait, Context::Inferred(Inference::PeerClosed), Some(Cause::FinReceived)),
-        step(FinWait2, TimeWait, Context::Inferred(Inference::StandIn), Some(Cause::FinReceived)),
+        step(FinWait2, TimeWait, Context::Inferred(Inference::Minisocket), Some(Cause::FinReceived)),
         step(TimeWait, Close, Context::Inferred(Inference::Listed), None),
         step(Established, TimeWait, Context::Softirq, None),
         Transition { numbers: Some(numbers), ..step(Established, FinWait1, Context::Process, None) },
@@ -326,9 +326,9 @@ fn verdicts() -> impl Iterator<Item = Verdict> {
 }
 
 /// Sockets as `list` finds them, one with each timer.
-fn listed() -> Vec<Found> {
+fn listed() -> Vec<DumpedSocket> {
     let holder = Holder { pid: 2502, comm: b"x) \x1b[1m\xff\n".to_vec(), uid: 0, fd: 4, others: 0 };
-    let open = Found {
+    let open = DumpedSocket {
         netns: Netns(4_026_531_840),
         tuple: subject().tuple,
         state: TcpState::Established,
@@ -342,7 +342,7 @@ fn listed() -> Vec<Found> {
         cgroup: Some(Arc::new(Cgroup::new("/machine.slice/machine-web.scope"))),
         holder: Some(holder.clone()),
     };
-    let timed = |state, kind, retransmits| Found {
+    let timed = |state, kind, retransmits| DumpedSocket {
         state,
         timer: Some(Timer { kind, expires: Duration::from_millis(1200), retransmits }),
         cgroup: None,
@@ -350,7 +350,7 @@ fn listed() -> Vec<Found> {
         ..open.clone()
     };
     vec![
-        Found {
+        DumpedSocket {
             state: TcpState::Listen,
             tuple: Tuple { local: end("0.0.0.0", 10050), remote: end("0.0.0.0", 0) },
             recv_q: 1,

@@ -12,13 +12,14 @@ use tokio::time::{Duration, Instant};
 
 use super::{AT_ONCE, Live};
 use crate::{
+    dumped,
     event::RawEvent,
-    found, memory,
+    memory,
     probe::{BATCH, TICK},
     report::Listed,
     snapshot::{self, Options, Scope, Snapshot, States},
     tcp::TcpState,
-    tracker::{Found, begun_requests, merge},
+    tracker::{SocketInfo, begun_requests, merge},
 };
 
 /// How often to ask what became of stand-ins that no hook tells of.
@@ -68,7 +69,7 @@ impl Live {
         self.sort();
         for observation in &self.events {
             if let RawEvent::Fork(fork) = observation {
-                self.tracker.family().fork(fork);
+                self.tracker.process_tree().fork(fork);
             }
         }
         let found = match taken {
@@ -111,10 +112,11 @@ impl Live {
 
     /// Of the listed sockets those that were asked for; and listeners, which tell whose their children are, also where
     /// they are not shown themselves.
-    pub(super) fn wanted(&self, sockets: Vec<found::Found>) -> Vec<Found> {
+    pub(super) fn wanted(&self, sockets: Vec<dumped::DumpedSocket>) -> Vec<SocketInfo> {
         let filter = self.story.filter();
-        let is_wanted = |found: &found::Found| found.state == TcpState::Listen || filter.concerns(found);
-        sockets.into_iter().filter(is_wanted).map(Found::from).collect()
+        let is_wanted =
+            |found: &dumped::DumpedSocket| found.state == TcpState::Listen || filter.concerns(found);
+        sockets.into_iter().filter(is_wanted).map(SocketInfo::from).collect()
     }
 
     /// When to ask for a list of stand-ins: not at all if every one of them tells of itself.
@@ -132,7 +134,7 @@ impl Live {
     /// Those of the output: what happens meanwhile is told.
     pub(super) fn look_at_stand_ins(&mut self) -> Result<()> {
         let (asked, began) = (self.clock.now(), Instant::now());
-        let options = Options { scope: Scope::Everywhere, states: States::StandIns, owners: false };
+        let options = Options { scope: Scope::Everywhere, states: States::Minisockets, owners: false };
         let taken = match Listing::begin(options) {
             Ok(list) => {
                 let mut patience = TICK;
@@ -152,7 +154,7 @@ impl Live {
         };
         match taken {
             Ok(snapshot) => {
-                let listed: Vec<_> = snapshot.sockets.into_iter().map(Found::from).collect();
+                let listed: Vec<_> = snapshot.sockets.into_iter().map(SocketInfo::from).collect();
                 let at = self.clock.now();
                 self.tracker.listed(asked, at, &listed, &mut self.records);
             }

@@ -12,7 +12,7 @@ use crate::{
     probe::{BATCH, Counted, TICK},
     record::{Loss, Lost, Record},
     snapshot::{self, Snapshot},
-    tracker::List,
+    tracker::SockDiagDump,
 };
 
 /// A list is given up if so many records come while it is made, and so many a second. To hold a list of a hundred thousand
@@ -208,9 +208,13 @@ impl Live {
         let listed_by = self.gather_until_now();
         if self.story.filter().children {
             // Forks may be among what was lost too.
-            self.tracker.family().adopt_descendants(&snapshot::parents());
+            self.tracker.process_tree().track_descendants(&snapshot::parents());
         }
-        let list = List { asked, found: self.wanted(snapshot.sockets), namespaces: snapshot.namespaces };
+        let list = SockDiagDump {
+            requested_at: asked,
+            found: self.wanted(snapshot.sockets),
+            namespaces: snapshot.namespaces,
+        };
         let mut since: Vec<_> = self.timers.waiting().iter().chain(&self.events).cloned().collect();
         since.sort_by_key(crate::event::RawEvent::mono_ns);
         self.tracker.repair(list, &since, &mut self.records);

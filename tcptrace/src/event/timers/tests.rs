@@ -117,7 +117,8 @@ fn a_request_that_ran_out_may_go_on() {
 
 #[test]
 fn the_next_one_in_the_same_place_is_another() {
-    let mut batch = vec![note(0, 1, SocketEventKind::Request(Stopped)), note(3, 1, SocketEventKind::Request(Started))];
+    let mut batch =
+        vec![note(0, 1, SocketEventKind::Request(Stopped)), note(3, 1, SocketEventKind::Request(Started))];
     if let RawEvent::SocketEvent(note) = &mut batch[1] {
         note.tuple.remote.port += 1;
     }
@@ -137,7 +138,8 @@ fn told_at(timers: &mut Timers, drains: impl IntoIterator<Item = u64>) -> Option
 #[test]
 fn a_stop_waits_for_what_may_follow() {
     let mut timers = Timers::default();
-    let mut batch = vec![timewait(0, Started), timewait(9_000, Stopped), note(9_001, 2, SocketEventKind::Retransmit)];
+    let mut batch =
+        vec![timewait(0, Started), timewait(9_000, Stopped), note(9_001, 2, SocketEventKind::Retransmit)];
     timers.fold(&mut batch, 9_002_000);
     assert_eq!(steps(&batch), [Started]);
     assert!(timers.wait());
@@ -150,7 +152,11 @@ fn a_stop_waits_for_what_may_follow() {
 
 #[test]
 fn it_waits_no_longer_than_that_can_take() {
-    for kind in [SocketEventKind::Timewait(Stopped), SocketEventKind::Request(Stopped), SocketEventKind::Request(Expired)] {
+    for kind in [
+        SocketEventKind::Timewait(Stopped),
+        SocketEventKind::Request(Stopped),
+        SocketEventKind::Request(Expired),
+    ] {
         let drained = |us: u64| {
             let mut timers = Timers::default();
             let mut batch = vec![note(100_000, 1, kind)];

@@ -34,10 +34,10 @@ fn owner() -> impl Strategy<Value = Owner> {
         option::of(any::<u32>()),
         any::<bool>(),
     )
-        .prop_map(|(pid, uid, name, evidence, thread, family)| {
+        .prop_map(|(pid, uid, name, evidence, thread, in_process_tree)| {
             let comm = Comm::from_slice(name.as_bytes());
             let thread = thread.map(|tid| Thread { tid, comm });
-            Owner { thread, family, ..Owner::new(pid, comm, uid, evidence) }
+            Owner { thread, in_process_tree, ..Owner::new(pid, comm, uid, evidence) }
         })
 }
 

@@ -4,7 +4,7 @@ mod index;
 #[cfg(test)]
 mod tests;
 
-use super::{Maybe, Socket};
+use super::{PackedU64, Socket};
 use crate::address::Tuple;
 use index::Index;
 
@@ -69,12 +69,12 @@ impl Table {
 
     /// Of those that have this cookie the one that got it last.
     pub(in crate::tracker) fn with_cookie(&self, cookie: u64) -> Option<Key> {
-        self.by_cookie.find(&self.slots, Maybe(cookie), |socket| socket.cookie)
+        self.by_cookie.find(&self.slots, PackedU64(cookie), |socket| socket.cookie)
     }
 
     /// Of those that were seen at this place in memory the last one.
     pub(in crate::tracker) fn with_pointer(&self, pointer: u64) -> Option<Key> {
-        self.by_pointer.find(&self.slots, Maybe(pointer), |socket| socket.pointer)
+        self.by_pointer.find(&self.slots, PackedU64(pointer), |socket| socket.pointer)
     }
 
     /// All that have these ends, in no order.
@@ -93,10 +93,10 @@ impl Table {
         });
         self.slots[place as usize] = taken;
         self.by_tuple.add(&self.slots, place, |socket| socket.tuple);
-        if cookie != Maybe::NONE {
+        if cookie != PackedU64::NONE {
             self.by_cookie.put(&self.slots, place, |socket| socket.cookie);
         }
-        if pointer != Maybe::NONE {
+        if pointer != PackedU64::NONE {
             self.by_pointer.put(&self.slots, place, |socket| socket.pointer);
         }
         Key { born: self.last, slot: place }
@@ -104,10 +104,10 @@ impl Table {
 
     pub(in crate::tracker) fn remove(&mut self, key: Key) -> Option<Socket> {
         let Socket { cookie, pointer, .. } = *self.get(key)?;
-        if cookie != Maybe::NONE {
+        if cookie != PackedU64::NONE {
             self.by_cookie.remove(&self.slots, key.slot, |socket| socket.cookie);
         }
-        if pointer != Maybe::NONE {
+        if pointer != PackedU64::NONE {
             self.by_pointer.remove(&self.slots, key.slot, |socket| socket.pointer);
         }
         self.by_tuple.remove(&self.slots, key.slot, |socket| socket.tuple);
@@ -118,31 +118,31 @@ impl Table {
     /// Gives a socket that has none its cookie. Who had the same one is not found by it any longer.
     pub(in crate::tracker) fn set_cookie(&mut self, key: Key, cookie: u64) {
         let Some(socket) = self.get_mut(key) else { return };
-        socket.cookie = Maybe(cookie);
+        socket.cookie = PackedU64(cookie);
         self.by_cookie.put(&self.slots, key.slot, |socket| socket.cookie);
     }
 
     /// The same, unless another socket is found by it: that one still is.
     pub(in crate::tracker) fn set_cookie_unless_taken(&mut self, key: Key, cookie: u64) {
         match (self.with_cookie(cookie), self.get_mut(key)) {
-            (Some(_), Some(socket)) => socket.cookie = Maybe(cookie),
+            (Some(_), Some(socket)) => socket.cookie = PackedU64(cookie),
             _ => self.set_cookie(key, cookie),
         }
     }
 
     /// Gives a socket another place in memory, or none. Who was seen there before is not found by it any longer.
     pub(in crate::tracker) fn set_pointer(&mut self, key: Key, pointer: Option<u64>) {
-        let (Some(before), pointer) = (self.get(key).map(|socket| socket.pointer), Maybe::from(pointer))
+        let (Some(before), pointer) = (self.get(key).map(|socket| socket.pointer), PackedU64::from(pointer))
         else {
             return;
         };
-        if before != Maybe::NONE {
+        if before != PackedU64::NONE {
             self.by_pointer.remove(&self.slots, key.slot, |socket| socket.pointer);
         }
         if let Some(socket) = self.get_mut(key) {
             socket.pointer = pointer;
         }
-        if pointer != Maybe::NONE {
+        if pointer != PackedU64::NONE {
             self.by_pointer.put(&self.slots, key.slot, |socket| socket.pointer);
         }
     }

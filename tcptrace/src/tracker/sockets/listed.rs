@@ -6,7 +6,7 @@ use super::{Sockets, same};
 use crate::{
     address::{Endpoint, Tuple},
     tcp::TcpState,
-    tracker::{Found, socket::Key},
+    tracker::{SocketInfo, socket::Key},
 };
 
 impl Sockets {
@@ -19,7 +19,7 @@ impl Sockets {
 
     /// The socket that an entry of a list is about, unless another entry was: by its cookie, or by its ends where one side
     /// has no cookie. The local port may be unknown here: then it may be any of several.
-    pub(in crate::tracker) fn listed_as(&self, found: &Found, listed: &HashSet<Key>) -> Vec<Key> {
+    pub(in crate::tracker) fn listed_as(&self, found: &SocketInfo, listed: &HashSet<Key>) -> Vec<Key> {
         if let Some(key) = found.cookie.and_then(|cookie| self.with_cookie(cookie)) {
             return vec![key];
         }
@@ -40,10 +40,10 @@ impl Sockets {
     }
 
     /// Takes over what a list knows of a socket: its cookie, its namespace, and its ends.
-    pub(in crate::tracker) fn relocate(&mut self, key: Key, found: &Found) {
+    pub(in crate::tracker) fn relocate(&mut self, key: Key, found: &SocketInfo) {
         let Some(socket) = self.get_mut(key) else { return };
-        socket.lives_in(found.netns);
-        socket.change(|passing| passing.connecting = None);
+        socket.learn_netns(found.netns);
+        socket.update_transient(|transient| transient.connecting = None);
         let (known, before) = (socket.cookie(), *socket.tuple());
         if let (None, Some(cookie)) = (known, found.cookie) {
             self.table.set_cookie_unless_taken(key, cookie);
@@ -54,24 +54,24 @@ impl Sockets {
         self.table.set_tuple(key, found.tuple);
         self.forget_listener(before.local.port, key);
         if found.state == TcpState::Listen {
-            self.listens(key);
+            self.add_listener(key);
         } else {
             self.connect(key);
         }
     }
 
     /// A minisocket takes over that was not seen: only a list can tell of it.
-    pub(in crate::tracker) fn stands_in_unseen(&mut self, key: Key) {
+    pub(in crate::tracker) fn become_unwatched_minisocket(&mut self, key: Key) {
         if let Some(socket) = self.get_mut(key) {
-            socket.stand_in = true;
+            socket.is_minisocket = true;
             self.table.set_pointer(key, None);
             self.unwatched.insert(key);
         }
     }
 
     /// A minisocket has taken over, and where it lives is not known.
-    pub(in crate::tracker) fn stands_in_somewhere(&mut self, key: Key, unwatched: bool) {
-        self.stands_in_unseen(key);
+    pub(in crate::tracker) fn become_minisocket_somewhere(&mut self, key: Key, unwatched: bool) {
+        self.become_unwatched_minisocket(key);
         if !unwatched {
             self.unwatched.remove(&key);
         }

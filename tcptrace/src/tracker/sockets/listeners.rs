@@ -51,7 +51,7 @@ impl Closing {
 
 impl Sockets {
     /// Notes that a socket listens, so that children find it.
-    pub(in crate::tracker) fn listens(&mut self, key: Key) {
+    pub(in crate::tracker) fn add_listener(&mut self, key: Key) {
         let Some(port) = self.get(key).map(|socket| socket.tuple().local.port).filter(|port| *port != 0)
         else {
             return;
@@ -63,21 +63,21 @@ impl Sockets {
     }
 
     /// What a new child has of the listening socket that it comes from.
-    pub(in crate::tracker) fn parent(&self, child: &StateChange) -> Heritage {
+    pub(in crate::tracker) fn parent(&self, child: &StateChange) -> Inherited {
         if is_unfinished(child)
             && let Some(listener) = child.cookie.and_then(|cookie| self.with_cookie(cookie))
         {
-            return self.get(listener).map_or_else(Heritage::default, |socket| Heritage {
-                owner: socket.owner.as_deref().copied().map(inherited),
+            return self.get(listener).map_or_else(Inherited::default, |socket| Inherited {
+                owner: socket.owner.as_deref().copied().map(as_listeners),
                 cgroup: socket.cgroup.clone(),
             });
         }
-        self.heritage(child.netns, child.tuple.local)
+        self.inherited_at(child.netns, child.tuple.local)
     }
 
     /// What a child has of the socket that listens there. If several fit, as with `SO_REUSEPORT`, they must agree:
     /// otherwise nobody knows.
-    pub(in crate::tracker) fn heritage(&self, netns: Option<Netns>, local: Endpoint) -> Heritage {
+    pub(in crate::tracker) fn inherited_at(&self, netns: Option<Netns>, local: Endpoint) -> Inherited {
         let rank = |socket: &Socket| {
             let address = socket.tuple().local.address;
             if address == local.address {
@@ -98,14 +98,14 @@ impl Sockets {
         };
         let best = fitting().filter_map(rank).max();
         let mut listeners = fitting().filter(|socket| rank(socket) == best);
-        let Some(first) = listeners.next() else { return Heritage::default() };
+        let Some(first) = listeners.next() else { return Inherited::default() };
         let (mut owner, mut cgroup) = (first.owner.as_deref(), first.cgroup.clone());
         for other in listeners {
             let pid = other.owner.as_deref().map(|owner| owner.pid);
             owner = owner.filter(|owner| pid == Some(owner.pid));
             cgroup = cgroup.filter(|cgroup| other.cgroup.as_ref() == Some(cgroup));
         }
-        Heritage { owner: owner.copied().map(inherited), cgroup }
+        Inherited { owner: owner.copied().map(as_listeners), cgroup }
     }
 
     pub(super) fn forget_listener(&mut self, port: u16, key: Key) {
@@ -120,11 +120,11 @@ impl Sockets {
 
 /// What a child has before anybody accepts it.
 #[derive(Debug, Default)]
-pub(in crate::tracker) struct Heritage {
+pub(in crate::tracker) struct Inherited {
     pub(in crate::tracker) owner: Option<Owner>,
     pub(in crate::tracker) cgroup: Option<Arc<Cgroup>>,
 }
 
-fn inherited(owner: Owner) -> Owner {
+fn as_listeners(owner: Owner) -> Owner {
     Owner { evidence: Evidence::Listener, ..owner }
 }

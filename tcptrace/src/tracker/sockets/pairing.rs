@@ -6,14 +6,14 @@ use crate::{
     record::ConnectionId,
     tcp::TcpState,
     time::Moment,
-    tracker::socket::{Key, Maybe, Socket},
+    tracker::socket::{Key, PackedU64, Socket},
 };
 
 /// What the two ends of a connection share.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// When it began, nanoseconds of the monotonic clock.
-    first: Maybe,
+    first: PackedU64,
     /// Ends that are in the table now.
     open: u8,
     /// Ends that ever were.
@@ -22,7 +22,7 @@ pub(super) struct Shared {
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { first: Maybe::NONE, open: 0, joined: 0 }
+        Self { first: PackedU64::NONE, open: 0, joined: 0 }
     }
 }
 
@@ -73,10 +73,10 @@ impl Sockets {
         let calls = |client: &Socket| {
             let here = anywhere || same(client.netns(), netns);
             let free = client.connection().is_some_and(|id| self.has_room(id));
-            here && free && client.state == TcpState::SynSent && client.passing().connecting.is_some()
+            here && free && client.state == TcpState::SynSent && client.transient().connecting.is_some()
         };
         let clients = || self.table.with_tuple(unbound).filter(|(_, client)| calls(client));
-        let on_thread = clients().filter(|(_, client)| client.passing().connecting == Some(tid));
+        let on_thread = clients().filter(|(_, client)| client.transient().connecting == Some(tid));
         let (_, client) = on_thread.max_by_key(|(key, _)| *key).or_else(|| {
             let mut clients = clients();
             clients.next().filter(|_| clients.next().is_none())
@@ -145,7 +145,7 @@ impl Sockets {
     pub(in crate::tracker) fn since_first(&mut self, id: ConnectionId, at: Moment) -> u64 {
         let Some(Shared { first, .. }) = self.connections.get_mut(&id) else { return 0 };
         let began = first.get().unwrap_or(at.mono_ns);
-        *first = Maybe::from(Some(began));
+        *first = PackedU64::from(Some(began));
         at.mono_ns.saturating_sub(began)
     }
 }
@@ -162,5 +162,5 @@ fn is_past(socket: &Socket) -> bool {
         socket.state,
         TcpState::SynSent | TcpState::SynRecv | TcpState::Established | TcpState::FinWait1
     );
-    !can_be && (socket.pointer().is_none() || socket.stand_in)
+    !can_be && (socket.pointer().is_none() || socket.is_minisocket)
 }

@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::{Activity, StateChange, SockFacts, Task},
+    event::{Activity, SockFacts, StateChange, Task},
     process::Comm,
     tcp::{Step, TcpState, leaves, step},
 };

@@ -10,7 +10,7 @@
 //! process), `close` (of its last descriptor), `exit` or `kill=9` (of the whole process), `task=9/rustc` (whoever happens
 //! to run), `err=104`, `bound` (the local port is known at `connect()`), `as=listener` (its cookie and addresses, as
 //! before Linux 6.15), `blind` (the classic hook without BTF), `acked=8` and the kernel's other numbers. `found` with one state is a socket that was there before;
-//! between `attached` and `listed` it is merged with the events, between `asked` and `repaired` it is what a list shows after a loss. A note has `request`, `minisocket`, `RST` or `again` in
+//! between `attached` and `listed` it is merged with the events, between `requested_at` and `repaired` it is what a list shows after a loss. A note has `request`, `minisocket`, `RST` or `again` in
 //! the place of the states, and the timer's step; `accept` has the process that does it. `opened` stands for an ordinary opening by `curl`.
 
 mod words;
@@ -19,12 +19,14 @@ use std::{collections::HashMap, fmt::Write as _};
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::{Accept, Activity, StateChange, SocketEvent, RawEvent, SocketEventKind, SockFacts, Task, TimerStep},
+    event::{
+        Accept, Activity, RawEvent, SockFacts, SocketEvent, SocketEventKind, StateChange, Task, TimerStep,
+    },
     process::{Comm, Evidence, Owner},
     record::Record,
     tcp::TcpState,
     time::Moment,
-    tracker::{Found, List, Tracker, merge},
+    tracker::{SockDiagDump, SocketInfo, Tracker, merge},
 };
 
 /// A socket that a ladder names.
@@ -62,11 +64,11 @@ struct Ladder {
     sockets: HashMap<String, Named>,
     tracker: Tracker,
     /// `found` lines and events up to `merge`, which are told together.
-    found: Vec<Found>,
+    found: Vec<SocketInfo>,
     since: Vec<StateChange>,
     merging: bool,
     /// When a list was asked for after a loss.
-    asked: u64,
+    requested_at: u64,
     /// Whether an ordinary opening is told too.
     tells_all: bool,
 }
@@ -127,10 +129,14 @@ impl Ladder {
                 let owner = Owner::new(pid, comm, 0, Evidence::Accept);
                 self.tracker.accepted(&Accept { mono_ns: nanoseconds(time), pointer, cookie, owner });
             }
-            ["asked", time] => (self.merging, self.asked) = (true, nanoseconds(time)),
+            ["requested_at", time] => (self.merging, self.requested_at) = (true, nanoseconds(time)),
             ["repaired"] => {
                 let found = std::mem::take(&mut self.found);
-                let list = List { asked: at(self.asked), found, namespaces: [Netns(1)].into() };
+                let list = SockDiagDump {
+                    requested_at: at(self.requested_at),
+                    found,
+                    namespaces: [Netns(1)].into(),
+                };
                 let since: Vec<_> = self.since.iter().cloned().map(RawEvent::StateChange).collect();
                 self.tracker.repair(list, &since, out);
                 for event in self.since.drain(..) {
@@ -186,14 +192,14 @@ impl Ladder {
         named
     }
 
-    fn found(&self, name: &str, state: &str, more: &[&str]) -> Found {
+    fn found(&self, name: &str, state: &str, more: &[&str]) -> SocketInfo {
         let Named { cookie, tuple, .. } = self.sockets[name];
         let owner = more.iter().find_map(|word| word.strip_prefix("pid=")).map(|who| {
             let (pid, comm) = process(who);
             Owner::new(pid, comm, 0, Evidence::Procfs)
         });
         let netns = Some(self.sockets[name].netns.unwrap_or(Netns(1)));
-        Found { cookie, netns, tuple, state: state.parse().unwrap(), owner, cgroup: None }
+        SocketInfo { cookie, netns, tuple, state: state.parse().unwrap(), owner, cgroup: None }
     }
 
     fn event(&self, time: &str, name: &str, [from, to]: [&str; 2], more: &[&str]) -> StateChange {

@@ -12,7 +12,7 @@ use crate::{
     record::{Context, Existing, Inference, Orphan, Record, SocketId, Transition},
     tcp::{Step, TcpState, step},
     time::Moment,
-    tracker::{Found, Tracker, merge},
+    tracker::{SocketInfo, Tracker, merge},
 };
 
 pub(crate) fn at(mono_ns: u64) -> Moment {
@@ -178,7 +178,7 @@ proptest! {
                 let cookie = Some(1_000 + told.life as u64);
                 let netns = Some(told.event.netns.unwrap_or(Netns(1)));
                 let state = told.event.to;
-                there.insert(told.life, Found { cookie, netns, tuple: told.tuple, state, owner: Some(owner), cgroup: None });
+                there.insert(told.life, SocketInfo { cookie, netns, tuple: told.tuple, state, owner: Some(owner), cgroup: None });
             }
         }
         let since: Vec<_> = told[attach..list].iter().map(|told| told.event.clone()).collect();

@@ -13,7 +13,7 @@ use crate::{
     address::Netns,
     event::RawEvent,
     record::{Context, Inference, Record, SocketId},
-    tracker::{Found, List, Tracker},
+    tracker::{SockDiagDump, SocketInfo, Tracker},
 };
 
 #[test]
@@ -25,7 +25,7 @@ fn elsewhere_gone_and_new() {
         other  = 127.0.0.1:4001 > 127.0.0.1:80
         opened client server
         # Lost: the client closes and is reset, and another one connects.
-        asked +5ms
+        requested_at +5ms
         found server CLOSE_WAIT
         found other ESTABLISHED pid=8/wget
         repaired
@@ -47,7 +47,7 @@ fn what_changes_meanwhile_is_left_to_its_events() {
         server = 127.0.0.1:80 > 127.0.0.1:4000
         brief  = 127.0.0.1:4001 > 127.0.0.1:80
         opened client server
-        asked +5ms
+        requested_at +5ms
         found client ESTABLISHED
         found brief SYN_SENT
         +6ms   client  ESTABLISHED → FIN_WAIT1  pid=7/curl close
@@ -73,7 +73,7 @@ fn a_request_that_has_become_a_connection() {
         half   = 127.0.0.1:80 > 10.0.0.1:4001
         +1ms   server  request started nameless
         +1ms   half    request started nameless
-        asked +9ms
+        requested_at +9ms
         found server ESTABLISHED
         found half SYN_RECV
         repaired
@@ -98,7 +98,7 @@ fn two_who_call_the_same_end() {
             = ~1[127.0.0.1:80]#1  CLOSE → SYN_SENT  curl:7(syscall)  call
         +1ms   other  CLOSE → SYN_SENT  pid=8/wget
             = ~2[127.0.0.1:80]#2  CLOSE → SYN_SENT  wget:8(syscall)  call
-        asked +5ms
+        requested_at +5ms
         found other ESTABLISHED
         repaired
         +9ms   other  ESTABLISHED → CLOSE_WAIT
@@ -120,7 +120,7 @@ fn a_port_and_a_place() {
         next   = 127.0.0.1:4001 > 127.0.0.1:80 at=client
         +1ms   client  CLOSE → SYN_SENT  pid=7/curl
             = client#1  CLOSE → SYN_SENT  curl:7(syscall)  call
-        asked +9ms
+        requested_at +9ms
         found client TIME_WAIT
         repaired
             = client#1  SYN_SENT → TIME_WAIT  curl:7(syscall)  inferred:sock_diag  illegal
@@ -143,7 +143,7 @@ fn a_namespace_that_is_not_listed() {
             = here#1  SYN_RECV → ESTABLISHED
         +1ms   there  SYN_RECV → ESTABLISHED
             = there#2  SYN_RECV → ESTABLISHED
-        asked +9ms
+        requested_at +9ms
         repaired
             = here#1  ESTABLISHED → CLOSE  inferred:sock_diag
         +10ms  there  ESTABLISHED → CLOSE_WAIT
@@ -162,21 +162,21 @@ proptest! {
     fn a_list_makes_good_what_was_lost(
         world in world(),
         fates in losses(),
-        asked in 0..60usize,
+        requested_at in 0..60usize,
         made in proptest::collection::vec(0..10usize, 12),
     ) {
         // Two that look the same cannot be told apart without cookies.
         let world = if world.style == Style::Blind { world.unambiguous() } else { world };
         let told = world.events();
-        let asked = asked.min(told.len());
+        let requested_at = requested_at.min(told.len());
         // Each socket is listed as it was at some moment while the list was made.
         let mut list = HashMap::new();
-        let listed = told.len().min(asked + 10);
+        let listed = told.len().min(requested_at + 10);
         for (number, told) in told[..listed].iter().enumerate() {
-            if number >= asked + made[told.life % made.len()] {
+            if number >= requested_at + made[told.life % made.len()] {
                 continue;
             }
-            let found = Found {
+            let found = SocketInfo {
                 cookie: Some(1_000 + told.life as u64),
                 netns: Some(told.event.netns.unwrap_or(Netns(1))),
                 tuple: told.tuple,
@@ -189,13 +189,13 @@ proptest! {
         let all: Vec<_> = told.iter().map(|told| told.event.clone()).collect();
         let mut tracker = Tracker::new();
         let mut records = Vec::new();
-        for event in mangle(&all[..asked], &fates) {
+        for event in mangle(&all[..requested_at], &fates) {
             tracker.apply(at(event.mono_ns), &event, &mut records);
         }
 
-        let since: Vec<_> = all[asked..listed].iter().cloned().map(RawEvent::StateChange).collect();
-        let list = List {
-            asked: at(asked as u64 * 1_000),
+        let since: Vec<_> = all[requested_at..listed].iter().cloned().map(RawEvent::StateChange).collect();
+        let list = SockDiagDump {
+            requested_at: at(requested_at as u64 * 1_000),
             found: list.values().cloned().collect(),
             namespaces: (1..3).map(Netns).collect(),
         };
@@ -206,17 +206,17 @@ proptest! {
         if since.is_empty() {
             // Nothing in between: it is what the list says.
             let mut now: HashMap<usize, _> = HashMap::new();
-            told[..asked].iter().for_each(|told| {
+            told[..requested_at].iter().for_each(|told| {
                 if told.last { now.remove(&told.life) } else { now.insert(told.life, told.event.to) };
             });
             prop_assert!(tracker.open() == now.len() || world.style == Style::Old);
             if world.style == Style::Modern {
                 for (life, state) in now {
-                    prop_assert!(tracker.is_in(SocketId::Cookie(1_000 + life as u64), state));
+                    prop_assert!(tracker.is_in_state(SocketId::Cookie(1_000 + life as u64), state));
                 }
             }
         }
-        records.extend(tell(&mut tracker, &all[asked..]));
+        records.extend(tell(&mut tracker, &all[requested_at..]));
         for (socket, steps) in paths(&records) {
             prop_assert!(is_path(&steps), "{socket}: {steps:?}");
         }

@@ -9,7 +9,7 @@ use crate::{
     address::{Endpoint, Tuple},
     record::SocketId,
     tcp::TcpState,
-    tracker::socket::{Handles, Socket},
+    tracker::socket::{Socket, SocketKeys},
 };
 
 #[derive(Clone, Debug)]
@@ -42,14 +42,14 @@ fn tuple(port: u16) -> Tuple {
 #[derive(Default)]
 struct Model {
     /// By age.
-    all: Vec<(Key, Handles)>,
+    all: Vec<(Key, SocketKeys)>,
     by_cookie: HashMap<u64, Key>,
     by_pointer: HashMap<u64, Key>,
     gone: Vec<Key>,
 }
 
 impl Model {
-    fn pick(&mut self, who: usize) -> Option<&mut (Key, Handles)> {
+    fn pick(&mut self, who: usize) -> Option<&mut (Key, SocketKeys)> {
         let count = self.all.len();
         (count > 0).then(|| &mut self.all[who % count])
     }
@@ -68,26 +68,26 @@ proptest! {
         for deed in deeds {
             match deed {
                 Deed::Insert(cookie, pointer, port) => {
-                    let handles = Handles { cookie, pointer, tuple: tuple(port) };
+                    let keys = SocketKeys { cookie, pointer, tuple: tuple(port) };
                     let id = cookie.map_or(SocketId::Serial(1), SocketId::Cookie);
-                    let key = table.insert(Socket::new(id, TcpState::Close, None, handles));
+                    let key = table.insert(Socket::new(id, TcpState::Close, None, keys));
                     prop_assert!(model.all.iter().map(|(key, _)| key).chain(&model.gone).all(|older| *older < key));
                     model.by_cookie.extend(cookie.map(|cookie| (cookie, key)));
                     model.by_pointer.extend(pointer.map(|pointer| (pointer, key)));
-                    model.all.push((key, handles));
+                    model.all.push((key, keys));
                 }
                 Deed::Remove(who) => {
-                    let Some(&mut (key, handles)) = model.pick(who) else { continue };
-                    prop_assert_eq!(table.remove(key).map(|socket| *socket.tuple()), Some(handles.tuple));
-                    forget(&mut model.by_cookie, handles.cookie, key);
-                    forget(&mut model.by_pointer, handles.pointer, key);
+                    let Some(&mut (key, keys)) = model.pick(who) else { continue };
+                    prop_assert_eq!(table.remove(key).map(|socket| *socket.tuple()), Some(keys.tuple));
+                    forget(&mut model.by_cookie, keys.cookie, key);
+                    forget(&mut model.by_pointer, keys.pointer, key);
                     model.all.retain(|(other, _)| *other != key);
                     model.gone.push(key);
                 }
                 Deed::Cookie(who, cookie, polite) => {
-                    let Some((key, handles)) = model.pick(who).filter(|(_, handles)| handles.cookie.is_none()) else { continue };
+                    let Some((key, keys)) = model.pick(who).filter(|(_, keys)| keys.cookie.is_none()) else { continue };
                     let key = *key;
-                    handles.cookie = Some(cookie);
+                    keys.cookie = Some(cookie);
                     if polite {
                         table.set_cookie_unless_taken(key, cookie);
                         model.by_cookie.entry(cookie).or_insert(key);
@@ -97,15 +97,15 @@ proptest! {
                     }
                 }
                 Deed::Pointer(who, pointer) => {
-                    let Some((key, handles)) = model.pick(who) else { continue };
-                    let (key, before) = (*key, std::mem::replace(&mut handles.pointer, pointer));
+                    let Some((key, keys)) = model.pick(who) else { continue };
+                    let (key, before) = (*key, std::mem::replace(&mut keys.pointer, pointer));
                     table.set_pointer(key, pointer);
                     forget(&mut model.by_pointer, before, key);
                     model.by_pointer.extend(pointer.map(|pointer| (pointer, key)));
                 }
                 Deed::Tuple(who, port) => {
-                    let Some((key, handles)) = model.pick(who) else { continue };
-                    handles.tuple = tuple(port);
+                    let Some((key, keys)) = model.pick(who) else { continue };
+                    keys.tuple = tuple(port);
                     table.set_tuple(*key, tuple(port));
                 }
             }
@@ -119,7 +119,7 @@ proptest! {
             for port in 0..4 {
                 let mut found: Vec<_> = table.with_tuple(tuple(port)).map(|(key, _)| key).collect();
                 found.sort_unstable();
-                let there = model.all.iter().filter(|(_, handles)| handles.tuple == tuple(port));
+                let there = model.all.iter().filter(|(_, keys)| keys.tuple == tuple(port));
                 prop_assert_eq!(found, there.map(|(key, _)| *key).collect::<Vec<_>>());
             }
         }

@@ -11,7 +11,7 @@ use crate::{
 
 /// One socket, as `struct inet_diag_msg` describes it (`include/uapi/linux/inet_diag.h`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct DumpedSocket {
     /// The network namespace it lives in.
     pub netns: Netns,
     /// Its two ends.
@@ -39,7 +39,7 @@ pub struct Found {
     pub holder: Option<Holder>,
 }
 
-impl Found {
+impl DumpedSocket {
     /// Its owner, as far as `/proc` shows.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {

@@ -9,16 +9,16 @@ use crate::{event::Fork, process::Owner};
 
 /// Ids of processes. No more than the system has.
 #[derive(Clone, Debug, Default)]
-pub struct Family(HashSet<u32>);
+pub struct ProcessTree(HashSet<u32>);
 
-impl Family {
+impl ProcessTree {
     /// Takes in a process that was asked for.
-    pub fn adopt(&mut self, pid: u32) {
+    pub fn track(&mut self, pid: u32) {
         self.0.insert(pid);
     }
 
     /// Takes in the descendants of its members, given every process that there is and its parent.
-    pub fn adopt_descendants(&mut self, processes: &[(u32, u32)]) {
+    pub fn track_descendants(&mut self, processes: &[(u32, u32)]) {
         let mut children: HashMap<u32, Vec<u32>> = HashMap::default();
         for (pid, parent) in processes {
             children.entry(*parent).or_default().push(*pid);
@@ -43,8 +43,8 @@ impl Family {
     }
 
     /// The owner, with what is known of it here.
-    pub(super) fn judge(&self, owner: Owner) -> Owner {
-        Owner { family: self.0.contains(&owner.pid), ..owner }
+    pub(super) fn mark(&self, owner: Owner) -> Owner {
+        Owner { in_process_tree: self.0.contains(&owner.pid), ..owner }
     }
 }
 
@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn descendants_belong_and_an_id_that_is_used_again_does_not() {
-        let mut family = Family::default();
-        family.adopt(10);
+        let mut family = ProcessTree::default();
+        family.track(10);
         for (parent, child) in [(10, 11), (11, 12), (1, 13), (13, 14)] {
             family.fork(&fork(parent, child));
         }
@@ -71,10 +71,10 @@ mod tests {
 
     #[test]
     fn those_that_are_there_already_belong_too() {
-        let mut family = Family::default();
-        family.adopt(10);
+        let mut family = ProcessTree::default();
+        family.track(10);
         // In the order of ids, which is not that of birth; and a circle, which only a bad list has.
-        family.adopt_descendants(&[(1, 0), (2, 12), (10, 1), (11, 10), (12, 11), (13, 1), (20, 20)]);
+        family.track_descendants(&[(1, 0), (2, 12), (10, 1), (11, 10), (12, 11), (13, 1), (20, 20)]);
         assert_eq!(family.0, HashSet::from_iter([10, 11, 12, 2]));
     }
 }

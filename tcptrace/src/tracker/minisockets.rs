@@ -3,8 +3,8 @@
 use foldhash::HashMap;
 
 use super::{
-    Found, Key, Tracker,
-    socket::{Handles, Socket},
+    Key, SocketInfo, Tracker,
+    socket::{Socket, SocketKeys},
 };
 use crate::{
     event::{SocketEvent, TimerStep},
@@ -15,7 +15,13 @@ use crate::{
 
 impl Tracker {
     /// A minisocket's timer: its beginning, the peer's FIN, its end.
-    pub(super) fn minisocket(&mut self, at: Moment, note: &SocketEvent, step: TimerStep, out: &mut Vec<Record>) {
+    pub(super) fn minisocket(
+        &mut self,
+        at: Moment,
+        note: &SocketEvent,
+        step: TimerStep,
+        out: &mut Vec<Record>,
+    ) {
         if step == TimerStep::Started {
             // tcp_time_wait: the event that closes the full socket comes next.
             if let Some(socket) = note
@@ -23,7 +29,7 @@ impl Tracker {
                 .and_then(|cookie| self.sockets.with_cookie(cookie))
                 .and_then(|key| self.sockets.get_mut(key))
             {
-                socket.change(|passing| passing.minisocket = Some((note.pointer, note.state)));
+                socket.update_transient(|transient| transient.minisocket = Some((note.pointer, note.state)));
             }
             return;
         }
@@ -34,16 +40,16 @@ impl Tracker {
         let Some(key) = known else { return };
         let Some(socket) = self.sockets.get_mut(key) else { return };
         if step == TimerStep::Restarted
-            && socket.passing().minisocket.is_some_and(|(pointer, _)| pointer == note.pointer)
+            && socket.transient().minisocket.is_some_and(|(pointer, _)| pointer == note.pointer)
         {
             // It is found before the full socket is closed (tcp_time_wait), so a FIN may reach it already.
-            socket.change(|passing| passing.minisocket = Some((note.pointer, note.state)));
+            socket.update_transient(|transient| transient.minisocket = Some((note.pointer, note.state)));
             return;
         }
         if socket.state == TcpState::FinWait2 && note.state == TcpState::TimeWait {
             // mod_timer says nothing if the new end falls into the same slot of the timer wheel, 2 s wide.
             let seen = step == TimerStep::Restarted;
-            let context = if seen { Context::Softirq } else { Context::Inferred(Inference::StandIn) };
+            let context = if seen { Context::Softirq } else { Context::Inferred(Inference::Minisocket) };
             self.step(at, key, TcpState::TimeWait, Some(context), Some(Cause::FinReceived), out);
             if !seen && let Some(socket) = self.sockets.get_mut(key) {
                 socket.set_since(None);
@@ -91,12 +97,13 @@ impl Tracker {
         let stale = note.cookie.and_then(|cookie| self.sockets.with_cookie(cookie));
         self.end_stale(at, stale, out);
         self.end_stale(at, self.sockets.with_pointer(note.pointer), out);
-        let handles = Handles { cookie: note.cookie, pointer: Some(note.pointer), tuple: note.tuple };
-        let mut socket = Socket::new(self.sockets.name(note.cookie), TcpState::Listen, note.netns, handles);
+        let keys = SocketKeys { cookie: note.cookie, pointer: Some(note.pointer), tuple: note.tuple };
+        let mut socket =
+            Socket::new(self.sockets.allocate_id(note.cookie), TcpState::Listen, note.netns, keys);
         socket.request = true;
         // Without a cookie its name comes with its child.
         socket.unfinished = note.cookie.is_none();
-        let listener = self.sockets.heritage(note.netns, note.tuple.local);
+        let listener = self.sockets.inherited_at(note.netns, note.tuple.local);
         socket.owner = listener.owner.map(|owner| self.owners.share(owner));
         socket.cgroup = listener.cgroup;
         let key = self.sockets.insert(socket);
@@ -110,8 +117,10 @@ impl Tracker {
     /// The peer on this host, in `LAST_ACK`, was told that its FIN has arrived: so it has.
     pub(super) fn peer_closed(&mut self, at: Moment, closed: Key, out: &mut Vec<Record>) {
         let Some(key) = self.sockets.other_end(closed) else { return };
-        let waits =
-            self.sockets.get(key).is_some_and(|socket| socket.stand_in && socket.state == TcpState::FinWait2);
+        let waits = self
+            .sockets
+            .get(key)
+            .is_some_and(|socket| socket.is_minisocket && socket.state == TcpState::FinWait2);
         if waits {
             let context = Some(Context::Inferred(Inference::PeerClosed));
             self.step(at, key, TcpState::TimeWait, context, Some(Cause::FinReceived), out);
@@ -124,8 +133,8 @@ impl Tracker {
         !self.sockets.unwatched().is_empty()
     }
 
-    /// Takes in a list of stand-ins that was asked for at `asked`: state by cookie, and by ends for those without one.
-    pub fn listed(&mut self, asked: Moment, at: Moment, listed: &[Found], out: &mut Vec<Record>) {
+    /// Takes in a list of stand-ins that was asked for at `requested_at`: state by cookie, and by ends for those without one.
+    pub fn listed(&mut self, requested_at: Moment, at: Moment, listed: &[SocketInfo], out: &mut Vec<Record>) {
         let by_cookie: HashMap<_, _> = listed.iter().map(|found| (found.cookie, found.state)).collect();
         let by_ends: HashMap<_, _> = listed.iter().map(|found| (found.tuple, found.state)).collect();
         let mut keys: Vec<_> = self.sockets.unwatched().iter().copied().collect();
@@ -133,7 +142,7 @@ impl Tracker {
         for key in keys {
             let Some(socket) = self.sockets.get(key) else { continue };
             // One that took over since then may be missing from the list.
-            if socket.since().is_some_and(|since| since >= asked.mono_ns) {
+            if socket.since().is_some_and(|since| since >= requested_at.mono_ns) {
                 continue;
             }
             let state = match socket.cookie() {

@@ -7,7 +7,7 @@ use crate::{
 
 /// Of most sockets at most times: nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::tracker) struct Passing {
+pub(in crate::tracker) struct Transient {
     /// What it is called, if not by its cookie.
     pub(in crate::tracker) name: Option<SocketId>,
     /// The thread that called `connect()`, until its local port is known.
@@ -24,7 +24,7 @@ pub(in crate::tracker) struct Passing {
     pub(in crate::tracker) held: Vec<Record>,
 }
 
-impl Passing {
+impl Transient {
     pub(super) const NOTHING: &'static Self = &Self {
         name: None,
         connecting: None,
