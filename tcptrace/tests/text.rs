@@ -10,14 +10,14 @@ use proptest::prelude::*;
 use std::{collections::HashMap, time::Duration};
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
-    event::{Activity, Event, SockFacts, Task},
+    event::{Activity, SockFacts, StateChange, Task},
     process::{Comm, Evidence, Owner},
     record::{End, Loss, Lost, Record, SocketId, Start, Stuck, Subject, Totals},
     render::{Palette, Render as _, Text, totals_words},
     report::{Keep, Ledger, Listed, Now, Page},
     tcp::TcpState::{self, Close, CloseWait, Established, FinWait1, FinWait2, Listen, SynRecv, SynSent},
     time::Moment,
-    tracker::{Found, Tracker},
+    tracker::{SocketInfo, Tracker},
 };
 
 const SERVER: &[u8] = b"server";
@@ -50,8 +50,8 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn event(&self) -> Event {
-        Event {
+    fn event(&self) -> StateChange {
+        StateChange {
             mono_ns: self.us * 1_000,
             pointer: self.cookie,
             cookie: Some(self.cookie),
@@ -136,7 +136,7 @@ fn story() -> Vec<Record> {
     for (cookie, tuple, owner) in [(9, far, Some(owner)), (10, tuple("10.0.0.1-22", "10.0.0.2-10050"), None)]
     {
         let found =
-            Found { cookie: Some(cookie), netns: None, tuple, state: Established, owner, cgroup: None };
+            SocketInfo { cookie: Some(cookie), netns: None, tuple, state: Established, owner, cgroup: None };
         tracker.found(moment(0), &found, &mut records);
     }
     for step in steps {
