@@ -5,7 +5,7 @@ const LARGE: i32 = 128 << 10;
 
 /// Keeps glibc from raising that size with the first large block that is freed (`M_MMAP_THRESHOLD` in mallopt(3)): after
 /// that it would keep tens of MB that nobody uses. And from making another heap for the thread that lists sockets.
-pub fn give_back_what_is_freed() {
+pub fn limit_allocator() {
     #[cfg(target_env = "gnu")]
     // SAFETY: numbers, and the allocator's own locks.
     unsafe {
@@ -15,7 +15,7 @@ pub fn give_back_what_is_freed() {
 }
 
 /// Gives back what is free between what is not: small blocks leave holes, and glibc would keep them as long as we live.
-pub fn give_back() {
+pub fn trim_allocator() {
     #[cfg(target_env = "gnu")]
     // SAFETY: no arguments but a number; it takes the allocator's own locks.
     unsafe {

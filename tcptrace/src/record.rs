@@ -3,7 +3,7 @@
 mod cause;
 mod loss;
 mod stuck;
-mod verdict;
+mod summary;
 
 use std::{fmt, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
 pub use cause::Cause;
 pub use loss::{Loss, Lost};
 pub use stuck::Stuck;
-pub use verdict::{Completeness, ConnectionEnd, Ended, Verdict};
+pub use summary::{Completeness, ConnectionEnd, ConnectionSummary, Outcome};
 
 /// Identity of a socket for its whole life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -297,7 +297,7 @@ pub enum Record {
     Retransmit(Retransmit),
     Reset(Reset),
     Stuck(Stuck),
-    Connection(Box<Verdict>),
+    Connection(Box<ConnectionSummary>),
     Lost(Lost),
     End(End),
 }

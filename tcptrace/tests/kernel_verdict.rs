@@ -23,7 +23,7 @@ fn connect(server: &Actor, client: &Actor) -> (Sock, Sock) {
 
 /// The only verdict on the connection of this socket.
 #[track_caller]
-fn verdict(trace: &Trace, sock: &Sock) -> Value {
+fn summary(trace: &Trace, sock: &Sock) -> Value {
     let has = |record: &&Value| {
         record["ends"].as_array().is_some_and(|ends| ends.iter().any(|end| end["socket"] == sock.cookie))
     };
@@ -33,8 +33,8 @@ fn verdict(trace: &Trace, sock: &Sock) -> Value {
 }
 
 /// Its fields of these names, as one line.
-fn fields(verdict: &Value, names: &[&str]) -> String {
-    let words = names.iter().map(|name| verdict.pointer(name).map_or("-".to_owned(), Value::to_string));
+fn fields(summary: &Value, names: &[&str]) -> String {
+    let words = names.iter().map(|name| summary.pointer(name).map_or("-".to_owned(), Value::to_string));
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -58,31 +58,31 @@ fn in_order_with_every_byte() {
         client.order("close c");
         tracer.wait_for_step(&accepted.cookie, "CLOSE_WAIT");
         server.order("close s");
-        tracer.wait_for("the verdict", |record| record["type"] == "connection");
+        tracer.wait_for("the summary", |record| record["type"] == "connection");
         let trace = tracer.finish();
-        let verdict = verdict(&trace, &opened);
-        assert_eq!(fields(&verdict, &GIST), r#"false "in_order" 0 0 - "whole""#, "{verdict}");
-        assert_eq!(fields(&verdict, &BYTES), "3 1", "{verdict}");
+        let summary = summary(&trace, &opened);
+        assert_eq!(fields(&summary, &GIST), r#"false "in_order" 0 0 - "whole""#, "{summary}");
+        assert_eq!(fields(&summary, &BYTES), "3 1", "{summary}");
         for (index, sock, comm) in [(0, &opened, "client"), (1, &accepted, "server")] {
-            let end = &verdict["ends"][index];
+            let end = &summary["ends"][index];
             assert_eq!(
                 (&end["socket"], &end["process"]["comm"]),
                 (&sock.cookie.clone().into(), &comm.into())
             );
-            assert!(end["handshake_ns"].is_u64() && end["retransmits"].is_u64(), "{verdict}");
+            assert!(end["handshake_ns"].is_u64() && end["retransmits"].is_u64(), "{summary}");
         }
-        let ns = |name: &str| verdict[name].as_u64().unwrap();
+        let ns = |name: &str| summary[name].as_u64().unwrap();
         assert_eq!(ns("lasted_ns") - ns("teardown_ns") - ns("established_ns"), {
-            verdict["ends"][0]["handshake_ns"].as_u64().unwrap()
+            summary["ends"][0]["handshake_ns"].as_u64().unwrap()
         });
         assert!(ns("half_closed_ns") <= ns("teardown_ns"));
         // Right after the last transition.
         let last = trace.records.iter().rposition(|record| {
             record["type"] == "transition"
-                && record["connection"] == verdict["connection"]
+                && record["connection"] == summary["connection"]
                 && record["from"] != "TIME_WAIT"
         });
-        assert_eq!(trace.records[last.unwrap() + 1], verdict);
+        assert_eq!(trace.records[last.unwrap() + 1], summary);
     });
 }
 
@@ -99,7 +99,7 @@ fn refused_and_reset() {
         assert_eq!(client.speak(&format!("connect refused {}", nobody.local)), "error 111");
         tracer.wait_for("the refusal", |record| record["ended"] == "refused");
         let trace = tracer.finish();
-        let reset = verdict(&trace, &accepted);
+        let reset = summary(&trace, &accepted);
         assert_eq!(fields(&reset, &GIST), r#"false "reset" 0 1 1 "whole""#, "{reset}");
         let refused = trace.of_type("connection").into_iter().find(|record| record["ended"] == "refused");
         assert_eq!(fields(refused.unwrap(), &GIST), r#"false "refused" 0 - - "whole""#);
@@ -116,10 +116,10 @@ fn half_closed_when_the_trace_ends() {
         client.order("shutdown c");
         tracer.wait_for_step(&opened.cookie, "FIN_WAIT2");
         let trace = tracer.finish();
-        let verdict = verdict(&trace, &opened);
-        assert_eq!(fields(&verdict, &GIST), r#"true - 0 0 - "whole""#, "{verdict}");
-        assert_eq!(fields(&verdict, &BYTES), "1 -", "{verdict}");
-        assert!(verdict["half_closed_ns"].as_u64().unwrap() > 0);
+        let summary = summary(&trace, &opened);
+        assert_eq!(fields(&summary, &GIST), r#"true - 0 0 - "whole""#, "{summary}");
+        assert_eq!(fields(&summary, &BYTES), "1 -", "{summary}");
+        assert!(summary["half_closed_ns"].as_u64().unwrap() > 0);
     });
 }
 
@@ -133,7 +133,7 @@ fn a_client_that_does_not_close_is_stuck() {
         let stuck = tracer.wait_for("it to be stuck twice", |record| record["count"] == 2);
         let trace = {
             client.order("close c");
-            tracer.wait_for("the verdict", |record| record["type"] == "connection");
+            tracer.wait_for("the summary", |record| record["type"] == "connection");
             tracer.finish()
         };
         let all = trace.of_type("stuck");

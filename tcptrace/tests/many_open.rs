@@ -33,11 +33,11 @@ fn nothing_that_is_open_is_forgotten() {
         .filter(|line: &serde_json::Value| line["type"] == "connection")
         .collect();
     assert_eq!(verdicts.len(), 6_000);
-    let over = verdicts.iter().filter(|verdict| verdict["open"] == false);
+    let over = verdicts.iter().filter(|summary| summary["open"] == false);
     // The 4,000th is about to end.
-    assert_eq!(over.filter(|verdict| verdict["ended"] == "in_order").count(), 3_999);
-    assert!(verdicts.iter().all(|verdict| verdict["completeness"] == "whole"), "{:?}", verdicts[0]);
-    assert!(verdicts.iter().all(|verdict| verdict["ends"].as_array().unwrap().len() == 2));
+    assert_eq!(over.filter(|summary| summary["ended"] == "in_order").count(), 3_999);
+    assert!(verdicts.iter().all(|summary| summary["completeness"] == "whole"), "{:?}", verdicts[0]);
+    assert!(verdicts.iter().all(|summary| summary["ends"].as_array().unwrap().len() == 2));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn memory_is_that_of_what_is_open() {
 fn is_little_for_each_that_is_open() {
     for how in [How::Json, How::Text] {
         // Holes that others have left would hide what this one takes.
-        tcptrace::memory::give_back();
+        tcptrace::memory::trim_allocator();
         let mut way = Way::new(how, Path::new("/dev/null")).watching();
         let mut flood = Flood::new(60_000, 0);
         let mut open = |connections: u64| {

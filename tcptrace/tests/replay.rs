@@ -224,16 +224,16 @@ fn conditions_make_it_fail() {
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     let said = |words: &str| (4, format!("tcptrace: {words}\n"));
-    let quiet = (0, String::new());
-    assert_eq!(code(&client(), &["--fail-on", "stuck,reset,illegal,lost"]), quiet);
+    let compact = (0, String::new());
+    assert_eq!(code(&client(), &["--fail-on", "stuck,reset,illegal,lost"]), compact);
     assert_eq!(code(&client(), &["--fail-on", "stuck", "--stuck", "100ms"]), said("sockets stuck: 1"));
-    assert_eq!(code(&client(), &["--stuck", "100ms"]), quiet);
+    assert_eq!(code(&client(), &["--stuck", "100ms"]), compact);
     let steps = [("CLOSE", "SYN_SENT"), ("SYN_SENT", "ESTABLISHED"), ("ESTABLISHED", "CLOSE")];
     let reset = recording(1_000_000_000, 100, CLIENT, SERVER, &steps)
         .replace("\"to\":\"CLOSE\"", "\"to\":\"CLOSE\",\"context\":\"softirq\",\"cause\":\"reset_received\"");
     assert_eq!(code(&reset, &["--fail-on", "reset"]), said("connections reset: 1"));
     // What is not told does not count.
-    assert_eq!(code(&reset, &["--fail-on", "reset", "--port", "81"]), quiet);
+    assert_eq!(code(&reset, &["--fail-on", "reset", "--port", "81"]), compact);
     let illegal = client().replace("\"SYN_SENT\",\"to\":\"ESTABLISHED\"", "\"LISTEN\",\"to\":\"TIME_WAIT\"");
     assert_eq!(code(&illegal, &["--fail-on", "illegal"]), said("impossible steps: 1"));
     let lost = client().replace("\"seen\":3,", "\"seen\":5,").replace("\"lost\":0", "\"lost\":2");

@@ -10,11 +10,11 @@ use proptest::prelude::*;
 use std::{collections::HashMap, time::Duration};
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
+    connection::{ConnectionTable, Keep},
     event::{Activity, SockFacts, StateChange, Task},
     process::{Comm, Evidence, Owner},
     record::{End, Loss, Lost, Record, SocketId, Start, Stuck, Subject, Totals},
-    render::{Palette, Render as _, Text, totals_words},
-    report::{Keep, Ledger, Listed, Now, Page},
+    render::{ConnectionReport, Listed, Now, Palette, Render as _, Text, describe_totals},
     tcp::TcpState::{self, Close, CloseWait, Established, FinWait1, FinWait2, Listen, SynRecv, SynSent},
     time::Moment,
     tracker::{SocketInfo, Tracker},
@@ -148,30 +148,33 @@ fn story() -> Vec<Record> {
 
 /// The timeline and the report, as the trace writes them.
 fn page(width: Option<usize>, coloured: bool) -> String {
-    let mut look = Text { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
-    let mut ledger = Ledger::new(Keep::Latest(20));
+    let mut style = Text { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
+    let mut table = ConnectionTable::new(Keep::Latest(20));
     let mut out = Vec::new();
     for record in story() {
-        ledger.add(&record);
-        look.write(&mut out, &record).unwrap();
+        table.add(&record);
+        style.write(&mut out, &record).unwrap();
     }
     let totals = Totals { seen: 16, shown: 13, filtered: 0, lost: 3 };
-    look.write(&mut out, &Record::End(End { at: moment(1_541_502), totals, illegal: 0 })).unwrap();
+    style.write(&mut out, &Record::End(End { at: moment(1_541_502), totals, illegal: 0 })).unwrap();
     let listed = HashMap::from([
         (2, Listed { state: CloseWait, expires: None }),
         (3, Listed { state: FinWait2, expires: Some(Duration::from_secs(59)) }),
     ]);
-    let page =
-        Page { look: &look, now: Now { at: moment(1_541_502), listed: Some(listed) }, recorded: false };
-    for account in ledger.accounts() {
+    let page = ConnectionReport {
+        style: &style,
+        now: Now { at: moment(1_541_502), listed: Some(listed) },
+        recorded: false,
+    };
+    for history in table.histories() {
         out.push(b'\n');
-        page.write(&mut out, &account).unwrap();
+        page.write(&mut out, &history).unwrap();
     }
     format!(
         "{}\n{} unchanged\n{}\n",
         String::from_utf8(out).unwrap(),
-        ledger.unchanged(),
-        totals_words(&totals)
+        table.unchanged(),
+        describe_totals(&totals)
     )
 }
 
@@ -232,8 +235,8 @@ fn a_socket_that_is_stuck() {
     let again = Stuck { at: moment(120_000_000), at_least: true, count: 2, fd: None, ..stuck.clone() };
     let mut shown = Vec::new();
     for (width, stuck) in [(None, stuck.clone()), (None, again), (Some(80), stuck)] {
-        let mut look = Text { zone: TimeZone::UTC, palette: Palette::default(), width };
-        look.write(&mut shown, &Record::Stuck(stuck)).unwrap();
+        let mut style = Text { zone: TimeZone::UTC, palette: Palette::default(), width };
+        style.write(&mut shown, &Record::Stuck(stuck)).unwrap();
     }
     insta::assert_snapshot!("stuck", String::from_utf8(shown).unwrap());
 }
@@ -242,9 +245,9 @@ proptest! {
     #[test]
     fn the_time_of_day_is_that_of_the_zone(wall_ns: i64, hours in -12_i8..=14) {
         let zone = TimeZone::fixed(offset(hours));
-        let look = Text { zone: zone.clone(), palette: Palette::default(), width: None };
+        let style = Text { zone: zone.clone(), palette: Palette::default(), width: None };
         let time = Timestamp::from_nanosecond(wall_ns.into()).unwrap().to_zoned(zone);
-        let shown = look.time(Moment { mono_ns: 0, wall_ns });
+        let shown = style.time(Moment { mono_ns: 0, wall_ns });
         prop_assert_eq!(shown, time.strftime("%H:%M:%S.%6f").to_string());
     }
 }

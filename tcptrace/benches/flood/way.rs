@@ -6,16 +6,16 @@ use clap::ColorChoice;
 use jiff::tz::TimeZone;
 use tcptrace::{
     app::Story,
+    connection::{ConnectionTable, Keep},
     event::{RawEvent, Timers},
     filter::Filter,
     ladder::{self, Ladders},
     output::Output,
     record::{Record, Totals},
     render::{Json, Palette, Render, Text},
-    report::{Keep, Ledger},
+    stuck::{Limits, StuckDetector},
     time::Moment,
     tracker::Tracker,
-    watch::{Limits, Watch},
 };
 
 use super::{Flood, Raw};
@@ -37,7 +37,7 @@ const TICK: u64 = 5_000_000;
 pub struct Way {
     timers: Timers,
     tracker: Tracker,
-    watch: Option<Watch>,
+    watch: Option<StuckDetector>,
     story: Option<Story>,
     batch: Vec<RawEvent>,
     records: Vec<Record>,
@@ -54,11 +54,11 @@ impl Way {
             How::Untold => None,
             How::Text => Some((Box::new(look), Keep::Latest(20))),
             How::Json => Some((Box::new(Json::default()), Keep::Open)),
-            How::Ladder => Some((Box::new(Ladders::new(ladder::Style::Picture, look)), Keep::None)),
+            How::Ladder => Some((Box::new(Ladders::new(ladder::Notation::Picture, look)), Keep::None)),
         };
         let story = told.map(|(format, keep)| {
             let out = Output::file(path, ColorChoice::Never).expect("a place to write to");
-            Story::new(Filter::default(), format, Ledger::new(keep), out, None)
+            Story::new(Filter::default(), format, ConnectionTable::new(keep), out, None)
         });
         let mut tracker = Tracker::new().seeing_stand_ins(true).getting_lists(true);
         tracker.knows_requests_from(0);
@@ -79,7 +79,7 @@ impl Way {
     /// As with `--stuck`.
     #[must_use]
     pub fn watching(self) -> Self {
-        Self { watch: Some(Watch::new(Limits::default())), ..self }
+        Self { watch: Some(StuckDetector::new(Limits::default())), ..self }
     }
 
     /// Takes in a record, and tells what there is when it is time.

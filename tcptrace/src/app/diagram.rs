@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn run(args: &DiagramArgs) -> Result<(), Failure> {
     // Read first: a recording that cannot be opened must not cost the file that is there.
     let observed = args.file.as_deref().map(read).transpose()?;
-    for sentence in observed.iter().flat_map(|observed| observed.left_out.sentences()) {
+    for sentence in observed.iter().flat_map(|observed| observed.skipped.sentences()) {
         log::warn!("{sentence}");
     }
     let mut out = match &args.output {

@@ -24,11 +24,11 @@ use crate::{
     event::{RawEvent, Timers},
     probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
     record::{Record, Totals},
-    report::Listed,
+    render::Listed,
     snapshot,
+    stuck::Limits,
     time::Moment,
     tracker::Tracker,
-    watch::Limits,
 };
 use lists::ALL;
 use losses::Losses;

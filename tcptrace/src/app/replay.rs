@@ -18,13 +18,13 @@ use super::{
 };
 use crate::{
     cli::{Format, NetnsName, ReplayArgs, Selection},
+    connection::ConnectionTable,
     output::Output,
     record::{End, Record, Totals},
-    render::{Palette, Text, totals_words},
+    render::{ConnectionReport, Now, Palette, Text, describe_totals},
     replay::{Left, Merge},
-    report::{Ledger, Now, Page},
+    stuck::StuckDetector,
     time::Moment,
-    watch::Watch,
 };
 
 type Input = BufReader<Box<dyn Read>>;
@@ -50,9 +50,9 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let look =
         Text { zone: TimeZone::system(), palette: Palette::new(out.is_coloured()), width: out.width() };
     let (format, keep) = renderer(args.format, args.report.0, &look);
-    let mut story = Story::new(filter, format, Ledger::new(keep), out, args.count);
+    let mut story = Story::new(filter, format, ConnectionTable::new(keep), out, args.count);
     let mut merge = Merge::new(inputs);
-    let mut watch = args.watch.limits().map(Watch::new);
+    let mut watch = args.watch.limits().map(StuckDetector::new);
     tell(&mut merge, &mut story, watch.as_mut(), args.format, &args.files)?;
 
     let left = merge.left();
@@ -65,7 +65,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
         let mut stuck = watch.overdue(at).into_iter().map(Record::Stuck).collect();
         story.tell(&mut stuck).context("write")?;
     }
-    let judged = left.iter().filter_map(|left| left.left_out.judged).max_by_key(|at| at.wall_ns);
+    let judged = left.iter().filter_map(|left| left.skipped.judged).max_by_key(|at| at.wall_ns);
     let judged = judged.map_or(at, |judged| merge.moment(judged));
     story.finish(judged).context("write")?;
     let Totals { shown, filtered, .. } = story.totals();
@@ -79,9 +79,9 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
         story.announce(&Record::End(End { at, totals, illegal })).context("write")?;
     }
     if args.format == Format::Text {
-        let page = Page { look: &look, now: Now { at, listed: None }, recorded: true };
+        let page = ConnectionReport { style: &look, now: Now { at, listed: None }, recorded: true };
         report(&mut story, &page).context("write the report")?;
-        writeln!(story.out, "{}", totals_words(&totals)).context("write")?;
+        writeln!(story.out, "{}", describe_totals(&totals)).context("write")?;
     }
     story.flush().context("write")?;
     story.met.lost = lost;
@@ -93,7 +93,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
 fn tell(
     merge: &mut Merge<Input>,
     story: &mut Story,
-    mut watch: Option<&mut Watch>,
+    mut watch: Option<&mut StuckDetector>,
     format: Format,
     files: &[PathBuf],
 ) -> anyhow::Result<()> {
@@ -133,7 +133,7 @@ fn tell(
 }
 
 /// Takes in a record, after those that were due before it: what happens at the very moment goes first.
-fn attend(watch: &mut Watch, record: &Record, out: &mut Vec<Record>) {
+fn attend(watch: &mut StuckDetector, record: &Record, out: &mut Vec<Record>) {
     let Moment { mono_ns, wall_ns } = record.at();
     if let Some(before) = mono_ns.checked_sub(1) {
         let before = Moment { mono_ns: before, wall_ns: wall_ns.saturating_sub(1) };
@@ -166,7 +166,7 @@ fn is_one_of(path: &Path, files: &[PathBuf]) -> bool {
 fn complain(left: &[Left], files: &[PathBuf], is_enough: bool) {
     for (left, path) in left.iter().zip(files) {
         let path = name(path);
-        for sentence in left.left_out.sentences() {
+        for sentence in left.skipped.sentences() {
             log::warn!("{path}: {sentence}");
         }
         match left.last {

@@ -4,19 +4,19 @@ use std::io::{self, Write as _};
 
 use super::conditions::Met;
 use crate::{
-    filter::{Filter, Gate},
+    connection::{ConnectionHistory, ConnectionTable},
+    filter::{Filter, FilterStage},
     output::Output,
-    record::{Record, Totals, Verdict},
+    record::{ConnectionSummary, Record, Totals},
     render::Render,
-    report::{Account, Ledger},
     time::Moment,
 };
 
 /// The way out of a trace.
 pub struct Story {
-    gate: Gate,
+    stage: FilterStage,
     format: Box<dyn Render>,
-    pub(super) ledger: Ledger,
+    pub(super) table: ConnectionTable,
     pub(super) out: Output,
     /// What was told that `--fail-on` may look for.
     pub(super) met: Met,
@@ -28,26 +28,26 @@ impl Story {
     pub fn new(
         filter: Filter,
         format: Box<dyn Render>,
-        ledger: Ledger,
+        table: ConnectionTable,
         out: Output,
         most: Option<u64>,
     ) -> Self {
-        Self { gate: Gate::new(filter, most), format, ledger, out, met: Met::default() }
+        Self { stage: FilterStage::new(filter, most), format, table, out, met: Met::default() }
     }
 
     /// Tells records, as far as they are wanted.
     pub fn tell(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
-        let Self { gate, format, ledger, out, met } = self;
+        let Self { stage, format, table, out, met } = self;
         let told = records.iter().try_for_each(|record| {
-            gate.pass(record, |record| {
+            stage.pass(record, |record| {
                 met.add(record);
-                ledger.add(record);
+                table.add(record);
                 format.write(out, record)?;
-                if !ledger.settles() {
+                if !table.drains_closed() {
                     return Ok(());
                 }
-                let over = ledger.settle();
-                over.iter().try_for_each(|account| judge(format.as_mut(), out, account, None))
+                let over = table.drain_closed();
+                over.iter().try_for_each(|history| judge(format.as_mut(), out, history, None))
             })
         });
         records.clear();
@@ -69,27 +69,27 @@ impl Story {
 
     /// What was asked for.
     pub(super) const fn filter(&self) -> &Filter {
-        self.gate.filter()
+        self.stage.filter()
     }
 
     /// Whether as much was told as was asked for.
     pub(super) fn is_enough(&self) -> bool {
-        self.gate.is_full()
+        self.stage.is_full()
     }
 
     /// Ends it: what is still undecided counts as filtered, and what is open gets its verdict as it is.
     pub fn finish(&mut self, now: Moment) -> io::Result<()> {
-        self.gate.finish();
-        let Self { format, ledger, out, .. } = self;
-        if !ledger.settles() {
+        self.stage.finish();
+        let Self { format, table, out, .. } = self;
+        if !table.drains_closed() {
             return Ok(());
         }
-        ledger.accounts().try_for_each(|account| judge(format.as_mut(), out, &account, Some(now)))
+        table.histories().try_for_each(|history| judge(format.as_mut(), out, &history, Some(now)))
     }
 
     /// Told and turned away so far.
     pub fn totals(&self) -> Totals {
-        Totals { shown: self.gate.shown(), filtered: self.gate.filtered(), ..Totals::default() }
+        Totals { shown: self.stage.shown(), filtered: self.stage.filtered(), ..Totals::default() }
     }
 }
 
@@ -97,12 +97,12 @@ impl Story {
 fn judge(
     format: &mut dyn Render,
     out: &mut Output,
-    account: &Account,
+    history: &ConnectionHistory,
     open: Option<Moment>,
 ) -> io::Result<()> {
-    let at = open.or_else(|| account.ended_at()).unwrap_or_default();
-    match Verdict::on(account, at, open.is_some()) {
-        Some(verdict) => format.write(out, &Record::Connection(Box::new(verdict))),
+    let at = open.or_else(|| history.ended_at()).unwrap_or_default();
+    match ConnectionSummary::on(history, at, open.is_some()) {
+        Some(summary) => format.write(out, &Record::Connection(Box::new(summary))),
         None => Ok(()),
     }
 }

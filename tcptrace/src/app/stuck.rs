@@ -10,9 +10,9 @@ use crate::{
     dumped::DumpedSocket,
     record::{Record, SocketId, Stuck},
     snapshot::Snapshot,
+    stuck::{Limits, StuckDetector},
     time::Moment,
     tracker::Tracker,
-    watch::{Limits, Watch},
 };
 
 /// How often to ask at most.
@@ -20,13 +20,13 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// A watch, and when it may ask next.
 pub(super) struct Watcher {
-    watch: Watch,
+    watch: StuckDetector,
     not_before: Instant,
 }
 
 impl Watcher {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { watch: Watch::new(limits), not_before: Instant::now() }
+        Self { watch: StuckDetector::new(limits), not_before: Instant::now() }
     }
 
     pub(super) fn follow(&mut self, record: &Record) {

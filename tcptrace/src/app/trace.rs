@@ -17,18 +17,18 @@ use super::{
 use crate::{
     cli::{Format, Selection, TraceArgs},
     confine::{Confinement, confine},
+    connection::{ConnectionTable, Keep},
     ladder::{self, Ladders},
-    memory::give_back_what_is_freed,
+    memory::limit_allocator,
     output::Output,
     probe::{self, Extra, Settings},
     record::{End, Record, Start, Unseen},
-    render::{Json, Palette, Render, Text, totals_words},
-    report::{Keep, Ledger, Now, Page},
+    render::{ConnectionReport, Json, Now, Palette, Render, Text, describe_totals},
 };
 
 /// Runs a trace until a signal, the time, the count or its command ends it.
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
-    give_back_what_is_freed();
+    limit_allocator();
     let limits = args.watch.limits();
     let mut filter = resolve(Selection::from(args.select))?;
     // Before there is a file or a thread: it may come to nothing, and the new process should have little of ours.
@@ -60,7 +60,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         messages: args.verbose > 0,
     };
     let what = filter.describe();
-    let story = Story::new(filter.clone(), format, Ledger::new(keep), out, args.count);
+    let story = Story::new(filter.clone(), format, ConnectionTable::new(keep), out, args.count);
 
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
@@ -128,9 +128,10 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         let illegal = story.met.illegal;
         story.announce(&Record::End(End { at, totals: ended.totals, illegal })).context("write")?;
         if args.format == Format::Text {
-            let page = Page { look: &look, now: Now { at, listed: ended.listed }, recorded: false };
+            let page =
+                ConnectionReport { style: &look, now: Now { at, listed: ended.listed }, recorded: false };
             report(&mut story, &page).context("write the report")?;
-            writeln!(story.out, "{}", totals_words(&ended.totals)).context("write")?;
+            writeln!(story.out, "{}", describe_totals(&ended.totals)).context("write")?;
         }
         story.flush().context("write")?;
         let met = story.met.words(&args.watch.fail_on).map(Failure::condition);
@@ -151,21 +152,21 @@ pub(super) fn renderer(format: Format, report: Keep, look: &Text) -> (Box<dyn Re
     match format {
         Format::Text => (Box::new(look.clone()), report),
         Format::Json => (Box::new(Json::default()), Keep::Open),
-        Format::Ladder => (Box::new(Ladders::new(ladder::Style::Picture, look.clone())), Keep::None),
-        Format::Mermaid => (Box::new(Ladders::new(ladder::Style::Mermaid, look.clone())), Keep::None),
+        Format::Ladder => (Box::new(Ladders::new(ladder::Notation::Picture, look.clone())), Keep::None),
+        Format::Mermaid => (Box::new(Ladders::new(ladder::Notation::Mermaid, look.clone())), Keep::None),
     }
 }
 
-pub(super) fn report(story: &mut Story, page: &Page<'_>) -> std::io::Result<()> {
-    let accounts = story.ledger.accounts();
-    let here = accounts.len() as u64;
-    for account in accounts {
+pub(super) fn report(story: &mut Story, page: &ConnectionReport<'_>) -> std::io::Result<()> {
+    let histories = story.table.histories();
+    let here = histories.len() as u64;
+    for history in histories {
         writeln!(story.out)?;
-        page.write(&mut story.out, &account)?;
+        page.write(&mut story.out, &history)?;
     }
     writeln!(story.out)?;
-    let unchanged = story.ledger.unchanged();
-    let changed = story.ledger.told() - unchanged;
+    let unchanged = story.table.unchanged();
+    let changed = story.table.told() - unchanged;
     if changed > here {
         writeln!(story.out, "{changed} connections, the latest {here} above (--report all for all)")?;
     }

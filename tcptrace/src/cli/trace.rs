@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, ColorChoice, ValueEnum};
 
 use super::{SelectArgs, UserName, WatchArgs, values::bytes};
-use crate::{probe::Choice, report::Keep, time::duration};
+use crate::{connection::Keep, probe::Choice, time::duration};
 
 /// Options of the trace.
 #[derive(Debug, Args)]

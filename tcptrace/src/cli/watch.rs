@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use crate::watch::Limits;
+use crate::stuck::Limits;
 
 /// What to look for in what is told.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     record::Record,
-    recording::{Item, LeftOut, Reader},
+    recording::{Item, Reader, SkippedReport},
     tcp::TcpState,
 };
 
@@ -20,7 +20,7 @@ pub struct Observed {
     /// Steps that must have happened, but were not seen.
     pub unseen: u64,
     /// What was left out of the recording.
-    pub left_out: LeftOut,
+    pub skipped: SkippedReport,
 }
 
 /// How long a state lasted, nanoseconds, by nearest rank.
@@ -45,7 +45,7 @@ impl Observed {
                 observed.add(&record);
             }
         }
-        observed.left_out = reader.left_out;
+        observed.skipped = reader.skipped;
         observed.lasted.values_mut().for_each(|all| all.sort_unstable());
         Ok(observed)
     }
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(observed.count(SynSent, Established), 2);
         assert_eq!(observed.count(Established, FinWait1), 0);
         assert_eq!([Established, FinWait1, SynRecv].map(|state| observed.visits(state)), [3, 1, 1]);
-        assert_eq!((observed.unseen, observed.left_out.lines), (1, 3));
+        assert_eq!((observed.unseen, observed.skipped.lines), (1, 3));
         assert_eq!(observed.steps().count(), 2);
     }
 

@@ -1,19 +1,19 @@
 //! Which sockets and which records the user asked for. Pure: names and namespaces are resolved before.
 
-mod gate;
 mod pattern;
 mod ports;
 #[cfg(test)]
 mod properties;
+mod stage;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use tcptrace_ebpf::{KernelFilter, PortWord};
 
-pub use gate::Gate;
 pub(crate) use pattern::fits;
 pub use ports::{ParsePortsError, Ports};
+pub use stage::FilterStage;
 
 use crate::{
     address::{Endpoint, Netns, Tuple},
@@ -66,18 +66,18 @@ pub struct Filter {
 
 /// What a filter says of a socket whose addresses may not be known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
+pub enum Match {
     /// Not wanted.
-    Hide,
+    No,
     /// It depends on an end that is not known yet.
     Undecided,
     /// Wanted.
-    Show,
+    Yes,
 }
 
-impl From<bool> for Verdict {
+impl From<bool> for Match {
     fn from(wanted: bool) -> Self {
-        if wanted { Self::Show } else { Self::Hide }
+        if wanted { Self::Yes } else { Self::No }
     }
 }
 
@@ -97,8 +97,8 @@ impl Filter {
     }
 
     /// The verdict on a record's socket by its addresses.
-    pub(super) fn whereabouts(&self, record: &Record) -> Verdict {
-        let Some(subject) = record.subject() else { return Verdict::Show };
+    pub(super) fn match_address(&self, record: &Record) -> Match {
+        let Some(subject) = record.subject() else { return Match::Yes };
         let listens = match record {
             Record::Transition(Transition { from, to, .. }) => {
                 *to == TcpState::Listen || (*from == TcpState::Listen && *to == TcpState::Close)
@@ -107,7 +107,7 @@ impl Filter {
             _ => false,
         };
         let netns = self.netns.is_none_or(|wanted| subject.netns.is_none_or(|netns| netns == wanted));
-        Verdict::from(netns).min(self.tuple(&subject.tuple, listens))
+        Match::from(netns).min(self.tuple(&subject.tuple, listens))
     }
 
     /// The verdict on a socket that is listed, in one state.
@@ -119,17 +119,16 @@ impl Filter {
     /// Whether the addresses of a socket match, whoever owns it and whatever its state.
     #[must_use]
     pub fn concerns(&self, found: &DumpedSocket) -> bool {
-        self.netns.is_none_or(|wanted| wanted == found.netns)
-            && self.tuple(&found.tuple, true) == Verdict::Show
+        self.netns.is_none_or(|wanted| wanted == found.netns) && self.tuple(&found.tuple, true) == Match::Yes
     }
 
-    fn tuple(&self, tuple: &Tuple, listens: bool) -> Verdict {
+    fn tuple(&self, tuple: &Tuple, listens: bool) -> Match {
         let Tuple { local, remote } = tuple;
         // A listening socket has no remote end: that is known, not unknown.
         let one = |ports: &Ports, end: &Endpoint, known: bool| match (ports.is_empty(), known) {
-            (true, _) => Verdict::Show,
-            (false, false) => Verdict::Undecided,
-            (false, true) => Verdict::from(ports.contains(end.port)),
+            (true, _) => Match::Yes,
+            (false, false) => Match::Undecided,
+            (false, true) => Match::from(ports.contains(end.port)),
         };
         let (local_known, remote_known) = (local.is_set(), remote.is_set() || listens);
         let either = one(&self.ports, local, local_known).max(one(&self.ports, remote, remote_known));
@@ -137,10 +136,10 @@ impl Filter {
         let any = !remote_known && remote.address.is_unspecified();
         let network = self.networks.is_empty()
             || self.networks.iter().any(|net| [local, remote].iter().any(|end| within(net, end.address)));
-        let network = if !network && any { Verdict::Undecided } else { Verdict::from(network) };
+        let network = if !network && any { Match::Undecided } else { Match::from(network) };
         let version = match self.ip_version {
-            Some(_) if any && tuple.is_ipv6() => Verdict::Undecided,
-            version => Verdict::from(version.is_none_or(|v| (v == IpVersion::V6) == tuple.is_ipv6())),
+            Some(_) if any && tuple.is_ipv6() => Match::Undecided,
+            version => Match::from(version.is_none_or(|v| (v == IpVersion::V6) == tuple.is_ipv6())),
         };
         network.min(version).min(either).min(one(&self.local_ports, local, local_known)).min(one(
             &self.remote_ports,
@@ -264,24 +263,24 @@ mod tests {
     fn a_port_that_is_not_known_yet_leaves_it_open() {
         let filter = Filter { ports: "10050".parse().unwrap(), ..Filter::default() };
         let verdict = |local, remote| filter.tuple(&tuple(local, remote), false);
-        assert_eq!(verdict("127.0.0.1:0", "127.0.0.1:10050"), Verdict::Show);
-        assert_eq!(verdict("127.0.0.1:0", "127.0.0.1:80"), Verdict::Undecided);
-        assert_eq!(verdict("127.0.0.1:4000", "127.0.0.1:80"), Verdict::Hide);
-        assert_eq!(filter.tuple(&tuple("0.0.0.0:80", "0.0.0.0:0"), true), Verdict::Hide);
-        assert_eq!(filter.tuple(&tuple("0.0.0.0:10050", "0.0.0.0:0"), true), Verdict::Show);
+        assert_eq!(verdict("127.0.0.1:0", "127.0.0.1:10050"), Match::Yes);
+        assert_eq!(verdict("127.0.0.1:0", "127.0.0.1:80"), Match::Undecided);
+        assert_eq!(verdict("127.0.0.1:4000", "127.0.0.1:80"), Match::No);
+        assert_eq!(filter.tuple(&tuple("0.0.0.0:80", "0.0.0.0:0"), true), Match::No);
+        assert_eq!(filter.tuple(&tuple("0.0.0.0:10050", "0.0.0.0:0"), true), Match::Yes);
     }
 
     #[test]
     fn sides_networks_and_versions() {
         let remote = Filter { remote_ports: "443".parse().unwrap(), ..Filter::default() };
-        assert_eq!(remote.tuple(&tuple("10.0.0.1:443", "10.0.0.2:999"), false), Verdict::Hide);
-        assert_eq!(remote.tuple(&tuple("10.0.0.1:0", "10.0.0.2:443"), false), Verdict::Show);
+        assert_eq!(remote.tuple(&tuple("10.0.0.1:443", "10.0.0.2:999"), false), Match::No);
+        assert_eq!(remote.tuple(&tuple("10.0.0.1:0", "10.0.0.2:443"), false), Match::Yes);
         let net = Filter { networks: vec!["10.0.0.0/24".parse().unwrap()], ..Filter::default() };
-        assert_eq!(net.tuple(&tuple("192.168.0.1:5", "10.0.0.2:443"), false), Verdict::Show);
-        assert_eq!(net.tuple(&tuple("192.168.0.1:5", "10.0.1.2:443"), false), Verdict::Hide);
+        assert_eq!(net.tuple(&tuple("192.168.0.1:5", "10.0.0.2:443"), false), Match::Yes);
+        assert_eq!(net.tuple(&tuple("192.168.0.1:5", "10.0.1.2:443"), false), Match::No);
         let six = Filter { ip_version: Some(IpVersion::V6), ..Filter::default() };
-        assert_eq!(six.tuple(&tuple("10.0.0.1:1", "10.0.0.2:2"), false), Verdict::Hide);
-        assert_eq!(six.tuple(&tuple("::1:1", "::1:2"), false), Verdict::Show);
+        assert_eq!(six.tuple(&tuple("10.0.0.1:1", "10.0.0.2:2"), false), Match::No);
+        assert_eq!(six.tuple(&tuple("::1:1", "::1:2"), false), Match::Yes);
     }
 
     #[test]

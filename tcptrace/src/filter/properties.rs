@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 
-use super::{Filter, Gate, IpVersion, Verdict};
+use super::{Filter, FilterStage, IpVersion, Match};
 use crate::{
     address::Netns,
     event::StateChange,
@@ -119,18 +119,19 @@ fn parse(ports: &str) -> super::Ports {
 
 /// What gets through, how many events were shown and turned away, and how many records waited to the very end.
 fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record>, [u64; 2], usize) {
-    let mut gate = Gate::new(filter.clone(), most);
+    let mut stage = FilterStage::new(filter.clone(), most);
     let mut shown = Vec::new();
     for record in records {
-        gate.pass(&record, |record| {
-            shown.push(record.clone());
-            Ok::<_, ()>(())
-        })
-        .unwrap();
+        stage
+            .pass(&record, |record| {
+                shown.push(record.clone());
+                Ok::<_, ()>(())
+            })
+            .unwrap();
     }
-    let waiting = gate.waiting();
-    gate.finish();
-    (shown, [gate.shown(), gate.filtered()], waiting)
+    let waiting = stage.waiting();
+    stage.finish();
+    (shown, [stage.shown(), stage.filtered()], waiting)
 }
 
 /// Clients have their ports from there.
@@ -151,7 +152,7 @@ fn in_kernel(event: &StateChange) -> bool {
 
 /// What should get through: a record whose port is not known yet is judged by the next one of its life that knows.
 fn wanted(filter: &Filter, records: &[Record]) -> Vec<Record> {
-    let mut later: HashMap<SocketId, Verdict> = HashMap::new();
+    let mut later: HashMap<SocketId, Match> = HashMap::new();
     let mut wanted = Vec::new();
     for record in records.iter().rev() {
         let socket = record.subject().unwrap().socket;
@@ -163,13 +164,13 @@ fn wanted(filter: &Filter, records: &[Record]) -> Vec<Record> {
         if ends {
             later.remove(&socket);
         }
-        let known = match filter.whereabouts(record) {
-            Verdict::Undecided => later.get(&socket).copied().unwrap_or(Verdict::Hide),
+        let known = match filter.match_address(record) {
+            Match::Undecided => later.get(&socket).copied().unwrap_or(Match::No),
             known => known,
         };
         later.insert(socket, known);
-        let own = filter.wants(record) && filter.whereabouts(record) != Verdict::Hide;
-        if own && known == Verdict::Show {
+        let own = filter.wants(record) && filter.match_address(record) != Match::No;
+        if own && known == Match::Yes {
             wanted.push(record.clone());
         }
     }

@@ -5,22 +5,22 @@ use anstyle::Style;
 use jiff::tz::TimeZone;
 
 use crate::{
+    connection::{ConnectionTable, Keep},
     ladder::{self, Ladders},
     record::Record,
-    recording::{Item, LeftOut, Reader, append},
-    render::{Palette, Render, Text},
+    recording::{Item, Reader, SkippedReport, append},
+    render::{ConnectionReport, Now, Palette, Render, Text},
     replay::Merge,
-    report::{Keep, Ledger, Now, Page},
 };
 
 /// Takes the bytes as recordings, one or, where 0xff parts them, several.
 pub fn replay(bytes: &[u8]) {
-    let (records, left_out) = read(bytes);
+    let (records, skipped) = read(bytes);
     let written = lines(&records);
     let (again, nothing) = read(&written);
     assert_eq!(again, records);
-    assert_eq!(LeftOut { judged: None, ..nothing }, LeftOut::default());
-    if records.is_empty() && left_out == LeftOut::default() {
+    assert_eq!(SkippedReport { judged: None, ..nothing }, SkippedReport::default());
+    if records.is_empty() && skipped == SkippedReport::default() {
         let mut lines = bytes.split(|byte| *byte == b'\n');
         // Verdicts are made anew.
         let says_nothing = |line: &[u8]| line.trim_ascii().is_empty() || holds(line, b"\"connection\"");
@@ -33,7 +33,7 @@ pub fn replay(bytes: &[u8]) {
     merged(&hosts);
 }
 
-fn read(bytes: &[u8]) -> (Vec<Record>, LeftOut) {
+fn read(bytes: &[u8]) -> (Vec<Record>, SkippedReport) {
     let mut reader = Reader::new(bytes);
     let (mut records, mut gaps) = (Vec::new(), 0);
     for item in &mut reader {
@@ -42,12 +42,12 @@ fn read(bytes: &[u8]) -> (Vec<Record>, LeftOut) {
             Item::Gap(lines) => gaps += lines,
         }
     }
-    assert_eq!(gaps, reader.left_out.lines);
+    assert_eq!(gaps, reader.skipped.lines);
     assert_eq!(reader.is_empty, bytes.iter().all(u8::is_ascii_whitespace));
-    for sentence in reader.left_out.sentences() {
+    for sentence in reader.skipped.sentences() {
         assert!(!sentence.contains(char::is_control), "{sentence:?}");
     }
-    (records, reader.left_out)
+    (records, reader.skipped)
 }
 
 fn holds(line: &[u8], word: &[u8]) -> bool {
@@ -64,22 +64,22 @@ fn lines(records: &[Record]) -> Vec<u8> {
 /// Tells the records in every format for people.
 fn told(records: &[Record], is_coloured: bool) {
     let width = is_coloured.then_some(80);
-    let look = Text { zone: TimeZone::UTC, palette: Palette::new(is_coloured), width };
-    let mut text = look.clone();
-    let mut picture = Ladders::new(ladder::Style::Picture, look.clone());
-    let mut mermaid = Ladders::new(ladder::Style::Mermaid, look.clone());
-    let mut ledger = Ledger::new(Keep::All);
+    let style = Text { zone: TimeZone::UTC, palette: Palette::new(is_coloured), width };
+    let mut text = style.clone();
+    let mut picture = Ladders::new(ladder::Notation::Picture, style.clone());
+    let mut mermaid = Ladders::new(ladder::Notation::Mermaid, style.clone());
+    let mut table = ConnectionTable::new(Keep::All);
     let mut out = Vec::new();
     for record in records {
         for format in [&mut text as &mut dyn Render, &mut picture, &mut mermaid] {
             format.write(&mut out, record).expect("memory takes it");
         }
-        ledger.add(record);
+        table.add(record);
     }
     let at = records.last().map(Record::at).unwrap_or_default();
-    let page = Page { look: &look, now: Now { at, listed: None }, recorded: true };
-    for account in ledger.accounts() {
-        page.write(&mut out, &account).expect("memory takes it");
+    let page = ConnectionReport { style: &style, now: Now { at, listed: None }, recorded: true };
+    for history in table.histories() {
+        page.write(&mut out, &history).expect("memory takes it");
     }
     let shown = String::from_utf8(out).expect("text");
     let plain = if is_coloured { without_colours(&shown) } else { shown };
@@ -105,8 +105,8 @@ fn merged(hosts: &[&[u8]]) {
     let alone: usize = hosts.iter().map(|host| story(&[host]).len()).sum();
     let whole = story(hosts);
     assert_eq!(whole.len(), alone);
-    let (again, left_out) = read(&lines(&whole));
-    assert_eq!(left_out, LeftOut::default());
+    let (again, skipped) = read(&lines(&whole));
+    assert_eq!(skipped, SkippedReport::default());
     assert_eq!(again, whole);
 }
 

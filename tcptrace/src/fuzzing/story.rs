@@ -5,14 +5,14 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawNote, RawTransition, Tim
 use zerocopy::{FromBytes, IntoBytes as _};
 
 use crate::{
+    connection::{ConnectionHistory, ConnectionTable, Keep},
     event::{RawEvent, Timers},
-    filter::{Filter, Gate, Ports},
+    filter::{Filter, FilterStage, Ports},
     record::Record,
     recording::{Item, Reader, append},
-    report::{Account, Keep, Ledger},
+    stuck::{Limits, StuckDetector},
     time::Moment,
     tracker::Tracker,
-    watch::{Limits, Watch},
 };
 
 /// Bytes that describe one record of the kernel side.
@@ -53,16 +53,16 @@ pub fn story(bytes: &[u8]) {
     follow(&mut tracker, &mut batch, &mut records);
     tracker.finish(&mut records);
     told.tell(&mut records, at(now));
-    told.gate.finish();
-    let accounted = told.gate.shown() + told.gate.filtered();
+    told.stage.finish();
+    let accounted = told.stage.shown() + told.stage.filtered();
     assert_eq!(events.checked_add_signed(tracker.extra()), Some(accounted), "of {events} events");
     told.check();
 }
 
 struct Told {
-    gate: Gate,
-    ledger: Ledger,
-    watch: Watch,
+    stage: FilterStage,
+    table: ConnectionTable,
+    watch: StuckDetector,
     lines: Vec<u8>,
     records: Vec<Record>,
 }
@@ -70,9 +70,9 @@ struct Told {
 impl Told {
     fn new(filter: Filter, keep: Keep) -> Self {
         Self {
-            gate: Gate::new(filter, None),
-            ledger: Ledger::new(keep),
-            watch: Watch::new(Limits::default()),
+            stage: FilterStage::new(filter, None),
+            table: ConnectionTable::new(keep),
+            watch: StuckDetector::new(Limits::default()),
             lines: Vec::new(),
             records: Vec::new(),
         }
@@ -81,13 +81,13 @@ impl Told {
     fn tell(&mut self, records: &mut Vec<Record>, now: Moment) {
         for record in records.drain(..) {
             self.watch.follow(&record);
-            self.gate
+            self.stage
                 .pass(&record, |record| {
-                    self.ledger.add(record);
+                    self.table.add(record);
                     append(&mut self.lines, record);
                     self.records.push(record.clone());
-                    if self.ledger.settles() {
-                        assert!(self.ledger.settle().iter().all(Account::is_settled));
+                    if self.table.drains_closed() {
+                        assert!(self.table.drain_closed().iter().all(ConnectionHistory::is_settled));
                     }
                     Ok::<_, ()>(())
                 })
@@ -109,8 +109,8 @@ impl Told {
         read.iter().for_each(|record| append(&mut again, record));
         assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&self.lines));
         assert_eq!(read.len(), self.records.len());
-        if !self.ledger.settles() {
-            assert!(self.ledger.accounts().len() <= 2);
+        if !self.table.drains_closed() {
+            assert!(self.table.histories().len() <= 2);
         }
     }
 }

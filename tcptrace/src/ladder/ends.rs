@@ -2,8 +2,8 @@
 
 use crate::{
     address::Endpoint,
+    connection::{ConnectionHistory, Side},
     process::Owner,
-    report::{Account, Side},
 };
 
 /// Whether an end is a socket of this trace.
@@ -41,23 +41,23 @@ impl End {
 }
 
 /// The ends from left to right, the place of each side of the account, and whether it is known who opened.
-pub(super) fn ends(account: &Account) -> Option<([End; 2], Vec<usize>, bool)> {
-    let opener = account.opener();
-    let accepted = account.accepted();
-    let first = account.sides.first()?;
+pub(super) fn ends(history: &ConnectionHistory) -> Option<([End; 2], Vec<usize>, bool)> {
+    let opener = history.opener();
+    let accepted = history.accepted();
+    let first = history.sides.first()?;
     // Where nobody was seen to open it, the one with the lower port looks like a server. That decides about the
     // place and nothing else.
     let first_is_left = match (opener, accepted) {
         (Some(opener), _) => opener == 0,
         (None, Some(accepted)) => accepted != 0,
-        (None, None) if account.both_opened() => true,
+        (None, None) if history.both_opened() => true,
         (None, None) => first.tuple.local.port >= first.tuple.remote.port,
     };
-    let other = account.sides.get(1).map_or_else(|| End::peer_of(first), End::here);
+    let other = history.sides.get(1).map_or_else(|| End::peer_of(first), End::here);
     let first = End::here(first);
     let is_one = other.presence == Presence::Itself;
     let roles = (opener.is_some() || accepted.is_some()) && !is_one;
-    Some(match (first_is_left, account.sides.len()) {
+    Some(match (first_is_left, history.sides.len()) {
         (true, 1) => ([first, other], vec![0], roles),
         (false, 1) => ([other, first], vec![1], roles),
         (true, _) => ([first, other], vec![0, 1], roles),

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Arrow, Ladder, Rung, Tick,
+    Arrow, Ladder, Row, StateMark,
     picture::{name, who},
 };
 use crate::render::{Text, since};
@@ -15,26 +15,26 @@ use crate::render::{Text, since};
 const ENDS: [&str; 2] = ["left", "right"];
 
 /// The diagram of one connection; ends with a newline.
-pub(super) fn sequence(ladder: &Ladder, look: &Text) -> String {
+pub(super) fn sequence(ladder: &Ladder, style: &Text) -> String {
     let mut page = String::from("sequenceDiagram\n");
-    let began = ladder.began.map_or_else(String::new, |at| format!(" {}", look.time(at)));
+    let began = ladder.began.map_or_else(String::new, |at| format!(" {}", style.time(at)));
     let _ = writeln!(page, "    %% connection {}{began}", ladder.id.0);
     let roles = if ladder.roles { ["client ", "server "] } else { ["", ""] };
     for ((id, role), end) in ENDS.into_iter().zip(roles).zip(&ladder.ends) {
         let address = plain(&end.address.to_string());
         let _ = writeln!(page, "    participant {id} as {role}{address}<br/>{}", plain(&who(end)));
     }
-    for rung in &ladder.rungs {
-        match rung {
-            Rung::Still(ticks) => {
-                ticks.iter().enumerate().for_each(|(at, tick)| note(&mut page, at, tick.as_ref(), true))
+    for row in &ladder.rows {
+        match row {
+            Row::Still(marks) => {
+                marks.iter().enumerate().for_each(|(at, mark)| note(&mut page, at, mark.as_ref(), true))
             }
-            Rung::Arrow(arrow) => {
+            Row::Arrow(arrow) => {
                 note(&mut page, arrow.from, arrow.sent.as_ref(), false);
                 segment(&mut page, arrow);
                 note(&mut page, 1 - arrow.from, arrow.received.as_ref(), false);
             }
-            Rung::Crossing(right, left) => {
+            Row::Crossing(right, left) => {
                 for arrow in [right, left] {
                     note(&mut page, arrow.from, arrow.sent.as_ref(), false);
                 }
@@ -45,26 +45,26 @@ pub(super) fn sequence(ladder: &Ladder, look: &Text) -> String {
                     note(&mut page, 1 - arrow.from, arrow.received.as_ref(), false);
                 }
             }
-            Rung::Departs(arrow) => {
+            Row::Departs(arrow) => {
                 note(&mut page, arrow.from, arrow.sent.as_ref(), false);
                 segment(&mut page, arrow);
             }
             // Mermaid knows no slant: the arrow stands where it left.
-            Rung::Arrives(arrow) => note(&mut page, 1 - arrow.from, arrow.received.as_ref(), false),
+            Row::Arrives(arrow) => note(&mut page, 1 - arrow.from, arrow.received.as_ref(), false),
         }
     }
     page
 }
 
-fn note(page: &mut String, place: usize, tick: Option<&Tick>, aloud: bool) {
-    let Some(tick) = tick else { return };
+fn note(page: &mut String, place: usize, mark: Option<&StateMark>, aloud: bool) {
+    let Some(mark) = mark else { return };
     let side = ["left", "right"][place];
-    let _ = write!(page, "    Note {side} of {}: {}", ENDS[place], name(tick.state));
-    if let Some(ns) = tick.since_ns {
+    let _ = write!(page, "    Note {side} of {}: {}", ENDS[place], name(mark.state));
+    if let Some(ns) = mark.since_ns {
         let _ = write!(page, " {}", plain(&since(ns)));
     }
-    if aloud && !tick.words.is_empty() {
-        let _ = write!(page, "<br/>{}", plain(&tick.words));
+    if aloud && !mark.words.is_empty() {
+        let _ = write!(page, "<br/>{}", plain(&mark.words));
     }
     page.push('\n');
 }

@@ -3,27 +3,27 @@
 //! The kernel tells of states, not of segments. But the states of TCP change for few reasons, and most of them are a
 //! segment that was sent or that arrived: so the segments are concluded, and every output says so.
 
+mod align;
 mod ends;
 mod formats;
 mod mermaid;
 mod picture;
 mod segments;
-mod zip;
 
 pub use ends::{End, Presence};
-pub use formats::{Ladders, Style};
+pub use formats::{Ladders, Notation};
 pub use picture::Picture;
 
 use crate::{
+    connection::{ConnectionHistory, What},
     record::ConnectionId,
     render::Phase,
-    report::{Account, What},
     tcp::TcpState,
     time::Moment,
 };
 
 /// What every output says once.
-pub const INFERRED_WORDS: &str = "Segments are inferred from the states; times count from the first change.";
+pub const INFERRED_TEXT: &str = "Segments are inferred from the states; times count from the first change.";
 
 /// A segment that changes states. The two kinds of `ACK` are kept apart, because both occur once in each direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +58,7 @@ impl Segment {
 
 /// A state that one end was seen to enter, or to be in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tick {
+pub struct StateMark {
     /// Since the connection's first step, nanoseconds; none for the state before the first step.
     pub since_ns: Option<u64>,
     /// The state.
@@ -77,9 +77,9 @@ pub struct Arrow {
     /// The end that sent it: 0 is left, 1 is right.
     pub from: usize,
     /// The state that the sender entered with it.
-    pub sent: Option<Tick>,
+    pub sent: Option<StateMark>,
     /// The state that the receiver entered with it.
-    pub received: Option<Tick>,
+    pub received: Option<StateMark>,
     /// Why it was sent, where there is evidence.
     pub words: String,
     /// Whether it is known to have got no answer, so that nobody can say whether it arrived.
@@ -88,9 +88,9 @@ pub struct Arrow {
 
 /// What stands in one place of the ladder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rung {
+pub enum Row {
     /// No segment: states that ends are in, or enter by themselves.
-    Still([Option<Tick>; 2]),
+    Still([Option<StateMark>; 2]),
     /// One segment, from one side to the other.
     Arrow(Arrow),
     /// Two segments that cross: from the left end, and from the right end.
@@ -113,7 +113,7 @@ pub struct Ladder {
     /// Whether the left end is known to have opened the connection to the right one.
     pub roles: bool,
     /// From top to bottom.
-    pub rungs: Vec<Rung>,
+    pub rows: Vec<Row>,
     /// Which ends have not come to their `CLOSE`.
     pub goes_on: [bool; 2],
 }
@@ -121,30 +121,30 @@ pub struct Ladder {
 impl Ladder {
     /// Makes a ladder of what was told of a connection; `None` of an empty account.
     #[must_use]
-    pub fn of(account: &Account) -> Option<Self> {
-        let (ends, places, roles) = ends::ends(account)?;
-        let began = account.steps.first().map(|step| step.at);
-        let mut rungs = Vec::from_iter(first_states(account, &places));
-        rungs.extend(zip::rungs(segments::deeds(account, &places)));
+    pub fn of(history: &ConnectionHistory) -> Option<Self> {
+        let (ends, places, roles) = ends::ends(history)?;
+        let began = history.steps.first().map(|step| step.at);
+        let mut rows = Vec::from_iter(first_states(history, &places));
+        rows.extend(align::rows(segments::segment_events(history, &places)));
         let goes_on = [0, 1].map(|place| {
-            let side = places.iter().position(|at| *at == place).and_then(|index| account.sides.get(index));
+            let side = places.iter().position(|at| *at == place).and_then(|index| history.sides.get(index));
             side.is_some_and(|side| side.state != TcpState::Close)
         });
-        Some(Self { id: account.id, began, ends, roles, rungs, goes_on })
+        Some(Self { id: history.id, began, ends, roles, rows, goes_on })
     }
 }
 
 /// The states that the ends come from.
-fn first_states(account: &Account, places: &[usize]) -> Option<Rung> {
+fn first_states(history: &ConnectionHistory, places: &[usize]) -> Option<Row> {
     let mut states = [None, None];
     for (index, place) in places.iter().enumerate() {
-        let first = account.steps.iter().find(|step| step.side == index);
+        let first = history.steps.iter().find(|step| step.side == index);
         states[*place] = first.and_then(|step| match step.what {
             What::Changed(from, ..) => {
-                Some(Tick { since_ns: None, state: from, phase: Phase::of(from), words: String::new() })
+                Some(StateMark { since_ns: None, state: from, phase: Phase::of(from), words: String::new() })
             }
             _ => None,
         });
     }
-    states.iter().any(Option::is_some).then_some(Rung::Still(states))
+    states.iter().any(Option::is_some).then_some(Row::Still(states))
 }

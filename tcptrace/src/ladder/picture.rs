@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Arrow, End, Ladder, Presence, Rung, Tick};
+use super::{Arrow, End, Ladder, Presence, Row, StateMark};
 use crate::{
     render::{Text, owner, since},
     tcp::TcpState,
@@ -27,7 +27,7 @@ const USUAL: usize = 80;
 /// A ladder as it is drawn.
 #[derive(Debug)]
 pub struct Picture<'a> {
-    look: &'a Text,
+    style: &'a Text,
     ladder: &'a Ladder,
     /// Columns between the sides; odd, so that it has a middle.
     lane: usize,
@@ -39,23 +39,23 @@ pub struct Picture<'a> {
 impl<'a> Picture<'a> {
     /// A picture that has yet to be drawn.
     #[must_use]
-    pub fn new(look: &'a Text, ladder: &'a Ladder) -> Self {
-        let width = look.width.unwrap_or(USUAL).clamp(72, 100);
+    pub fn new(style: &'a Text, ladder: &'a Ladder) -> Self {
+        let width = style.width.unwrap_or(USUAL).clamp(72, 100);
         let lane = (width - FRAME - 1) | 1;
-        Self { look, ladder, lane, over: [false; 2], text: String::new() }
+        Self { style, ladder, lane, over: [false; 2], text: String::new() }
     }
 
     /// Draws it: whole lines.
     #[must_use]
     pub fn draw(mut self) -> String {
         self.head();
-        for rung in &self.ladder.rungs {
-            match rung {
-                Rung::Still(ticks) => self.still(ticks),
-                Rung::Arrow(arrow) => self.arrow(arrow),
-                Rung::Crossing(right, left) => self.crossing(right, left),
-                Rung::Departs(arrow) => self.half(arrow, true),
-                Rung::Arrives(arrow) => self.half(arrow, false),
+        for row in &self.ladder.rows {
+            match row {
+                Row::Still(marks) => self.still(marks),
+                Row::Arrow(arrow) => self.arrow(arrow),
+                Row::Crossing(right, left) => self.crossing(right, left),
+                Row::Departs(arrow) => self.half(arrow, true),
+                Row::Arrives(arrow) => self.half(arrow, false),
             }
         }
         self.tail();
@@ -63,9 +63,9 @@ impl<'a> Picture<'a> {
     }
 
     fn head(&mut self) {
-        let (look, ladder) = (self.look, self.ladder);
-        let (bold, faint) = (look.palette.heading(), look.palette.faint());
-        let began = ladder.began.map_or_else(String::new, |at| format!("  {}", look.time(at)));
+        let (style, ladder) = (self.style, self.ladder);
+        let (bold, faint) = (style.palette.heading(), style.palette.faint());
+        let began = ladder.began.map_or_else(String::new, |at| format!("  {}", style.time(at)));
         let _ = writeln!(self.text, "{bold}Connection #{}{bold:#}{began}", ladder.id.0);
         if ladder.roles {
             self.both(faint, ["client", "server"]);
@@ -87,8 +87,8 @@ impl<'a> Picture<'a> {
         }
     }
 
-    fn still(&mut self, ticks: &[Option<Tick>; 2]) {
-        let words = |place: usize| ticks[place].as_ref().map_or("", |tick| tick.words.as_str());
+    fn still(&mut self, marks: &[Option<StateMark>; 2]) {
+        let words = |place: usize| marks[place].as_ref().map_or("", |mark| mark.words.as_str());
         let room = self.lane - 1;
         // Both have the same to say, or only one of them speaks.
         let lane = match (words(0), words(1)) {
@@ -96,7 +96,7 @@ impl<'a> Picture<'a> {
             (left, "") => format!(" {:<room$}", clip(left, room)),
             (_, right) => format!("{:>room$} ", clip(right, room)),
         };
-        self.row([ticks[0].as_ref(), ticks[1].as_ref()], &lane, [false; 2]);
+        self.row([marks[0].as_ref(), marks[1].as_ref()], &lane, [false; 2]);
     }
 
     fn arrow(&mut self, arrow: &Arrow) {
@@ -109,11 +109,11 @@ impl<'a> Picture<'a> {
             let line = dashes(&label, self.lane - 1, '─');
             if arrow.from == 0 { format!("{line}▶") } else { format!("◀{line}") }
         };
-        let ticks = match arrow.from {
+        let marks = match arrow.from {
             0 => [arrow.sent.as_ref(), arrow.received.as_ref()],
             _ => [arrow.received.as_ref(), arrow.sent.as_ref()],
         };
-        self.row(ticks, &line, [arrow.from == 0, arrow.from == 1]);
+        self.row(marks, &line, [arrow.from == 0, arrow.from == 1]);
         self.rest(arrow, rest);
     }
 
@@ -127,8 +127,8 @@ impl<'a> Picture<'a> {
         self.row([right.sent.as_ref(), left.sent.as_ref()], &depart, [true; 2]);
         self.row([None, None], &format!("{gap}╳{gap}"), [false; 2]);
         let line = "─".repeat(half - 1);
-        let ticks = [left.received.as_ref(), right.received.as_ref()];
-        self.row(ticks, &format!("◀{line}╱ ╲{line}▶"), [false; 2]);
+        let marks = [left.received.as_ref(), right.received.as_ref()];
+        self.row(marks, &format!("◀{line}╱ ╲{line}▶"), [false; 2]);
         self.rest(right, there_rest);
         self.rest(left, back_rest);
     }
@@ -145,10 +145,10 @@ impl<'a> Picture<'a> {
             (false, 0) => format!("{blank}╲{line}▶"),
             (false, _) => format!("◀{line}╱{blank}"),
         };
-        let tick = if departs { &arrow.sent } else { &arrow.received };
+        let mark = if departs { &arrow.sent } else { &arrow.received };
         let place = if departs { arrow.from } else { 1 - arrow.from };
-        let ticks = [0, 1].map(|at| tick.as_ref().filter(|_| at == place));
-        self.row(ticks, &lane, [departs && place == 0, departs && place == 1]);
+        let marks = [0, 1].map(|at| mark.as_ref().filter(|_| at == place));
+        self.row(marks, &lane, [departs && place == 0, departs && place == 1]);
         self.rest(arrow, rest);
     }
 
@@ -185,15 +185,17 @@ impl<'a> Picture<'a> {
     }
 
     /// One row: times and states outside, the sides, and the lane between them.
-    fn row(&mut self, ticks: [Option<&Tick>; 2], lane: &str, departs: [bool; 2]) {
+    fn row(&mut self, marks: [Option<&StateMark>; 2], lane: &str, departs: [bool; 2]) {
         let plain = Style::new();
-        let faint = self.look.palette.faint();
-        let time = |tick: Option<&Tick>| tick.and_then(|tick| tick.since_ns).map_or_else(String::new, since);
-        let state = |tick: Option<&Tick>| tick.map_or("", |tick| name(tick.state));
-        let style = |tick: Option<&Tick>| tick.map_or(plain, |tick| self.look.palette.phase(tick.phase));
-        let [left, right] = ticks;
+        let faint = self.style.palette.faint();
+        let time =
+            |mark: Option<&StateMark>| mark.and_then(|mark| mark.since_ns).map_or_else(String::new, since);
+        let state = |mark: Option<&StateMark>| mark.map_or("", |mark| name(mark.state));
+        let style =
+            |mark: Option<&StateMark>| mark.map_or(plain, |mark| self.style.palette.phase(mark.phase));
+        let [left, right] = marks;
         let (begin, end) = (style(left), style(right));
-        let edges = [0, 1].map(|place| self.edge(place, ticks[place], departs[place]));
+        let edges = [0, 1].map(|place| self.edge(place, marks[place], departs[place]));
         let mut row = format!(
             "{faint}{:>TIME$}{faint:#} {begin}{:>STATE$}{begin:#} {}{lane}{}",
             time(left),
@@ -207,16 +209,16 @@ impl<'a> Picture<'a> {
         }
         let _ = writeln!(self.text, "{}", row.trim_end());
         // The state before the first step is CLOSE too, but it has no time.
-        for (over, tick) in self.over.iter_mut().zip(ticks) {
-            *over |= tick.is_some_and(|tick| tick.state == TcpState::Close && tick.since_ns.is_some());
+        for (over, mark) in self.over.iter_mut().zip(marks) {
+            *over |= mark.is_some_and(|mark| mark.state == TcpState::Close && mark.since_ns.is_some());
         }
     }
 
     /// One character of a side: broken where nothing is known, nothing where it is over.
-    fn edge(&self, place: usize, tick: Option<&Tick>, departs: bool) -> char {
+    fn edge(&self, place: usize, mark: Option<&StateMark>, departs: bool) -> char {
         match (self.ladder.ends[place].presence, departs) {
             (Presence::Elsewhere | Presence::Itself, _) => '┊',
-            _ if self.over[place] && tick.is_none() => ' ',
+            _ if self.over[place] && mark.is_none() => ' ',
             (_, true) if place == 0 => '├',
             (_, true) => '┤',
             _ => '│',

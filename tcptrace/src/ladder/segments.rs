@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::{Segment, Tick};
+use super::{Segment, StateMark};
 use crate::{
+    connection::{ConnectionHistory, Side, Step, What},
     record::{Cause, Context},
-    render::{EXISTING_WORDS, Phase, cause_words, reset_words, sent_again_words, transition_words},
-    report::{Account, Side, Step, What},
+    render::{
+        EXISTING_TEXT, Phase, describe_cause, describe_reset, describe_retransmit, describe_transition,
+    },
     tcp::TcpState::{
         self, Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, NewSynRecv,
         SynRecv, SynSent, TimeWait,
@@ -15,12 +17,12 @@ use crate::{
 
 /// What one end did, as far as it can be concluded.
 #[derive(Clone, Debug)]
-pub(super) struct Deed {
+pub(super) struct SegmentEvent {
     pub(super) what: Act,
     /// When, as far as it can be known.
     pub(super) at: Option<u64>,
     /// The state that it entered with it.
-    pub(super) tick: Option<Tick>,
+    pub(super) mark: Option<StateMark>,
     /// Why.
     pub(super) words: String,
 }
@@ -37,29 +39,29 @@ pub(super) enum Act {
 }
 
 /// The deeds of the left and of the right end, each in its order.
-pub(super) fn deeds(account: &Account, places: &[usize]) -> [VecDeque<Deed>; 2] {
-    let mut deeds = [VecDeque::new(), VecDeque::new()];
-    let began = account.steps.first().map(|step| step.at);
-    for step in &account.steps {
+pub(super) fn segment_events(history: &ConnectionHistory, places: &[usize]) -> [VecDeque<SegmentEvent>; 2] {
+    let mut segment_events = [VecDeque::new(), VecDeque::new()];
+    let began = history.steps.first().map(|step| step.at);
+    for step in &history.steps {
         let Some(place) = places.get(step.side) else { continue };
-        let (acts, with_state) = acts(account, step);
+        let (acts, with_state) = acts(history, step);
         let late = acts.len().saturating_sub(1) == with_state && with_state > 0;
-        let tick = tick(account, step, began.map(|began| step.at.since(began)));
+        let mark = mark(history, step, began.map(|began| step.at.since(began)));
         for (i, act) in acts.into_iter().enumerate() {
-            deeds[*place].push_back(Deed {
+            segment_events[*place].push_back(SegmentEvent {
                 what: act,
                 // What the state came long after has no time of its own.
                 at: (!late || i == with_state).then_some(step.at.mono_ns),
-                tick: (i == with_state).then(|| tick.clone()),
+                mark: (i == with_state).then(|| mark.clone()),
                 words: words_on(act, step),
             });
         }
     }
-    deeds
+    segment_events
 }
 
 /// The deeds behind a step, and which of them the new state belongs to.
-fn acts(account: &Account, step: &Step) -> (Vec<Act>, usize) {
+fn acts(history: &ConnectionHistory, step: &Step) -> (Vec<Act>, usize) {
     use Act::{GaveUp, Nothing, Received, Sent};
     use Segment::{Ack, Fin, FinAck, Rst, Syn, SynAck};
     let What::Changed(from, to, context, cause) = step.what else { return (vec![Nothing], 0) };
@@ -70,15 +72,15 @@ fn acts(account: &Account, step: &Step) -> (Vec<Act>, usize) {
         (Close, SynSent) => vec![Sent(Syn)],
         (SynSent, Established) => vec![Received(SynAck), Sent(Ack)],
         (SynSent, SynRecv) => vec![Received(Syn), Sent(SynAck)],
-        (Listen | Close, SynRecv) if is_at_the_ack(account, step) => {
+        (Listen | Close, SynRecv) if is_at_the_ack(history, step) => {
             return (vec![Received(Syn), Sent(SynAck), Received(Ack)], 2);
         }
         (Listen | Close, SynRecv | NewSynRecv) => vec![Received(Syn), Sent(SynAck)],
-        (SynRecv, Established) => match entered_syn_recv(account, step.side) {
+        (SynRecv, Established) => match entered_syn_recv(history, step.side) {
             // Both connected at once: the other SYN+ACK is the ACK.
             Some((SynSent, _)) => vec![Received(SynAck)],
             // The ACK was there before.
-            Some((_, opening)) if is_at_the_ack(account, opening) => vec![Nothing],
+            Some((_, opening)) if is_at_the_ack(history, opening) => vec![Nothing],
             _ => vec![Received(Ack)],
         },
         (Established | SynRecv | SynSent, FinWait1) | (CloseWait, LastAck) => vec![Sent(Fin)],
@@ -117,12 +119,12 @@ const fn sends_reset(from: TcpState, cause: Cause) -> bool {
 /// Whether the step into `SYN_RECV` came with the ACK and not with the SYN: Linux makes the child socket only then, and
 /// its own event says so (`inet_csk_clone_lock`). One that was concluded for the time of the SYN is marked as inferred;
 /// and if the client was not connected yet (Fast Open), it was the SYN.
-fn is_at_the_ack(account: &Account, step: &Step) -> bool {
+fn is_at_the_ack(history: &ConnectionHistory, step: &Step) -> bool {
     let What::Changed(_, _, context, cause) = step.what else { return false };
     if cause == Some(Cause::SynReceived) {
         return false;
     }
-    let connected = account.steps.iter().find(|other| {
+    let connected = history.steps.iter().find(|other| {
         other.side != step.side && matches!(other.what, What::Changed(SynSent, Established, ..))
     });
     match connected {
@@ -132,8 +134,8 @@ fn is_at_the_ack(account: &Account, step: &Step) -> bool {
 }
 
 /// How a side came into `SYN_RECV`.
-fn entered_syn_recv(account: &Account, side: usize) -> Option<(TcpState, &Step)> {
-    account.steps.iter().filter(|step| step.side == side).find_map(|step| match step.what {
+fn entered_syn_recv(history: &ConnectionHistory, side: usize) -> Option<(TcpState, &Step)> {
+    history.steps.iter().filter(|step| step.side == side).find_map(|step| match step.what {
         What::Changed(from, SynRecv, ..) => Some((from, step)),
         _ => None,
     })
@@ -143,26 +145,32 @@ fn entered_syn_recv(account: &Account, side: usize) -> Option<(TcpState, &Step)>
 fn words_on(act: Act, step: &Step) -> String {
     match (act, &step.what) {
         (Act::Received(Segment::Rst), What::Changed(_, _, _, Some(Cause::Refused))) => "refused".to_owned(),
-        (Act::Sent(Segment::Fin | Segment::Rst), What::Changed(_, _, _, Some(cause))) => cause_words(cause),
+        (Act::Sent(Segment::Fin | Segment::Rst), What::Changed(_, _, _, Some(cause))) => {
+            describe_cause(cause)
+        }
         _ => String::new(),
     }
 }
 
 /// The state that a step leads into, and what is to be said of it if there is no arrow.
-fn tick(account: &Account, step: &Step, since_ns: Option<u64>) -> Tick {
+fn mark(history: &ConnectionHistory, step: &Step, since_ns: Option<u64>) -> StateMark {
     let (state, phase, words) = match step.what {
-        What::Existing(state) => (state, Phase::of(state), EXISTING_WORDS.to_owned()),
+        What::Existing(state) => (state, Phase::of(state), EXISTING_TEXT.to_owned()),
         What::Orphaned(state) => (state, Phase::of(state), "no process left, stays".to_owned()),
-        What::SentAgain(state, count) => (state, Phase::of(state), sent_again_words(state, count)),
-        What::Reset(state, ref reason) => (state, Phase::Broken, reset_words(reason.as_deref())),
+        What::Retransmitted(state, count) => (state, Phase::of(state), describe_retransmit(state, count)),
+        What::Reset(state, ref reason) => (state, Phase::Broken, describe_reset(reason.as_deref())),
         What::Changed(from, to, Some(context), _) if context.is_unseen(from) => {
             (to, Phase::of(to), "(the step was not seen)".to_owned())
         }
         What::Changed(from, to, _, cause) => {
-            let subject = account.sides.get(step.side).map(Side::subject);
+            let subject = history.sides.get(step.side).map(Side::subject);
             let told = subject.and_then(|subject| step.transition(subject));
-            (to, Phase::after(from, to, cause), told.map_or_else(String::new, |told| transition_words(&told)))
+            (
+                to,
+                Phase::after(from, to, cause),
+                told.map_or_else(String::new, |told| describe_transition(&told)),
+            )
         }
     };
-    Tick { since_ns, state, phase, words }
+    StateMark { since_ns, state, phase, words }
 }

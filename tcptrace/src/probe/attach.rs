@@ -217,7 +217,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
         }
     }?;
     // The kernel's BTF, parsed, took 20 MB for a moment.
-    memory::give_back();
+    memory::trim_allocator();
     let counters = PerCpuArray::try_from(ebpf.take_map("COUNTERS").context("find map COUNTERS")?)?;
     let accounting = Accounting::new(counters, program, others);
     let reset_reasons = layouts.reset_reasons;

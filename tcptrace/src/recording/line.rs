@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use super::{
-    put::{Object, Put},
     values::{Illegal, Quoted, Time},
+    write_json::{Object, WriteJson},
 };
 use crate::record::SocketId;
 
@@ -33,7 +33,7 @@ macro_rules! object {
         impl Object<'_, $name> {
             $(
                 #[inline]
-                pub(crate) fn $field(&mut self, value: impl Put) -> &mut Self {
+                pub(crate) fn $field(&mut self, value: impl WriteJson) -> &mut Self {
                     self.field(object!(@key $field $($key)?), &value)
                 }
             )*

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use super::{Broken, LeftOut, read};
+use super::{Broken, SkippedReport, read};
 use crate::record::Record;
 
 /// A line that is longer is none; ours have a tenth of it at most. It bounds the memory.
@@ -31,7 +31,7 @@ pub struct Reader<R> {
     /// What was found in a line, the first last.
     found: Vec<Item>,
     /// What was left out so far.
-    pub left_out: LeftOut,
+    pub skipped: SkippedReport,
     /// Whether anything was read at all.
     pub is_empty: bool,
 }
@@ -39,7 +39,7 @@ pub struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     /// Reads from `input`.
     pub fn new(input: R) -> Self {
-        Self { input, line: Vec::new(), found: Vec::new(), left_out: LeftOut::default(), is_empty: true }
+        Self { input, line: Vec::new(), found: Vec::new(), skipped: SkippedReport::default(), is_empty: true }
     }
 
     /// Where it reads from.
@@ -63,7 +63,7 @@ impl<R: BufRead> Reader<R> {
     fn take_apart(&mut self, text: &[u8]) {
         let (mut rest, mut broken) = (text, 0);
         while !rest.is_empty() {
-            let taken = match read(rest, &mut self.left_out) {
+            let taken = match read(rest, &mut self.skipped) {
                 Ok((record, taken)) => {
                     self.found.extend(record.map(Item::Record));
                     taken
@@ -84,7 +84,7 @@ impl<R: BufRead> Reader<R> {
 
     fn gap(&mut self) {
         self.is_empty = false;
-        self.left_out.lines += 1;
+        self.skipped.lines += 1;
         if let Some(Item::Gap(count)) = self.found.last_mut() {
             *count += 1;
         } else {
@@ -93,7 +93,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Reads up to the next newline or NUL: where a file has a hole, a line may begin right behind it.
-    fn next_line(&mut self) -> io::Result<Ended> {
+    fn next_line(&mut self) -> io::Result<LineEnd> {
         self.line.clear();
         let mut too_long = false;
         loop {
@@ -111,18 +111,18 @@ impl<R: BufRead> Reader<R> {
             let (is_over, used) = (available.is_empty(), part.len() + usize::from(end.is_some()));
             self.input.consume(used);
             if hole {
-                self.left_out.holes += 1;
+                self.skipped.holes += 1;
                 self.is_empty = false;
             }
             if too_long && (end.is_some() || is_over) {
                 self.line.clear();
-                return Ok(Ended::TooLong);
+                return Ok(LineEnd::TooLong);
             }
             if is_over {
-                return Ok(Ended::Input);
+                return Ok(LineEnd::Input);
             }
             if end.is_some() {
-                return Ok(Ended::Line);
+                return Ok(LineEnd::Line);
             }
         }
     }
@@ -138,16 +138,16 @@ impl<R: BufRead> Iterator for Reader<R> {
             }
             match self.next_line() {
                 Err(error) => return Some(Err(error)),
-                Ok(Ended::Input) if self.line.is_empty() => return None,
-                Ok(Ended::TooLong) => self.gap(),
-                Ok(Ended::Line | Ended::Input) => self.take_line(),
+                Ok(LineEnd::Input) if self.line.is_empty() => return None,
+                Ok(LineEnd::TooLong) => self.gap(),
+                Ok(LineEnd::Line | LineEnd::Input) => self.take_line(),
             }
         }
     }
 }
 
 /// How a line ended.
-enum Ended {
+enum LineEnd {
     Line,
     Input,
     TooLong,

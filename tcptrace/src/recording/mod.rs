@@ -3,21 +3,21 @@
 //! The reader is the inverse of the writer: of any line that this version wrote it makes the record that was written. Of
 //! anything else it takes what is good, and counts what it left out.
 
-mod left_out;
 mod line;
 mod lines;
-mod put;
+mod names;
 mod read;
+mod skipped;
 mod text;
 mod values;
-mod words;
 mod write;
+mod write_json;
 
-pub use left_out::LeftOut;
 pub(crate) use line::Timer;
 pub use lines::{Item, Reader};
-pub(crate) use put::{Object, Put};
 pub use read::{Broken, read};
+pub use skipped::SkippedReport;
 pub(crate) use text::Word;
 pub(crate) use write::append_line;
 pub use write::{append, write};
+pub(crate) use write_json::{Object, WriteJson};

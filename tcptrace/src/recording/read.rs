@@ -9,10 +9,10 @@ use serde::Deserialize as _;
 use serde_json::{Deserializer, de::SliceRead};
 
 use super::{
-    left_out::LeftOut,
     line::{End, Line, Process, Unseen, VERSION},
+    names::{self, Named},
+    skipped::SkippedReport,
     values::{Illegal, Quoted},
-    words::{self, Named},
 };
 use crate::{
     address::{Endpoint, Netns, Tuple},
@@ -38,14 +38,14 @@ pub struct Broken;
 ///
 /// # Errors
 /// [`Broken`]: to count that is left to the caller.
-pub fn read(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usize), Broken> {
+pub fn read(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>, usize), Broken> {
     let mut unknown = Vec::new();
     let mut input = Deserializer::from_slice(text);
     let line = serde_ignored::deserialize(&mut input, |path| {
         // A `?` stands for what may be absent.
         unknown.push(path.to_string().replace(".?", ""));
     });
-    let Ok(line): Result<Line, _> = line else { return foreign(text, left_out) };
+    let Ok(line): Result<Line, _> = line else { return foreign(text, skipped) };
     let taken = taken(&mut input, text);
     let mut words = Words(Vec::new());
     let record = match line.kind.as_deref() {
@@ -58,28 +58,28 @@ pub fn read(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usiz
         Some("stuck") => line.stuck(&mut words),
         // Follows from the other records, so it is made anew of those that are told. When the open ones were judged does not.
         Some("connection") => {
-            left_out.judged = line.at().filter(|_| line.open == Some(true)).or(left_out.judged);
+            skipped.judged = line.at().filter(|_| line.open == Some(true)).or(skipped.judged);
             return Ok((None, taken));
         }
         Some("lost") => line.lost(),
         Some("end") => line.end(),
         Some(other) => {
-            left_out.types.add(other);
+            skipped.types.add(other);
             return Ok((None, taken));
         }
         None => None,
     };
     let record = record.ok_or(Broken)?;
     if let Some(version) = line.v.filter(|version| *version != VERSION) {
-        left_out.versions.add(&format!("v{version}"));
+        skipped.versions.add(&format!("v{version}"));
     }
-    unknown.iter().for_each(|field| left_out.fields.add(field));
-    words.0.iter().for_each(|word| left_out.words.add(word));
+    unknown.iter().for_each(|field| skipped.fields.add(field));
+    words.0.iter().for_each(|word| skipped.words.add(word));
     Ok((Some(record), taken))
 }
 
 /// An object in which a field is of another kind than here may still say that it is of a type that is not known.
-fn foreign(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usize), Broken> {
+fn foreign(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>, usize), Broken> {
     #[derive(serde::Deserialize)]
     struct Head {
         r#type: String,
@@ -87,7 +87,7 @@ fn foreign(text: &[u8], left_out: &mut LeftOut) -> Result<(Option<Record>, usize
     let mut input = Deserializer::from_slice(text);
     match Head::deserialize(&mut input) {
         Ok(head) if !TYPES.contains(&head.r#type.as_str()) => {
-            left_out.types.add(&head.r#type);
+            skipped.types.add(&head.r#type);
             Ok((None, taken(&mut input, text)))
         }
         _ => Err(Broken),
@@ -139,7 +139,7 @@ impl Line {
     }
 
     fn transition(&self, words: &mut Words) -> Option<Record> {
-        let both = words.known("how", self.how.as_deref(), words::both);
+        let both = words.known("how", self.how.as_deref(), names::both);
         let (signal, errno) = (self.signal.as_deref(), self.errno);
         Some(Record::Transition(Transition {
             at: self.at()?,
@@ -150,7 +150,7 @@ impl Line {
             since_first_ns: self.since_first_ns,
             context: self.context(words),
             cause: words.known::<Cause>("cause", self.cause.as_deref(), |word| {
-                words::cause(word, both, signal, errno)
+                names::cause(word, both, signal, errno)
             }),
             numbers: self.numbers(),
         }))
@@ -249,7 +249,7 @@ impl Line {
 
     fn context(&self, words: &mut Words) -> Option<Context> {
         let inference = words.known("evidence", self.evidence.as_deref(), Named::named);
-        words.known("context", self.context.as_deref(), |word| words::context(word, inference))
+        words.known("context", self.context.as_deref(), |word| names::context(word, inference))
     }
 
     fn numbers(&self) -> Option<Numbers> {

@@ -1,22 +1,22 @@
 //! What is said in words: in ours, which JSON takes as they are, or in others', which may contain anything.
 
-use super::put::Put;
+use super::write_json::WriteJson;
 use crate::process::{Comm, is_invisible};
 
 /// A word that we chose ourselves: nothing in it has to be escaped, and nobody looks whether that is so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Word(pub(crate) &'static str);
 
-impl Put for Word {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for Word {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let Self(word) = self;
         debug_assert!(is_plain(word.as_bytes()), "{word:?}");
         quote(out, word.as_bytes());
     }
 }
 
-impl Put for str {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for str {
+    fn write_json(&self, out: &mut Vec<u8>) {
         if is_plain(self.as_bytes()) {
             quote(out, self.as_bytes());
         } else {
@@ -25,15 +25,15 @@ impl Put for str {
     }
 }
 
-impl Put for String {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.as_str().put(out);
+impl WriteJson for String {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        self.as_str().write_json(out);
     }
 }
 
-impl Put for Comm {
+impl WriteJson for Comm {
     /// As text; bytes that are not UTF-8 become U+FFFD.
-    fn put(&self, out: &mut Vec<u8>) {
+    fn write_json(&self, out: &mut Vec<u8>) {
         if is_plain(self.as_bytes()) {
             quote(out, self.as_bytes());
         } else {
@@ -46,8 +46,8 @@ impl Put for Comm {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hex<'a>(pub(super) &'a Comm);
 
-impl Put for Hex<'_> {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for Hex<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let Self(comm) = self;
         let hex = comm.as_bytes().iter().map(|byte| format!("{byte:02x}"));
         quote(out, hex.collect::<String>().as_bytes());
@@ -113,7 +113,7 @@ mod tests {
             ("bärüß", "\"bärüß\""),
         ] {
             let mut out = Vec::new();
-            text.put(&mut out);
+            text.write_json(&mut out);
             assert_eq!(String::from_utf8(out).unwrap(), written);
         }
     }

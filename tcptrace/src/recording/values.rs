@@ -3,28 +3,28 @@
 use jiff::{Timestamp, tz::Offset};
 use serde::{Deserialize, de};
 
-use super::put::Put;
+use super::write_json::WriteJson;
 use crate::{record::SocketId, time::digits};
 
 /// An id of up to 64 bits, in quotes, because many readers keep only 53 of a number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quoted<T>(pub(crate) T);
 
-impl<T: Put> Put for Quoted<T> {
-    fn put(&self, out: &mut Vec<u8>) {
+impl<T: WriteJson> WriteJson for Quoted<T> {
+    fn write_json(&self, out: &mut Vec<u8>) {
         out.push(b'"');
-        self.0.put(out);
+        self.0.write_json(out);
         out.push(b'"');
     }
 }
 
-impl Put for SocketId {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for SocketId {
+    fn write_json(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Cookie(cookie) => cookie.put(out),
+            Self::Cookie(cookie) => cookie.write_json(out),
             Self::Serial(serial) => {
                 out.push(b'~');
-                serial.put(out);
+                serial.write_json(out);
             }
         }
     }
@@ -50,9 +50,9 @@ impl<'de> Deserialize<'de> for Quoted<SocketId> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time(pub(crate) i64);
 
-impl Put for Time {
+impl WriteJson for Time {
     /// RFC 3339, UTC, always nine digits, so that it sorts as text.
-    fn put(&self, out: &mut Vec<u8>) {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let Ok(time) = Timestamp::from_nanosecond(self.0.into()) else {
             return out.extend_from_slice(b"\"\"");
         };
@@ -85,11 +85,11 @@ pub(crate) enum Illegal {
     Steps(u64),
 }
 
-impl Put for Illegal {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for Illegal {
+    fn write_json(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Step(is) => is.put(out),
-            Self::Steps(count) => count.put(out),
+            Self::Step(is) => is.write_json(out),
+            Self::Steps(count) => count.write_json(out),
         }
     }
 }
@@ -119,7 +119,7 @@ mod tests {
         fn times_are_those_of_a_calendar(wall_ns: i64) {
             let time = Timestamp::from_nanosecond(wall_ns.into()).unwrap();
             let mut out = Vec::new();
-            Time(wall_ns).put(&mut out);
+            Time(wall_ns).write_json(&mut out);
             prop_assert_eq!(String::from_utf8(out).unwrap(), format!("\"{time:.9}\""));
         }
     }

@@ -8,20 +8,20 @@ use std::io::{self, Write};
 
 use super::{
     line::{End, Line, Process, Thread, Unseen, VERSION, VerdictEnd},
-    put::{Object, Put},
     text::{Hex, Word},
     values::{Illegal, Quoted, Time},
+    write_json::{Object, WriteJson},
 };
 use crate::{
     address::Endpoint,
     process::{self, Owner, signal_name},
     record::{
-        self, Cause, ConnectionEnd, Context, Ended, Existing, Lost, Numbers, Orphan, Record, Reset,
-        Retransmit, Start, Stuck, Subject, Totals, Transition, Verdict,
+        self, Cause, ConnectionEnd, ConnectionSummary, Context, Existing, Lost, Numbers, Orphan, Outcome,
+        Record, Reset, Retransmit, Start, Stuck, Subject, Totals, Transition,
     },
+    stuck::advice,
     tcp::TcpState,
     time::Moment,
-    watch::advice,
 };
 
 /// Writes a record as one line.
@@ -76,8 +76,8 @@ pub fn append(text: &mut Vec<u8>, record: &Record) {
                     .advice(advice(*state));
             });
         }
-        Record::Connection(verdict) => {
-            append_line(text, "connection", verdict.at, |line| line.judge(verdict));
+        Record::Connection(summary) => {
+            append_line(text, "connection", summary.at, |line| line.judge(summary));
         }
         Record::Lost(Lost { at, count, reason }) => append_line(text, "lost", *at, |line| {
             line.count(*count).reason(Word(reason.name()));
@@ -101,7 +101,7 @@ pub(crate) fn append_line(
     at: Moment,
     fill: impl FnOnce(&mut Object<'_, Line>),
 ) {
-    Object::put(text, |line| {
+    Object::write(text, |line| {
         fill(line.v(VERSION).kind(Word(kind)).time(Time(at.wall_ns)).mono_ns(at.mono_ns));
     });
     text.push(b'\n');
@@ -163,26 +163,26 @@ impl Object<'_, Line> {
         }
     }
 
-    fn judge(&mut self, verdict: &Verdict) {
-        let (reset_by, errno) = match verdict.ended {
-            Some(Ended::Reset { by }) => (by, None),
-            Some(Ended::Unreachable { errno } | Ended::Error { errno }) => (None, Some(errno)),
+    fn judge(&mut self, summary: &ConnectionSummary) {
+        let (reset_by, errno) = match summary.outcome {
+            Some(Outcome::Reset { by }) => (by, None),
+            Some(Outcome::Unreachable { errno } | Outcome::Error { errno }) => (None, Some(errno)),
             _ => (None, None),
         };
-        self.connection(Quoted(verdict.connection.0))
-            .family(family(verdict.ends.iter().any(|end| end.address.address.is_ipv6())))
-            .netns(verdict.netns.map(|netns| Quoted(netns.0)))
-            .open(verdict.open)
-            .ends(verdict.ends.as_slice())
-            .opener(verdict.opener)
-            .closed_first(verdict.closed_first)
-            .ended(verdict.ended.map(|ended| Word(ended.name())))
+        self.connection(Quoted(summary.connection.0))
+            .family(family(summary.ends.iter().any(|end| end.address.address.is_ipv6())))
+            .netns(summary.netns.map(|netns| Quoted(netns.0)))
+            .open(summary.open)
+            .ends(summary.ends.as_slice())
+            .opener(summary.opener)
+            .closed_first(summary.closed_first)
+            .ended(summary.outcome.map(|ended| Word(ended.name())))
             .reset_by(reset_by)
-            .lasted_ns(verdict.lasted_ns)
-            .established_ns(verdict.established_ns)
-            .half_closed_ns(verdict.half_closed_ns)
-            .teardown_ns(verdict.teardown_ns)
-            .completeness(Word(verdict.completeness.name()))
+            .lasted_ns(summary.lasted_ns)
+            .established_ns(summary.established_ns)
+            .half_closed_ns(summary.half_closed_ns)
+            .teardown_ns(summary.teardown_ns)
+            .completeness(Word(summary.completeness.name()))
             .errno(errno);
     }
 
@@ -205,10 +205,10 @@ const fn family(is_ipv6: bool) -> Word {
     Word(if is_ipv6 { "ipv6" } else { "ipv4" })
 }
 
-impl Put for ConnectionEnd {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for ConnectionEnd {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let Self { address, socket, state, owner, handshake_ns, payload, retransmits } = self;
-        Object::<VerdictEnd>::put(out, |end| {
+        Object::<VerdictEnd>::write(out, |end| {
             end.address(address.address)
                 .port(address.is_set().then_some(address.port))
                 .socket(socket.map(Quoted))
@@ -221,27 +221,27 @@ impl Put for ConnectionEnd {
     }
 }
 
-impl Put for Endpoint {
-    fn put(&self, out: &mut Vec<u8>) {
-        Object::<End>::put(out, |end| {
+impl WriteJson for Endpoint {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        Object::<End>::write(out, |end| {
             end.address(self.address).port(self.is_set().then_some(self.port));
         });
     }
 }
 
-impl Put for record::Unseen {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for record::Unseen {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let Self { what, why } = self;
-        Object::<Unseen>::put(out, |unseen| {
+        Object::<Unseen>::write(out, |unseen| {
             unseen.what(what).why(why);
         });
     }
 }
 
-impl Put for Owner {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for Owner {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let Self { pid, comm, thread, uid, evidence, in_process_tree: _ } = self;
-        Object::<Process>::put(out, |process| {
+        Object::<Process>::write(out, |process| {
             process
                 .pid(*pid)
                 .comm(*comm)
@@ -253,10 +253,10 @@ impl Put for Owner {
     }
 }
 
-impl Put for process::Thread {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for process::Thread {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let Self { tid, comm } = self;
-        Object::<Thread>::put(out, |thread| {
+        Object::<Thread>::write(out, |thread| {
             thread.tid(*tid).comm(*comm).comm_hex(Hex(comm));
         });
     }

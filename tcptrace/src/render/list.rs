@@ -9,7 +9,7 @@ use super::{Palette, Phase, layout, owner, short};
 use crate::{
     dumped::{DumpedSocket, Timer, TimerKind},
     record::{SocketId, Subject},
-    recording::{self, Object, Put, Word},
+    recording::{self, Object, Word, WriteJson},
     tcp::meaning,
     time::Moment,
 };
@@ -131,10 +131,10 @@ pub fn write_listed(out: &mut dyn Write, at: Moment, found: &DumpedSocket) -> io
     out.write_all(&text)
 }
 
-impl Put for Timer {
-    fn put(&self, out: &mut Vec<u8>) {
+impl WriteJson for Timer {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let Self { kind, expires, retransmits } = self;
-        Object::<recording::Timer>::put(out, |timer| {
+        Object::<recording::Timer>::write(out, |timer| {
             timer
                 .kind(Word(timer_name(*kind)))
                 .expires_ms(u64::try_from(expires.as_millis()).unwrap_or(u64::MAX))

@@ -1,32 +1,34 @@
 //! The formats: one trait, one file each. They write bytes and know nothing of terminals, files or clocks.
 
+mod describe;
 mod duration;
 mod json;
 mod layout;
 mod list;
 mod palette;
+mod report;
 mod stuck;
+mod summary;
 mod text;
-mod verdict;
 mod width;
-mod words;
 
 use std::io::{self, Write};
 
+pub use describe::{
+    EXISTING_TEXT, ORPHAN_TEXT, describe_cause, describe_reset, describe_retransmit, describe_signal,
+    describe_transition, marked,
+};
 use duration::append_short;
 pub use duration::short;
 pub use json::Json;
 pub use layout::Line;
 pub use list::{Table, write_listed};
 pub use palette::{Palette, Phase};
-pub use stuck::stuck_words;
-pub use text::{Text, arrow, lost_words, owner, since, totals_words};
-pub use verdict::verdict_words;
+pub use report::{ConnectionReport, Listed, Now};
+pub use stuck::describe_stuck;
+pub use summary::describe_summary;
+pub use text::{Text, arrow, describe_loss, describe_totals, owner, since};
 pub(crate) use width::width;
-pub use words::{
-    EXISTING_WORDS, ORPHAN_WORDS, cause_words, exit_words, marked, reset_words, sent_again_words,
-    transition_words,
-};
 
 use crate::record::Record;
 

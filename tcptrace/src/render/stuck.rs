@@ -1,10 +1,10 @@
 //! A socket that is stuck, in words.
 
-use crate::{record::Stuck, watch::advice};
+use crate::{record::Stuck, stuck::advice};
 
 /// What to do about it, and by which descriptor the owner has it.
 #[must_use]
-pub fn stuck_words(stuck: &Stuck) -> String {
+pub fn describe_stuck(stuck: &Stuck) -> String {
     let least = if stuck.at_least { "at least so long; " } else { "" };
     let fd = stuck.fd.map_or_else(String::new, |fd| format!(" (fd {fd})"));
     format!("{least}{}{fd}", advice(stuck.state))

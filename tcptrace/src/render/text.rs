@@ -6,8 +6,8 @@ use anstyle::Style;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    EXISTING_WORDS, Line, ORPHAN_WORDS, Palette, Phase, Render, append_short, marked, reset_words,
-    sent_again_words, short, stuck_words, transition_words,
+    EXISTING_TEXT, Line, ORPHAN_TEXT, Palette, Phase, Render, append_short, describe_reset,
+    describe_retransmit, describe_stuck, describe_transition, marked, short,
 };
 use crate::{
     address::Endpoint,
@@ -157,7 +157,7 @@ impl Render for Text {
                 states: format!("{:>11}", found.state.name()),
                 phase: Phase::of(found.state),
                 lasted_ns: None,
-                words: EXISTING_WORDS.to_owned(),
+                words: EXISTING_TEXT.to_owned(),
             }),
             Record::Transition(step) => self.line(&Told {
                 at: step.at,
@@ -166,7 +166,7 @@ impl Render for Text {
                 states: arrow(step.from, step.to),
                 phase: Phase::after(step.from, step.to, step.cause),
                 lasted_ns: step.in_from_ns,
-                words: transition_words(step),
+                words: describe_transition(step),
             }),
             Record::Orphan(orphan) => self.line(&Told {
                 at: orphan.at,
@@ -175,7 +175,7 @@ impl Render for Text {
                 states: format!("{:>11} stays", orphan.state.name()),
                 phase: Phase::of(orphan.state),
                 lasted_ns: None,
-                words: marked(ORPHAN_WORDS.to_owned(), orphan.context),
+                words: marked(ORPHAN_TEXT.to_owned(), orphan.context),
             }),
             Record::Retransmit(sent) => self.line(&Told {
                 at: sent.at,
@@ -184,7 +184,7 @@ impl Render for Text {
                 states: format!("{:>11}", sent.state.name()),
                 phase: Phase::of(sent.state),
                 lasted_ns: None,
-                words: sent_again_words(sent.state, sent.count),
+                words: describe_retransmit(sent.state, sent.count),
             }),
             Record::Reset(reset) => self.line(&Told {
                 at: reset.at,
@@ -193,7 +193,7 @@ impl Render for Text {
                 states: format!("{:>11}", reset.state.name()),
                 phase: Phase::Broken,
                 lasted_ns: None,
-                words: reset_words(reset.reason.as_deref()),
+                words: describe_reset(reset.reason.as_deref()),
             }),
             Record::Stuck(stuck) => self.line(&Told {
                 at: stuck.at,
@@ -202,11 +202,11 @@ impl Render for Text {
                 states: format!("{:>11} stuck", stuck.state.name()),
                 phase: Phase::Broken,
                 lasted_ns: Some(stuck.for_ns),
-                words: stuck_words(stuck),
+                words: describe_stuck(stuck),
             }),
             Record::Lost(lost) => Line::new(self.width)
                 .cell(columns::TIME, self.palette.faint(), &self.time(lost.at))
-                .prose(self.palette.phase(Phase::Broken), &lost_words(lost.count, lost.reason)),
+                .prose(self.palette.phase(Phase::Broken), &describe_loss(lost.count, lost.reason)),
             // The report says it at the end.
             Record::Connection(_) | Record::End(_) => return Ok(()),
         };
@@ -271,7 +271,7 @@ fn process(subject: &Subject, room: bool) -> String {
 
 /// `LOST 3 events`, and why.
 #[must_use]
-pub fn lost_words(count: u64, reason: Loss) -> String {
+pub fn describe_loss(count: u64, reason: Loss) -> String {
     let why = match reason {
         Loss::RingFull => "the ring buffer was full (try a larger --buffer, or a filter)",
         Loss::Recursion => "the kernel skipped the program because it would have interrupted itself",
@@ -285,7 +285,7 @@ pub fn lost_words(count: u64, reason: Loss) -> String {
 
 /// `12 seen = 12 shown + 0 filtered + 0 lost`.
 #[must_use]
-pub fn totals_words(totals: &Totals) -> String {
+pub fn describe_totals(totals: &Totals) -> String {
     let Totals { seen, shown, filtered, lost } = totals;
     format!("{seen} events seen = {shown} shown + {filtered} filtered + {lost} lost")
 }

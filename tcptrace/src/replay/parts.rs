@@ -19,7 +19,7 @@ impl Record {
             | Self::Stuck(Stuck { at, .. })
             | Self::Lost(Lost { at, .. })
             | Self::End(End { at, .. }) => *at,
-            Self::Connection(verdict) => verdict.at,
+            Self::Connection(summary) => summary.at,
         }
     }
 
@@ -46,7 +46,7 @@ impl Record {
             | Self::Stuck(Stuck { at, .. })
             | Self::Lost(Lost { at, .. })
             | Self::End(End { at, .. }) => at,
-            Self::Connection(verdict) => &mut verdict.at,
+            Self::Connection(summary) => &mut summary.at,
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use crate::{
     record::{ConnectionId, End, Loss, Lost, Record, SocketId, Totals},
-    recording::{Item, LeftOut, Reader},
+    recording::{Item, Reader, SkippedReport},
     time::Moment,
 };
 
@@ -40,7 +40,7 @@ pub struct Left {
     /// Whether there was anything to read at all.
     pub is_empty: bool,
     /// What was left out.
-    pub left_out: LeftOut,
+    pub skipped: SkippedReport,
 }
 
 impl<R: BufRead> Recorded<R> {
@@ -74,7 +74,7 @@ impl<R: BufRead> Recorded<R> {
             is_complete: !self.goes_on && self.last.is_some(),
             last: self.last,
             is_empty: self.reader.is_empty,
-            left_out: self.reader.left_out.clone(),
+            skipped: self.reader.skipped.clone(),
         }
     }
 

@@ -19,7 +19,7 @@ use std::{
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
-use super::{Reaped, orders::Stage, patience};
+use super::{Reaped, commands::Stage, patience};
 
 const SUMMONS: &str = "TCPTRACE_TEST_ACTOR";
 
@@ -182,7 +182,7 @@ fn act() {
     let mut answers = line.try_clone().unwrap();
     let mut stage = Stage::default();
     for order in BufReader::new(line).lines() {
-        let answer = match stage.obey(&order.unwrap()) {
+        let answer = match stage.execute(&order.unwrap()) {
             Ok(answer) => answer,
             Err(errno) => format!("error {}", errno.raw_os_error()),
         };

@@ -1,9 +1,9 @@
 //! What the kernel tests share: a namespace per test, actors that do as told, the tracer as a child, and `ss` as witness.
 
 pub mod actor;
+mod commands;
 mod hidden;
 pub mod inject;
-mod orders;
 mod ring;
 pub mod ss;
 pub mod trace;

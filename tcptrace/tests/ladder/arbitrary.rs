@@ -2,9 +2,9 @@
 
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
-    ladder::{Ladder, Rung, Style, Tick},
+    connection::{ConnectionHistory, ConnectionTable, Keep, What},
+    ladder::{Ladder, Notation, Row, StateMark},
     record::{Cause, Context, Inference, Record},
-    report::{Account, Keep, Ledger, What},
     tcp::TcpState,
 };
 use unicode_width::UnicodeWidthStr as _;
@@ -63,64 +63,64 @@ fn walk() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
-fn ticks(ladder: &Ladder) -> [Vec<TcpState>; 2] {
-    let mut ticks = [Vec::new(), Vec::new()];
-    let mut add = |place: usize, tick: &Option<Tick>| {
-        ticks[place].extend(tick.iter().filter(|tick| tick.since_ns.is_some()).map(|tick| tick.state));
+fn marks(ladder: &Ladder) -> [Vec<TcpState>; 2] {
+    let mut marks = [Vec::new(), Vec::new()];
+    let mut add = |place: usize, mark: &Option<StateMark>| {
+        marks[place].extend(mark.iter().filter(|mark| mark.since_ns.is_some()).map(|mark| mark.state));
     };
-    for rung in &ladder.rungs {
-        match rung {
-            Rung::Still(both) => both.iter().enumerate().for_each(|(place, tick)| add(place, tick)),
-            Rung::Crossing(right, left) => {
+    for row in &ladder.rows {
+        match row {
+            Row::Still(both) => both.iter().enumerate().for_each(|(place, mark)| add(place, mark)),
+            Row::Crossing(right, left) => {
                 add(0, &right.sent);
                 add(1, &left.sent);
                 add(1, &right.received);
                 add(0, &left.received);
             }
-            Rung::Arrow(arrow) | Rung::Departs(arrow) | Rung::Arrives(arrow) => {
+            Row::Arrow(arrow) | Row::Departs(arrow) | Row::Arrives(arrow) => {
                 add(arrow.from, &arrow.sent);
                 add(1 - arrow.from, &arrow.received);
             }
         }
     }
-    ticks
+    marks
 }
 
-fn check(account: &Account) {
-    let ladder = Ladder::of(account).unwrap();
-    let ticks = ticks(&ladder);
-    for (index, side) in account.sides.iter().enumerate() {
-        let steps = account.steps.iter().filter(|step| step.side == index);
+fn check(history: &ConnectionHistory) {
+    let ladder = Ladder::of(history).unwrap();
+    let marks = marks(&ladder);
+    for (index, side) in history.sides.iter().enumerate() {
+        let steps = history.steps.iter().filter(|step| step.side == index);
         let states: Vec<_> = steps
             .map(|step| match step.what {
                 What::Existing(state)
                 | What::Orphaned(state)
                 | What::Changed(_, state, ..)
-                | What::SentAgain(state, _)
+                | What::Retransmitted(state, _)
                 | What::Reset(state, _) => state,
             })
             .collect();
         let place = ladder.ends.iter().position(|end| end.address == side.tuple.local).unwrap();
-        assert_eq!(ticks[place], states, "{ladder:#?}");
+        assert_eq!(marks[place], states, "{ladder:#?}");
     }
 }
 
 proptest! {
     #[test]
     fn no_state_is_lost_or_told_twice(records in proptest::collection::vec(record(), 1..20)) {
-        let mut ledger = Ledger::new(Keep::All);
-        records.iter().for_each(|record| ledger.add(record));
-        ledger.accounts().for_each(|account| check(&account));
-        for row in drawn(&records, Style::Picture, Some(80), false).lines() {
+        let mut table = ConnectionTable::new(Keep::All);
+        records.iter().for_each(|record| table.add(record));
+        table.histories().for_each(|history| check(&history));
+        for row in drawn(&records, Notation::Picture, Some(80), false).lines() {
             prop_assert!(row.width() <= 80, "{row:?}");
         }
-        drawn(&records, Style::Mermaid, None, false);
+        drawn(&records, Notation::Mermaid, None, false);
     }
 
     #[test]
     fn nor_where_each_step_follows_from_the_last(records in walk()) {
-        let mut ledger = Ledger::new(Keep::All);
-        records.iter().for_each(|record| ledger.add(record));
-        ledger.accounts().for_each(|account| check(&account));
+        let mut table = ConnectionTable::new(Keep::All);
+        records.iter().for_each(|record| table.add(record));
+        table.histories().for_each(|history| check(&history));
     }
 }

@@ -8,16 +8,16 @@ mod lives;
 use jiff::tz::TimeZone;
 use lives::moment;
 use tcptrace::{
-    ladder::{Ladder, Ladders, Rung, Style},
+    connection::{ConnectionTable, Keep},
+    ladder::{Ladder, Ladders, Notation, Row},
     record::{End, Record, Totals},
     render::{Palette, Render as _, Text},
-    report::{Keep, Ledger},
 };
 use unicode_width::UnicodeWidthStr as _;
 
-fn drawn(life: &[Record], style: Style, width: Option<usize>, coloured: bool) -> String {
-    let look = Text { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
-    let mut ladders = Ladders::new(style, look);
+fn drawn(life: &[Record], notation: Notation, width: Option<usize>, coloured: bool) -> String {
+    let style = Text { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
+    let mut ladders = Ladders::new(notation, style);
     let mut out = Vec::new();
     for record in life {
         ladders.write(&mut out, record).unwrap();
@@ -37,28 +37,28 @@ fn life(name: &str) -> Vec<Record> {
 #[test]
 fn pictures() {
     for (name, life) in lives::all() {
-        insta::assert_snapshot!(format!("picture_{name}"), drawn(&life, Style::Picture, Some(80), false));
+        insta::assert_snapshot!(format!("picture_{name}"), drawn(&life, Notation::Picture, Some(80), false));
     }
 }
 
 #[test]
 fn mermaid() {
     for (name, life) in lives::all() {
-        insta::assert_snapshot!(format!("mermaid_{name}"), drawn(&life, Style::Mermaid, None, false));
+        insta::assert_snapshot!(format!("mermaid_{name}"), drawn(&life, Notation::Mermaid, None, false));
     }
 }
 
 #[test]
 fn a_wider_lane() {
     for name in ["normal", "both_close"] {
-        let picture = drawn(&life(name), Style::Picture, Some(100), false);
+        let picture = drawn(&life(name), Notation::Picture, Some(100), false);
         insta::assert_snapshot!(format!("picture_{name}_100"), picture);
     }
 }
 
 #[test]
 fn colours_are_those_of_the_phases() {
-    let picture = drawn(&life("reset"), Style::Picture, Some(80), true);
+    let picture = drawn(&life("reset"), Notation::Picture, Some(80), true);
     insta::assert_snapshot!("coloured", picture.replace('\x1b', "␛"));
 }
 
@@ -66,7 +66,7 @@ fn colours_are_those_of_the_phases() {
 fn no_row_is_wider_than_the_terminal() {
     for (name, life) in lives::all() {
         for width in [72, 80, 100] {
-            for row in drawn(&life, Style::Picture, Some(width), false).lines() {
+            for row in drawn(&life, Notation::Picture, Some(width), false).lines() {
                 assert!(row.width() <= width, "{name}: {row:?} is {} wide", row.width());
             }
         }
@@ -75,21 +75,21 @@ fn no_row_is_wider_than_the_terminal() {
 
 /// The segments alone, `>` from the left end, `<` from the right one, `?` without an answer.
 fn segments(life: &[Record]) -> Vec<String> {
-    let mut ledger = Ledger::new(Keep::All);
-    life.iter().for_each(|record| ledger.add(record));
-    let ladder = Ladder::of(&ledger.accounts().next().unwrap()).unwrap();
+    let mut table = ConnectionTable::new(Keep::All);
+    life.iter().for_each(|record| table.add(record));
+    let ladder = Ladder::of(&table.histories().next().unwrap()).unwrap();
     let mark = |arrow: &tcptrace::ladder::Arrow, sign: &str| {
         let from = ["›", "‹"][arrow.from];
         format!("{from}{}{}{sign}", arrow.segment.name(), if arrow.unanswered { "?" } else { "" })
     };
-    let rungs = ladder.rungs.iter().map(|rung| match rung {
-        Rung::Still(_) => String::new(),
-        Rung::Arrow(arrow) => mark(arrow, ""),
-        Rung::Crossing(right, left) => format!("{}{}", mark(right, ""), mark(left, "")),
-        Rung::Departs(arrow) => mark(arrow, "…"),
-        Rung::Arrives(arrow) => format!("…{}", mark(arrow, "")),
+    let rows = ladder.rows.iter().map(|row| match row {
+        Row::Still(_) => String::new(),
+        Row::Arrow(arrow) => mark(arrow, ""),
+        Row::Crossing(right, left) => format!("{}{}", mark(right, ""), mark(left, "")),
+        Row::Departs(arrow) => mark(arrow, "…"),
+        Row::Arrives(arrow) => format!("…{}", mark(arrow, "")),
     });
-    rungs.filter(|text| !text.is_empty()).collect()
+    rows.filter(|text| !text.is_empty()).collect()
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn the_segments_of_each_life() {
 /// Nothing of a name may end a line, a block of Markdown, an entity or a comment of Mermaid.
 #[test]
 fn no_name_reaches_mermaid_raw() {
-    let page = drawn(&life("hostile_name"), Style::Mermaid, None, false);
+    let page = drawn(&life("hostile_name"), Notation::Mermaid, None, false);
     let participant = page.lines().find(|line| line.contains("7/a")).unwrap();
     assert!(!participant.replace("<br/>", "").contains(['<', '>', '`', '%', '\\', '"']), "{participant}");
     assert_eq!(page.matches("```").count(), 2);
@@ -131,7 +131,7 @@ fn no_name_reaches_mermaid_raw() {
 #[test]
 fn a_connection_is_told_once_and_when_it_is_over() {
     let mut ladders = Ladders::new(
-        Style::Picture,
+        Notation::Picture,
         Text { zone: TimeZone::UTC, palette: Palette::default(), width: Some(80) },
     );
     let life = life("normal");

@@ -66,8 +66,8 @@ proptest! {
             let at = at.index(line.len() - 1);
             line[at] = byte;
         }
-        let (found, gaps, left_out) = read(&line);
-        prop_assert!(!found.is_empty() || gaps > 0 || left_out.holes > 0 || left_out.types.total() > 0);
+        let (found, gaps, skipped) = read(&line);
+        prop_assert!(!found.is_empty() || gaps > 0 || skipped.holes > 0 || skipped.types.total() > 0);
         // What was understood of it can be written, and reads back.
         let written = lines(&found);
         prop_assert_eq!(read(&written).0, found);
@@ -88,8 +88,8 @@ proptest! {
 fn a_hole_is_told_apart_from_lines() {
     let line = lines(&[super::newer::step()]);
     let bytes = [&line[..], &[0; 4_096], &line, b"nonsense\n\n  \r\n", &line[..100], b"\n"].concat();
-    let (found, gaps, left_out) = read(&bytes);
-    assert_eq!((found.len(), gaps, left_out.holes), (2, 2, 4_096));
+    let (found, gaps, skipped) = read(&bytes);
+    assert_eq!((found.len(), gaps, skipped.holes), (2, 2, 4_096));
 }
 
 /// Neither takes all memory, nor all time.

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 use tcptrace::{
     record::{Record, Subject},
-    recording::{Item, LeftOut, Reader, write},
+    recording::{Item, Reader, SkippedReport, write},
 };
 
 /// Records as JSON lines.
@@ -24,7 +24,7 @@ fn lines(records: &[Record]) -> Vec<u8> {
 }
 
 /// What is in a recording: its records, the lines that could not be read, and what was left out.
-fn read(bytes: &[u8]) -> (Vec<Record>, u64, LeftOut) {
+fn read(bytes: &[u8]) -> (Vec<Record>, u64, SkippedReport) {
     let mut reader = Reader::new(bytes);
     let (mut records, mut gaps) = (Vec::new(), 0);
     for item in &mut reader {
@@ -33,8 +33,8 @@ fn read(bytes: &[u8]) -> (Vec<Record>, u64, LeftOut) {
             Item::Gap(lines) => gaps += lines,
         }
     }
-    assert_eq!(gaps, reader.left_out.lines);
-    (records, gaps, reader.left_out)
+    assert_eq!(gaps, reader.skipped.lines);
+    (records, gaps, reader.skipped)
 }
 
 /// An IPv4 socket that has no other end says so, and nothing of the family that the kernel has for nobody.
@@ -64,8 +64,8 @@ proptest! {
     fn what_was_written_reads_back_the_same(record in arbitrary::record()) {
         prop_assume!(!matches!(record, Record::Connection(_)));
         let line = lines(std::slice::from_ref(&record));
-        let (back, gaps, left_out) = read(&line);
-        prop_assert_eq!((gaps, left_out), (0, LeftOut::default()));
+        let (back, gaps, skipped) = read(&line);
+        prop_assert_eq!((gaps, skipped), (0, SkippedReport::default()));
         prop_assert_eq!(lines(&back), line);
         prop_assert_eq!(back, [as_written(record)]);
     }

@@ -48,43 +48,43 @@ fn text() -> String {
 fn unknown_fields_are_named() {
     let more =
         text().replace("\"pid\"", "\"mood\":3,\"pid\"").replace("\"from\"", "\"zone\":{\"a\":[1]},\"from\"");
-    let (found, gaps, left_out) = read(format!("{more}{more}").as_bytes());
+    let (found, gaps, skipped) = read(format!("{more}{more}").as_bytes());
     assert_eq!((found, gaps), (vec![step(), step()], 0));
-    assert_eq!(left_out.sentences(), ["left out, unknown fields: process.mood ×2, zone ×2"]);
+    assert_eq!(skipped.sentences(), ["left out, unknown fields: process.mood ×2, zone ×2"]);
 }
 
 #[test]
 fn unknown_words_are_named() {
     let Record::Transition(known) = step() else { panic!() };
-    let (found, _, left_out) = read(text().replace("\"shutdown\"", "\"yaw\\u001b[1mn\"").as_bytes());
+    let (found, _, skipped) = read(text().replace("\"shutdown\"", "\"yaw\\u001b[1mn\"").as_bytes());
     assert_eq!(found, [Record::Transition(Transition { cause: None, ..known.clone() })]);
-    assert_eq!(left_out.sentences(), ["left out, unknown words: cause yaw\\u{1b}[1mn ×1"]);
+    assert_eq!(skipped.sentences(), ["left out, unknown words: cause yaw\\u{1b}[1mn ×1"]);
 
-    let (found, _, left_out) = read(text().replace("\"syscall\"", "\"hearsay\"").as_bytes());
+    let (found, _, skipped) = read(text().replace("\"syscall\"", "\"hearsay\"").as_bytes());
     let subject = Subject { owner: None, ..known.subject.clone() };
     assert_eq!(found, [Record::Transition(Transition { subject, ..known })]);
-    assert_eq!(left_out.sentences(), ["left out, unknown words: process.evidence hearsay ×1"]);
+    assert_eq!(skipped.sentences(), ["left out, unknown words: process.evidence hearsay ×1"]);
 
     // Without its states a step is none.
-    let (found, gaps, left_out) = read(text().replace("FIN_WAIT1", "FIN_WAIT3").as_bytes());
+    let (found, gaps, skipped) = read(text().replace("FIN_WAIT1", "FIN_WAIT3").as_bytes());
     assert_eq!((found.len(), gaps), (0, 1));
-    assert_eq!(left_out.sentences(), ["lines that could not be read: 1"]);
+    assert_eq!(skipped.sentences(), ["lines that could not be read: 1"]);
 }
 
 #[test]
 fn unknown_types_are_named_and_are_no_loss() {
     let others = "{\"v\":1,\"type\":\"weather\",\"state\":[\"rain\"]}\n".repeat(3);
-    let (found, gaps, left_out) = read(format!("{others}{}", text()).as_bytes());
+    let (found, gaps, skipped) = read(format!("{others}{}", text()).as_bytes());
     assert_eq!((found, gaps), (vec![step()], 0));
-    assert_eq!(left_out.sentences(), ["left out, records of unknown types: weather ×3"]);
+    assert_eq!(skipped.sentences(), ["left out, records of unknown types: weather ×3"]);
 }
 
 #[test]
 fn another_version_is_read_and_named() {
-    let (found, gaps, left_out) = read(text().replace("\"v\":1", "\"v\":2").as_bytes());
+    let (found, gaps, skipped) = read(text().replace("\"v\":1", "\"v\":2").as_bytes());
     assert_eq!((found, gaps), (vec![step()], 0));
     assert_eq!(
-        left_out.sentences(),
+        skipped.sentences(),
         ["records of another version, in which fields may mean something else: v2 ×1"]
     );
 }
@@ -92,11 +92,11 @@ fn another_version_is_read_and_named() {
 /// Before there was a word for the direction, and a version of the contract without numbers.
 #[test]
 fn older_recordings_are_read() {
-    let (found, gaps, left_out) = read(text().replace(",\"how\":\"both\"", "").as_bytes());
+    let (found, gaps, skipped) = read(text().replace(",\"how\":\"both\"", "").as_bytes());
     let Record::Transition(known) = step() else { panic!() };
     let cause = Some(Cause::Shutdown { both: false });
     assert_eq!((found, gaps), (vec![Record::Transition(Transition { cause, ..known })], 0));
-    assert!(left_out.sentences().is_empty());
+    assert!(skipped.sentences().is_empty());
 }
 
 /// `jq` writes spaces and sorts keys; Windows ends lines with two characters.
@@ -112,7 +112,7 @@ fn other_writers_may_have_had_it() {
 fn names_without_end_are_bounded() {
     let many: String =
         (0..1_000).map(|i| text().replace("\"from\"", &format!("\"x{i}\":1,\"from\""))).collect();
-    let (found, _, left_out) = read(many.as_bytes());
-    assert_eq!((found.len(), left_out.fields.total()), (1_000, 1_000));
-    assert!(left_out.sentences()[0].ends_with(", others ×980"), "{:?}", left_out.sentences());
+    let (found, _, skipped) = read(many.as_bytes());
+    assert_eq!((found.len(), skipped.fields.total()), (1_000, 1_000));
+    assert!(skipped.sentences()[0].ends_with(", others ×980"), "{:?}", skipped.sentences());
 }

@@ -19,9 +19,9 @@ use tcptrace::{
     dumped::{DumpedSocket, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner, Thread},
     record::{
-        Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
-        Lost, Numbers, Orphan, Record, Reset, Retransmit, SocketId, Start, Stuck, Subject, Totals,
-        Transition, Unseen, Verdict,
+        Cause, Completeness, ConnectionEnd, ConnectionId, ConnectionSummary, Context, End, Existing,
+        Inference, Loss, Lost, Numbers, Orphan, Outcome, Record, Reset, Retransmit, SocketId, Start, Stuck,
+        Subject, Totals, Transition, Unseen,
     },
     tcp::TcpState,
     time::Moment,
@@ -52,7 +52,7 @@ pub fn record() -> impl Strategy<Value = Record> {
             }
         ),
         1 => stuck().prop_map(Record::Stuck),
-        2 => verdict().prop_map(|verdict| Record::Connection(Box::new(verdict))),
+        2 => summary().prop_map(|summary| Record::Connection(Box::new(summary))),
         1 => (moment(), 1_u64.., select(Loss::ALL.to_vec()))
             .prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })),
         1 => (moment(), any::<[u64; 5]>()).prop_map(|(at, [seen, shown, filtered, lost, illegal])| {
@@ -127,7 +127,7 @@ fn stuck() -> impl Strategy<Value = Stuck> {
     )
 }
 
-fn verdict() -> impl Strategy<Value = Verdict> {
+fn summary() -> impl Strategy<Value = ConnectionSummary> {
     let end = (end(), of(subject()), state(), of(any::<u64>()), of(any::<u64>()), of(any::<u64>())).prop_map(
         |(address, subject, state, handshake_ns, payload, retransmits)| ConnectionEnd {
             address,
@@ -142,12 +142,18 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     let index = || of(0..2_usize);
     let ended = prop_oneof![
         select(
-            &[Ended::InOrder, Ended::Simultaneous, Ended::HalfClosed, Ended::TimedOut, Ended::Refused][..]
+            &[
+                Outcome::InOrder,
+                Outcome::Simultaneous,
+                Outcome::HalfClosed,
+                Outcome::TimedOut,
+                Outcome::Refused
+            ][..]
         ),
-        select(&[Ended::Destroyed, Ended::Abandoned][..]),
-        index().prop_map(|by| Ended::Reset { by }),
-        any::<u16>().prop_map(|errno| Ended::Unreachable { errno }),
-        any::<u16>().prop_map(|errno| Ended::Error { errno }),
+        select(&[Outcome::Destroyed, Outcome::Abandoned][..]),
+        index().prop_map(|by| Outcome::Reset { by }),
+        any::<u16>().prop_map(|errno| Outcome::Unreachable { errno }),
+        any::<u16>().prop_map(|errno| Outcome::Error { errno }),
     ];
     let completeness =
         [Completeness::Whole, Completeness::JoinedMidway, Completeness::LostEvents, Completeness::Filtered];
@@ -164,7 +170,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
                 ended,
                 (lasted, open_for, half, teardown),
                 completeness,
-            )| Verdict {
+            )| ConnectionSummary {
                 at,
                 connection: ConnectionId(id),
                 open,
@@ -172,7 +178,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
                 ends,
                 opener,
                 closed_first,
-                ended: ended.filter(|_| !open),
+                outcome: ended.filter(|_| !open),
                 lasted_ns: lasted,
                 established_ns: open_for,
                 half_closed_ns: half,

@@ -136,7 +136,7 @@ proptest! {
             Record::Retransmit(sent) => sent.at,
             Record::Reset(reset) => reset.at,
             Record::Stuck(stuck) => stuck.at,
-            Record::Connection(verdict) => verdict.at,
+            Record::Connection(summary) => summary.at,
             Record::Lost(lost) => lost.at,
             Record::End(end) => end.at,
         };

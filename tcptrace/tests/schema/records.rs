@@ -10,9 +10,9 @@ use tcptrace::{
     dumped::{DumpedSocket, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner, Thread},
     record::{
-        Cause, Completeness, ConnectionEnd, ConnectionId, Context, End, Ended, Existing, Inference, Loss,
-        Lost, Numbers, Orphan, Record, Reset, Retransmit, SocketId, Start, Stuck, Subject, Totals,
-        Transition, Unseen, Verdict,
+        Cause, Completeness, ConnectionEnd, ConnectionId, ConnectionSummary, Context, End, Existing,
+        Inference, Loss, Lost, Numbers, Orphan, Outcome, Record, Reset, Retransmit, SocketId, Start, Stuck,
+        Subject, Totals, Transition, Unseen,
     },
     render::{Json, Render as _, write_listed},
     tcp::TcpState,
@@ -248,14 +248,14 @@ pub fn records() -> Vec<Record> {
         .chain([Record::Retransmit(again), Record::Reset(reset.clone())])
         .chain([Record::Reset(Reset { reason: None, ..reset })])
         .chain([stuck.clone(), Stuck { at_least: false, fd: None, ..stuck }].map(Record::Stuck))
-        .chain(verdicts().map(|verdict| Record::Connection(Box::new(verdict))))
+        .chain(verdicts().map(|summary| Record::Connection(Box::new(summary))))
         .chain(lost.map(|reason| Record::Lost(Lost { at: AT, count: 4096, reason })))
         .chain([0, 1].map(|illegal| Record::End(End { at: AT, totals, illegal })))
         .collect()
 }
 
 /// One verdict with everything, one for each way to end, and one on a connection that is open.
-fn verdicts() -> impl Iterator<Item = Verdict> {
+fn verdicts() -> impl Iterator<Item = ConnectionSummary> {
     let opener = ConnectionEnd {
         address: end("127.0.0.1", 54998),
         socket: Some(SocketId::Cookie(121_911)),
@@ -274,7 +274,7 @@ fn verdicts() -> impl Iterator<Item = Verdict> {
         payload: Some(0),
         retransmits: None,
     };
-    let whole = Verdict {
+    let whole = ConnectionSummary {
         at: AT,
         connection: ConnectionId(7),
         open: false,
@@ -282,14 +282,14 @@ fn verdicts() -> impl Iterator<Item = Verdict> {
         ends: vec![opener, elsewhere],
         opener: Some(0),
         closed_first: Some(1),
-        ended: Some(Ended::InOrder),
+        outcome: Some(Outcome::InOrder),
         lasted_ns: Some(2_000_000_000),
         established_ns: Some(1_000_000_000),
         half_closed_ns: Some(400_000_000),
         teardown_ns: Some(500_000_000),
         completeness: Completeness::Whole,
     };
-    let little = Verdict {
+    let little = ConnectionSummary {
         ends: vec![elsewhere],
         opener: None,
         closed_first: None,
@@ -302,26 +302,27 @@ fn verdicts() -> impl Iterator<Item = Verdict> {
         ..whole.clone()
     };
     let ways = [
-        Ended::Simultaneous,
-        Ended::HalfClosed,
-        Ended::Reset { by: Some(1) },
-        Ended::Reset { by: None },
-        Ended::TimedOut,
-        Ended::Refused,
-        Ended::Unreachable { errno: 113 },
-        Ended::Destroyed,
-        Ended::Error { errno: 71 },
-        Ended::Abandoned,
+        Outcome::Simultaneous,
+        Outcome::HalfClosed,
+        Outcome::Reset { by: Some(1) },
+        Outcome::Reset { by: None },
+        Outcome::TimedOut,
+        Outcome::Refused,
+        Outcome::Unreachable { errno: 113 },
+        Outcome::Destroyed,
+        Outcome::Error { errno: 71 },
+        Outcome::Abandoned,
     ];
-    let ended = |ended| Verdict { ended: Some(ended), ..little.clone() };
-    let open = Verdict {
+    let ended = |ended| ConnectionSummary { outcome: Some(ended), ..little.clone() };
+    let open = ConnectionSummary {
         open: true,
-        ended: None,
+        outcome: None,
         teardown_ns: None,
         completeness: Completeness::LostEvents,
         ..whole.clone()
     };
-    let filtered = Verdict { ended: None, completeness: Completeness::Filtered, ..little.clone() };
+    let filtered =
+        ConnectionSummary { outcome: None, completeness: Completeness::Filtered, ..little.clone() };
     [whole].into_iter().chain(ways.map(ended)).chain([open, filtered])
 }
 

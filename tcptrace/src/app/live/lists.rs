@@ -16,7 +16,7 @@ use crate::{
     event::RawEvent,
     memory,
     probe::{BATCH, TICK},
-    report::Listed,
+    render::Listed,
     snapshot::{self, Options, Scope, Snapshot, States},
     tcp::TcpState,
     tracker::{SocketInfo, begun_requests, merge},
@@ -95,7 +95,7 @@ impl Live {
             }
         }
         self.tell(at)?;
-        memory::give_back();
+        memory::trim_allocator();
         Ok(())
     }
 
@@ -167,7 +167,7 @@ impl Live {
 
     /// What the kernel lists now, by cookie.
     pub(super) fn what_is_left(&self) -> Option<HashMap<u64, Listed>> {
-        if self.story.ledger.told() == 0 || self.story.ledger.settles() {
+        if self.story.table.told() == 0 || self.story.table.drains_closed() {
             return None;
         }
         let snapshot = snapshot::take(Options { owners: false, ..ALL })

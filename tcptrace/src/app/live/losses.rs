@@ -223,7 +223,7 @@ impl Live {
             // Every request that there is was listed, or has been seen since.
             self.tracker.knows_requests_from(listed_by.mono_ns);
         }
-        memory::give_back();
+        memory::trim_allocator();
         self.story.flush().context("write")
     }
 }

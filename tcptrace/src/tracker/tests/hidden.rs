@@ -141,7 +141,7 @@ fn a_fin_that_the_timer_does_not_show() {
         +1s    far FIN_WAIT2 → CLOSE orphan
             = far#1  FIN_WAIT2 orphaned  curl:7(syscall)  seen
         +62s   far minisocket expired in=TIME_WAIT
-            = far#1  FIN_WAIT2 → TIME_WAIT  curl:7(syscall)  inferred:is_minisocket  FinReceived  after 61s
+            = far#1  FIN_WAIT2 → TIME_WAIT  curl:7(syscall)  inferred:stand_in  FinReceived  after 61s
             = far#1  TIME_WAIT → CLOSE  curl:7(syscall)  Elapsed",
     );
 }
