@@ -16,10 +16,11 @@ use criterion::{Bencher, Criterion, Throughput};
 use flood::{Flood, How, Raw, Way, lives::RECORDS};
 use jiff::tz::TimeZone;
 use tcptrace::{
+    connection::Retain,
     event::RawEvent,
     record::Record,
     recording::{Item, Reader},
-    render::{Json, Palette, Render, Text},
+    render::{Json, Palette, Render, Text, TextStyle},
 };
 
 /// State changes of one connection.
@@ -89,14 +90,15 @@ fn render(criterion: &mut Criterion) {
     let records = told();
     let mut group = criterion.benchmark_group("render");
     group.throughput(Throughput::Elements(records.len() as u64));
-    let text = Text { zone: TimeZone::UTC, palette: Palette::new(false), width: None };
+    let text =
+        Text::new(TextStyle { zone: TimeZone::UTC, palette: Palette::new(false), width: None }, Retain::None);
     group.bench_function("json", |bencher| write(bencher, &records, Json::default()));
     group.bench_function("text", |bencher| write(bencher, &records, text.clone()));
     group.finish();
 }
 
 fn write(bencher: &mut Bencher<'_>, records: &[Record], mut format: impl Render) {
-    bencher.iter(|| records.iter().try_for_each(|record| format.write(&mut io::sink(), black_box(record))));
+    bencher.iter(|| records.iter().try_for_each(|record| format.record(&mut io::sink(), black_box(record))));
 }
 
 /// The steps of some connections: what a recording of them says.

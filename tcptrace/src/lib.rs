@@ -18,6 +18,7 @@ pub mod fuzzing;
 pub mod ladder;
 pub mod memory;
 pub mod output;
+pub mod pipeline;
 pub mod probe;
 pub mod process;
 pub mod record;

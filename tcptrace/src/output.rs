@@ -120,6 +120,12 @@ impl Output {
         self.coloured
     }
 
+    /// Whether it is standard output.
+    #[must_use]
+    pub const fn is_stdout(&self) -> bool {
+        self.is_stdout
+    }
+
     /// Whether somebody looks at it as it comes.
     #[must_use]
     pub const fn is_terminal(&self) -> bool {

@@ -10,11 +10,12 @@ use proptest::prelude::*;
 use std::{collections::HashMap, time::Duration};
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
-    connection::{ConnectionTable, Keep},
+    connection::{ConnectionTable, Keep, Retain},
     event::{Activity, SockFacts, StateChange, Task},
+    pipeline::{Dumped, Ending},
     process::{Comm, Evidence, Owner},
     record::{End, Loss, Lost, Record, SocketId, Start, Stuck, Subject, Totals},
-    render::{ConnectionReport, Listed, Now, Palette, Render as _, Text, describe_totals},
+    render::{ConnectionReport, Palette, Render as _, Text, TextStyle, describe_totals},
     tcp::TcpState::{self, Close, CloseWait, Established, FinWait1, FinWait2, Listen, SynRecv, SynSent},
     time::Moment,
     tracker::{SocketInfo, Tracker},
@@ -148,27 +149,32 @@ fn story() -> Vec<Record> {
 
 /// The timeline and the report, as the trace writes them.
 fn page(width: Option<usize>, coloured: bool) -> String {
-    let mut style = Text { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
-    let mut table = ConnectionTable::new(Keep::Latest(20));
+    let style = TextStyle { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
+    let latest = Retain::Latest(20);
+    let mut text = Text::new(style.clone(), latest);
+    let mut table = ConnectionTable::new(Keep { closed: latest, ..Keep::ALL });
     let mut out = Vec::new();
     for record in story() {
         table.add(&record);
-        style.write(&mut out, &record).unwrap();
+        text.record(&mut out, &record).unwrap();
     }
+    let at = moment(1_541_502);
     let totals = Totals { seen: 16, shown: 13, filtered: 0, lost: 3 };
-    style.write(&mut out, &Record::End(End { at: moment(1_541_502), totals, illegal: 0 })).unwrap();
-    let listed = HashMap::from([
-        (2, Listed { state: CloseWait, expires: None }),
-        (3, Listed { state: FinWait2, expires: Some(Duration::from_secs(59)) }),
+    let dumped = HashMap::from([
+        (2, Dumped { state: CloseWait, expires: None }),
+        (3, Dumped { state: FinWait2, expires: Some(Duration::from_secs(59)) }),
     ]);
-    let page = ConnectionReport {
-        style: &style,
-        now: Now { at: moment(1_541_502), listed: Some(listed) },
-        recorded: false,
+    let ending = Ending {
+        end: End { at, totals, illegal: 0 },
+        open_at: at,
+        is_complete: true,
+        is_recorded: false,
+        dumped: Some(dumped),
     };
-    for history in table.histories() {
+    let report = ConnectionReport { style: &style, ending: &ending };
+    for history in table.latest(latest) {
         out.push(b'\n');
-        page.write(&mut out, &history).unwrap();
+        report.write(&mut out, &history).unwrap();
     }
     format!(
         "{}\n{} unchanged\n{}\n",
@@ -235,8 +241,8 @@ fn a_socket_that_is_stuck() {
     let again = Stuck { at: moment(120_000_000), at_least: true, count: 2, fd: None, ..stuck.clone() };
     let mut shown = Vec::new();
     for (width, stuck) in [(None, stuck.clone()), (None, again), (Some(80), stuck)] {
-        let mut style = Text { zone: TimeZone::UTC, palette: Palette::default(), width };
-        style.write(&mut shown, &Record::Stuck(stuck)).unwrap();
+        let style = TextStyle { zone: TimeZone::UTC, palette: Palette::default(), width };
+        Text::new(style, Retain::None).record(&mut shown, &Record::Stuck(stuck)).unwrap();
     }
     insta::assert_snapshot!("stuck", String::from_utf8(shown).unwrap());
 }
@@ -245,7 +251,7 @@ proptest! {
     #[test]
     fn the_time_of_day_is_that_of_the_zone(wall_ns: i64, hours in -12_i8..=14) {
         let zone = TimeZone::fixed(offset(hours));
-        let style = Text { zone: zone.clone(), palette: Palette::default(), width: None };
+        let style = TextStyle { zone: zone.clone(), palette: Palette::default(), width: None };
         let time = Timestamp::from_nanosecond(wall_ns.into()).unwrap().to_zoned(zone);
         let shown = style.time(Moment { mono_ns: 0, wall_ns });
         prop_assert_eq!(shown, time.strftime("%H:%M:%S.%6f").to_string());

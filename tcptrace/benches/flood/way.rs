@@ -5,14 +5,14 @@ use std::{io, path::Path};
 use clap::ColorChoice;
 use jiff::tz::TimeZone;
 use tcptrace::{
-    app::Story,
-    connection::{ConnectionTable, Keep},
+    connection::Retain,
     event::{RawEvent, Timers},
     filter::Filter,
-    ladder::{self, Ladders},
+    ladder::{Ladders, Notation},
     output::Output,
-    record::{Record, Totals},
-    render::{Json, Palette, Render, Text},
+    pipeline::{Ending, Pipeline, Sink},
+    record::{End, Record, Totals},
+    render::{Json, Palette, Render, Text, TextStyle},
     stuck::{Limits, StuckDetector},
     time::Moment,
     tracker::Tracker,
@@ -38,7 +38,7 @@ pub struct Way {
     timers: Timers,
     tracker: Tracker,
     watch: Option<StuckDetector>,
-    story: Option<Story>,
+    story: Option<Pipeline>,
     batch: Vec<RawEvent>,
     records: Vec<Record>,
     drained: u64,
@@ -49,16 +49,16 @@ pub struct Way {
 impl Way {
     /// Tells everything in this format, to `path`.
     pub fn new(how: How, path: &Path) -> Self {
-        let look = Text { zone: TimeZone::UTC, palette: Palette::new(false), width: None };
-        let told: Option<(Box<dyn Render>, _)> = match how {
+        let style = TextStyle { zone: TimeZone::UTC, palette: Palette::new(false), width: None };
+        let format: Option<Box<dyn Render>> = match how {
             How::Untold => None,
-            How::Text => Some((Box::new(look), Keep::Latest(20))),
-            How::Json => Some((Box::new(Json::default()), Keep::Open)),
-            How::Ladder => Some((Box::new(Ladders::new(ladder::Notation::Picture, look)), Keep::None)),
+            How::Text => Some(Box::new(Text::new(style, Retain::Latest(20)))),
+            How::Json => Some(Box::new(Json::default())),
+            How::Ladder => Some(Box::new(Ladders::new(Notation::Picture, style))),
         };
-        let story = told.map(|(format, keep)| {
+        let story = format.map(|format| {
             let out = Output::file(path, ColorChoice::Never).expect("a place to write to");
-            Story::new(Filter::default(), format, ConnectionTable::new(keep), out, None)
+            Pipeline::new(Filter::default(), None, vec![Box::new(Sink::new(format, out))])
         });
         let mut tracker = Tracker::new().seeing_stand_ins(true).getting_lists(true);
         tracker.knows_requests_from(0);
@@ -106,10 +106,12 @@ impl Way {
         self.follow(self.drained).expect("the output takes it");
         self.tracker.finish(&mut self.records);
         let Some(mut story) = self.story else { return Totals::default() };
-        story.tell(&mut self.records).expect("the output takes it");
-        story.finish(at(self.drained)).expect("the output takes it");
-        story.flush().expect("the output takes it");
-        story.totals()
+        story.emit(&mut self.records);
+        story.close();
+        let (at, totals) = (at(self.drained), story.totals());
+        let end = End { at, totals, illegal: 0 };
+        story.finish(&Ending { end, open_at: at, is_complete: false, is_recorded: false, dumped: None });
+        totals
     }
 
     fn follow(&mut self, now: u64) -> io::Result<()> {
@@ -131,8 +133,9 @@ impl Way {
             records.clear();
             return Ok(());
         };
-        story.tell(records)?;
-        story.flush()
+        story.emit(records);
+        story.flush();
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::ColorChoice;
 
-use super::Failure;
+use super::{Failure, replay::refuse_input};
 use crate::{
     cli::DiagramArgs,
     diagram::{Observed, svg},
@@ -17,6 +17,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &DiagramArgs) -> Result<(), Failure> {
+    refuse_input(args.output.as_deref(), args.file.as_slice())?;
     // Read first: a recording that cannot be opened must not cost the file that is there.
     let observed = args.file.as_deref().map(read).transpose()?;
     for sentence in observed.iter().flat_map(|observed| observed.skipped.sentences()) {

@@ -4,9 +4,9 @@ mod lists;
 mod losses;
 mod reading;
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tokio::{
     task::yield_now,
     time::{Instant, sleep, sleep_until},
@@ -16,15 +16,15 @@ use super::{
     cgroups::Hierarchy,
     clock::Clock,
     command::{Command, Outcome},
+    emission::Emission,
     signals::Signals,
-    story::Story,
     stuck::Watcher,
 };
 use crate::{
     event::{RawEvent, Timers},
+    pipeline::Dumped,
     probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
     record::{Record, Totals},
-    render::Listed,
     snapshot,
     stuck::Limits,
     time::Moment,
@@ -58,7 +58,7 @@ pub(super) struct Live {
     tracker: Tracker,
     hierarchy: Hierarchy,
     pub(super) clock: Clock,
-    pub(super) story: Story,
+    pub(super) emission: Emission,
     events: Vec<RawEvent>,
     ahead: Ahead,
     timers: Timers,
@@ -71,11 +71,17 @@ pub(super) struct Live {
 /// What is left to say at the end.
 pub(super) struct Ended {
     pub(super) totals: Totals,
-    pub(super) listed: Option<HashMap<u64, Listed>>,
+    pub(super) open_at: Moment,
+    pub(super) dumped: Option<HashMap<u64, Dumped>>,
 }
 
 impl Live {
-    pub(super) fn new(attached: Attached, mut clock: Clock, story: Story, limits: Option<Limits>) -> Self {
+    pub(super) fn new(
+        attached: Attached,
+        mut clock: Clock,
+        emission: Emission,
+        limits: Option<Limits>,
+    ) -> Self {
         let sees_stand_ins = attached.extras.contains(&Extra::Minisockets);
         let mut tracker = Tracker::new().seeing_stand_ins(sees_stand_ins).getting_lists(true);
         if sees_stand_ins {
@@ -86,7 +92,7 @@ impl Live {
             tracker,
             hierarchy: Hierarchy::default(),
             clock,
-            story,
+            emission,
             events: Vec::new(),
             ahead: Ahead::default(),
             timers: Timers::default(),
@@ -98,12 +104,17 @@ impl Live {
     }
 
     /// Takes in the processes that were asked for, and with `descendants` theirs.
-    pub(super) fn ask_for(&mut self, pids: &[u32], descendants: bool) {
+    pub(super) fn track(&mut self, pids: &[u32], descendants: bool) {
         let family = self.tracker.process_tree();
         pids.iter().for_each(|pid| family.track(*pid));
         if descendants {
             family.track_descendants(&snapshot::parents());
         }
+    }
+
+    /// What is attached.
+    pub(super) const fn attached(&self) -> &Attached {
+        &self.attached
     }
 
     /// Traces until something ends it.
@@ -123,12 +134,13 @@ impl Live {
             }
         };
         tokio::pin!(command_is_over);
-        let reader_is_gone = self.story.out.reader_is_gone();
+        let reader_is_gone = self.emission.outputs.lose_reader();
         tokio::pin!(reader_is_gone);
+        let mut has_reader = true;
         let reopen = signals.reopen();
         let mut pacing = Pacing::default();
         loop {
-            if self.story.is_enough() {
+            if self.emission.pipeline.is_full() {
                 return Ok(Stop::Count);
             }
             let next_look = self.next_look();
@@ -138,12 +150,15 @@ impl Live {
                 biased;
                 _ = signals.received() => return Ok(Stop::Signal),
                 () = reopen.notified() => {
-                    self.story.out.reopen();
+                    self.emission.outputs.reopen();
                     continue;
                 }
                 outcome = &mut command_is_over => return Ok(Stop::Command(outcome)),
                 () = &mut time_is_over => return Ok(Stop::Time),
-                () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+                () = &mut reader_is_gone, if has_reader => {
+                    has_reader = false;
+                    self.emission.outputs.check()?;
+                }
                 waited = self.wait(pacing) => waited?,
                 () = until(next_look) => self.look_at_stand_ins()?,
                 () = until(next_stuck) => {}
@@ -179,11 +194,11 @@ impl Live {
         self.tracker.finish(&mut self.records);
         self.hand_on()?;
         self.tell_lost()?;
-        let now = self.clock.now();
-        self.story.finish(now).context("write")?;
+        self.emission.pipeline.close();
+        let open_at = self.clock.now();
         let counted = self.attached.accounting.read()?;
         log::info!("{} events came while another one was being recorded", counted.inside);
-        let told = self.story.totals();
+        let told = self.emission.pipeline.totals();
         let totals = Totals {
             seen: self.seen(&counted),
             shown: told.shown,
@@ -194,7 +209,7 @@ impl Live {
         if totals.seen != accounted {
             log::warn!("{} events seen, but {accounted} accounted for: please report this", totals.seen);
         }
-        Ok(Ended { totals, listed: self.what_is_left() })
+        Ok(Ended { totals, open_at, dumped: self.what_is_left() })
     }
 
     /// A step that the kernel does not report is one more; one that is reported after it was told is not.
@@ -259,8 +274,8 @@ impl Live {
             self.records.iter().for_each(|record| watcher.follow(record));
         }
         if !self.records.is_empty() {
-            self.story.tell(&mut self.records).context("write")?;
-            self.story.flush().context("write")?;
+            self.emission.emit(&mut self.records)?;
+            self.emission.flush()?;
             self.records.shrink_to(GATHERED);
         }
         Ok(())

@@ -3,17 +3,18 @@
 mod cgroups;
 mod clock;
 mod command;
-mod conditions;
 mod diagram;
 mod doctor;
+mod emission;
 mod explain;
 mod failure;
 mod list;
 mod live;
 mod names;
+mod outputs;
+mod plan;
 mod replay;
 mod signals;
-mod story;
 mod stuck;
 mod trace;
 
@@ -23,9 +24,6 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 pub use failure::{Failure, Kind};
-// For what measures the whole way, without a kernel: `benches/flood`.
-#[doc(hidden)]
-pub use story::Story;
 
 use crate::{
     cli::{Cli, Command},

@@ -2,26 +2,18 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read, Write as _},
+    io::{self, BufReader, Read},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use jiff::tz::TimeZone;
 
-use super::{
-    Failure,
-    names::resolve,
-    story::Story,
-    trace::{renderer, report},
-};
+use super::{Failure, emission::Emission, names::resolve};
 use crate::{
-    cli::{Format, NetnsName, ReplayArgs, Selection},
-    connection::ConnectionTable,
-    output::Output,
+    cli::{NetnsName, ReplayArgs, Selection},
+    pipeline::Ending,
     record::{End, Record, Totals},
-    render::{ConnectionReport, Now, Palette, Text, describe_totals},
     replay::{Left, Merge},
     stuck::StuckDetector,
     time::Moment,
@@ -29,117 +21,121 @@ use crate::{
 
 type Input = BufReader<Box<dyn Read>>;
 
+/// Replays recordings.
 pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
-    let selection = Selection::from(args.select);
+    let ReplayArgs { files, output, watch, select } = args;
+    let outputs = output.outputs().map_err(|error| Failure::usage(anyhow!(error)))?;
+    let selection = Selection::from(select);
     if matches!(selection.netns, Some(NetnsName::Path(_))) {
         return Err(Failure::usage(anyhow!("a recording knows network namespaces by their numbers alone")));
     }
     let filter = resolve(selection)?;
     // Opened first: a recording that is not there must not cost the file that is.
-    let inputs = args.files.iter().map(|path| open(path)).collect::<anyhow::Result<Vec<_>>>()?;
-    if let Some(path) = args.output.as_deref().filter(|path| is_one_of(path, &args.files)) {
-        return Err(Failure::usage(anyhow!(
-            "{} is a recording that is read: write elsewhere",
-            path.display()
-        )));
-    }
-    let out = match &args.output {
-        Some(path) => Output::file(path, args.color)?,
-        None => Output::stdout_with(args.color),
-    };
-    let look =
-        Text { zone: TimeZone::system(), palette: Palette::new(out.is_coloured()), width: out.width() };
-    let (format, keep) = renderer(args.format, args.report.0, &look);
-    let mut story = Story::new(filter, format, ConnectionTable::new(keep), out, args.count);
+    let inputs = files.iter().map(|path| open(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    refuse_input(outputs.iter().filter_map(|output| output.path.as_deref()), &files)?;
+    let mut emission = Emission::open(filter, &outputs, &output)?;
     let mut merge = Merge::new(inputs);
-    let mut watch = args.watch.limits().map(StuckDetector::new);
-    tell(&mut merge, &mut story, watch.as_mut(), args.format, &args.files)?;
-
-    let left = merge.left();
-    complain(&left, &args.files, story.is_enough());
-    let Some(last) = left.iter().filter_map(|left| left.last).max_by_key(|at| at.wall_ns) else {
-        return Err(nothing(&left, &args.files).into());
-    };
-    let at = merge.moment(last);
-    if let Some(watch) = watch.as_mut().filter(|_| !story.is_enough()) {
-        let mut stuck = watch.overdue(at).into_iter().map(Record::Stuck).collect();
-        story.tell(&mut stuck).context("write")?;
+    let mut detector = watch.limits().map(StuckDetector::new);
+    let emitted = emit(&mut merge, &mut emission, detector.as_mut(), &files)
+        .map_err(Failure::from)
+        .and_then(|()| finish(&mut merge, &mut emission, detector, &files));
+    if !emitted.as_ref().is_err_and(Failure::is_closed_pipe) {
+        emission.outputs.report_missing(0);
     }
-    let judged = left.iter().filter_map(|left| left.skipped.judged).max_by_key(|at| at.wall_ns);
-    let judged = judged.map_or(at, |judged| merge.moment(judged));
-    story.finish(judged).context("write")?;
-    let Totals { shown, filtered, .. } = story.totals();
-    let [filtered, lost] = left.iter().fold([filtered, 0], |[filtered, lost], left| {
-        [filtered + left.totals.filtered, lost + left.totals.lost]
-    });
-    let totals = Totals { seen: shown + filtered + lost, shown, filtered, lost };
-    // To a program, a trace without its end was cut off, and this one was.
-    if args.format != Format::Json || story.is_enough() || left.iter().all(|left| left.is_complete) {
-        let illegal = story.met.illegal;
-        story.announce(&Record::End(End { at, totals, illegal })).context("write")?;
-    }
-    if args.format == Format::Text {
-        let page = ConnectionReport { style: &look, now: Now { at, listed: None }, recorded: true };
-        report(&mut story, &page).context("write the report")?;
-        writeln!(story.out, "{}", describe_totals(&totals)).context("write")?;
-    }
-    story.flush().context("write")?;
-    story.met.lost = lost;
-    let met = story.met.words(&args.watch.fail_on).map(Failure::condition);
-    met.map_or(Ok(()), Err)
+    emitted?;
+    emission.verdict(&watch.conditions()).map_or(Ok(()), Err)
 }
 
-/// Tells the records, until as many were told as were asked for.
-fn tell(
+/// Emits the records, until as many were shown as were asked for.
+fn emit(
     merge: &mut Merge<Input>,
-    story: &mut Story,
-    mut watch: Option<&mut StuckDetector>,
-    format: Format,
+    emission: &mut Emission,
+    mut detector: Option<&mut StuckDetector>,
     files: &[PathBuf],
 ) -> anyhow::Result<()> {
-    let mut has_begun = false;
     let mut records = Vec::new();
-    while !story.is_enough() {
+    while !emission.pipeline.is_full() {
         // Somebody may look on while it is recorded: nothing is kept back when the next line has yet to come.
         if merge.only_input().is_some_and(|input| input.buffer().is_empty()) {
-            story.flush().context("write")?;
+            emission.flush()?;
         }
         let record = merge.read().map_err(|(index, error)| {
             anyhow::Error::from(error)
                 .context(format!("read {}", files.get(index).map_or_else(String::new, |path| name(path))))
         })?;
         let Some(record) = record else { break };
-        let is_heading = matches!(record, Record::Start(_));
-        if let Some(watch) = &mut watch {
+        if let Some(detector) = &mut detector {
             if matches!(record, Record::Stuck(_)) {
                 // By other limits: they are made anew.
                 continue;
             }
             // Another trace: what the one before left open may have moved on since.
-            if is_heading && merge.only_input().is_some() {
-                watch.clear();
+            if matches!(record, Record::Start(_)) && merge.only_input().is_some() {
+                detector.clear();
             }
-            attend(watch, &record, &mut records);
+            detect(detector, &record, &mut records);
         }
-        // One heading is enough for people.
-        if is_heading && has_begun && format != Format::Json {
-            continue;
-        }
-        has_begun |= is_heading;
         records.push(record);
-        story.tell(&mut records).context("write")?;
+        emission.emit(&mut records)?;
     }
     Ok(())
 }
 
+/// Ends the outputs, when every record was emitted or enough of them.
+fn finish(
+    merge: &mut Merge<Input>,
+    emission: &mut Emission,
+    detector: Option<StuckDetector>,
+    files: &[PathBuf],
+) -> Result<(), Failure> {
+    let left = merge.left();
+    let is_full = emission.pipeline.is_full();
+    complain(&left, files, is_full);
+    let Some(last) = left.iter().filter_map(|left| left.last).max_by_key(|at| at.wall_ns) else {
+        return Err(nothing(&left, files).into());
+    };
+    let at = merge.moment(last);
+    if let Some(mut detector) = detector.filter(|_| !is_full) {
+        emission.emit(&mut detector.overdue(at).into_iter().map(Record::Stuck).collect())?;
+    }
+    emission.pipeline.close();
+    let judged = left.iter().filter_map(|left| left.skipped.judged).max_by_key(|at| at.wall_ns);
+    let Totals { shown, filtered, .. } = emission.pipeline.totals();
+    let [filtered, lost] = left.iter().fold([filtered, 0], |[filtered, lost], left| {
+        [filtered + left.totals.filtered, lost + left.totals.lost]
+    });
+    let totals = Totals { seen: shown + filtered + lost, shown, filtered, lost };
+    let ending = Ending {
+        end: End { at, totals, illegal: emission.pipeline.illegal() },
+        open_at: judged.map_or(at, |judged| merge.moment(judged)),
+        is_complete: is_full || left.iter().all(|left| left.is_complete),
+        is_recorded: true,
+        dumped: None,
+    };
+    Ok(emission.finish(&ending)?)
+}
+
 /// Takes in a record, after those that were due before it: what happens at the very moment goes first.
-fn attend(watch: &mut StuckDetector, record: &Record, out: &mut Vec<Record>) {
+fn detect(detector: &mut StuckDetector, record: &Record, out: &mut Vec<Record>) {
     let Moment { mono_ns, wall_ns } = record.at();
     if let Some(before) = mono_ns.checked_sub(1) {
         let before = Moment { mono_ns: before, wall_ns: wall_ns.saturating_sub(1) };
-        out.extend(watch.overdue(before).into_iter().map(Record::Stuck));
+        out.extend(detector.overdue(before).into_iter().map(Record::Stuck));
     }
-    watch.follow(record);
+    detector.follow(record);
+}
+
+/// Refuses to write over what is read.
+pub(super) fn refuse_input<'a>(
+    outputs: impl IntoIterator<Item = &'a Path>,
+    inputs: &[PathBuf],
+) -> Result<(), Failure> {
+    match outputs.into_iter().find(|path| is_one_of(path, inputs)) {
+        None => Ok(()),
+        Some(path) => {
+            Err(Failure::usage(anyhow!("{} is a recording that is read: write elsewhere", path.display())))
+        }
+    }
 }
 
 fn open(path: &Path) -> anyhow::Result<Input> {

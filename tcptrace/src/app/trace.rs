@@ -3,185 +3,140 @@
 use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
-use jiff::tz::TimeZone;
 
 use super::{
     Failure,
     clock::Clock,
-    command::Command,
+    emission::Emission,
     live::{Live, Stop},
-    names::{account_of, kernel_release, resolve},
-    signals::{Hangup, Signals},
-    story::Story,
+    names::kernel_release,
+    plan::Plan,
+    signals::Signals,
 };
 use crate::{
-    cli::{Format, Selection, TraceArgs},
-    confine::{Confinement, confine},
-    connection::{ConnectionTable, Keep},
-    ladder::{self, Ladders},
+    cli::TraceArgs,
+    confine::confine,
     memory::limit_allocator,
-    output::Output,
-    probe::{self, Extra, Settings},
+    pipeline::Ending,
+    probe::{self, Attached, Extra},
     record::{End, Record, Start, Unseen},
-    render::{ConnectionReport, Json, Now, Palette, Render, Text, describe_totals},
 };
 
 /// Runs a trace until a signal, the time, the count or its command ends it.
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
     limit_allocator();
-    let limits = args.watch.limits();
-    let mut filter = resolve(Selection::from(args.select))?;
-    // Before there is a file or a thread: it may come to nothing, and the new process should have little of ours.
-    let mut command = (!args.command.is_empty()).then(|| Command::hold(&args.command)).transpose()?;
-    if let Some(command) = &command {
-        filter.pids = vec![command.pid];
-    }
-    let user = args.user.as_ref().map(account_of).transpose()?;
-    filter.children = args.children || command.is_some();
-    let hangup = Hangup::of(args.output.is_some());
-    let out = match &args.output {
-        Some(path) => Output::file(path, args.color)?,
-        None => Output::stdout_with(args.color),
-    };
-    let look =
-        Text { zone: TimeZone::system(), palette: Palette::new(out.is_coloured()), width: out.width() };
-    let (format, keep) = renderer(args.format, args.report.0, &look);
-    let (kernel_filter, ports) = filter.for_kernel();
-    let settings = Settings {
-        choice: args.probe.into(),
-        buffer: args.buffer,
-        filter: kernel_filter,
-        ports,
-        extras: Extra::USUAL
-            .into_iter()
-            .chain(filter.children.then_some(Extra::Forks))
-            .chain(args.accepts.then_some(Extra::AcceptCalls))
-            .collect(),
-        messages: args.verbose > 0,
-    };
-    let what = filter.describe();
-    let story = Story::new(filter.clone(), format, ConnectionTable::new(keep), out, args.count);
-
+    let mut plan = Plan::new(args)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(async {
-        let handle = command.as_ref().map(|command| command.handle.try_clone()).transpose();
-        let mut signals = Signals::listen(handle.context("watch the command")?, hangup)?;
-        let attached = probe::attach(&settings).map_err(Failure::cannot_trace)?;
-        if let Some(refusal) = &attached.refused {
-            log::warn!("{}; using the classic tracepoint instead", refusal.why);
-        }
-        for (extra, why) in &attached.missing {
-            match extra {
-                Extra::Forks => log::warn!("descendants made from now on are not traced: {why}"),
-                Extra::AcceptCalls => log::warn!("who accepts is not seen: {why}"),
-                _ => log::info!("not seen: {}: {why}", extra.name()),
-            }
-        }
-        let mut clock = Clock::new();
-        let start = Record::Start(Start {
-            at: clock.now(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            probe: attached.hook.name().to_owned(),
-            fallback: attached.refused.as_ref().map(|refusal| refusal.why.clone()),
-            kernel: kernel_release(),
-            filter: what.clone(),
-            sees: attached.extras.iter().map(|extra| extra.name().to_owned()).collect(),
-            unseen: attached.missing.iter().map(unseen).collect(),
-        });
-        let mut live = Live::new(attached, clock, story, limits);
-        live.story.announce(&start).and_then(|()| live.story.flush()).context("write")?;
-        if args.format != Format::Json && command.is_none() && live.story.out.is_terminal() {
-            let what = if what.is_empty() { "every TCP socket" } else { &what };
-            log_line(&format!("tracing {what}; Ctrl+C ends it"));
-        }
-        if filter.children {
-            live.ask_for(&filter.pids, command.is_none());
-        }
-        live.tell_existing()?;
-        let confinement = Confinement { user, reopens: args.output.is_some() };
-        match confine(confinement).context("give up privileges") {
-            Err(error) if user.is_some() => return Err(Failure::cannot_trace(error)),
-            Err(error) => log::warn!("goes on with more privilege than it needs: {error:#}"),
-            Ok(()) => {}
-        }
-        if let Some(command) = &mut command {
-            command.release();
-        }
-        let ended = match live.run(&mut signals, args.duration, command.as_mut()).await {
-            Ok(stop) => live.finish(&stop).map(|ended| (stop, ended)),
-            Err(error) => Err(error),
+        let mut signals = Signals::listen(plan.command_handle()?, plan.hangup())?;
+        let mut live = attach(&plan)?;
+        let ended = match begin(&mut live, &mut plan) {
+            Ok(()) => trace(&mut live, &mut plan, &mut signals).await,
+            Err(failure) => Err(failure),
         };
-        let (stop, ended) = match ended.map_err(Failure::from) {
-            Ok(ended) => ended,
-            Err(failure) => {
-                // A reader who has gone does not ask for more.
-                if !failure.is_closed_pipe() {
-                    live.tell_unwritten();
-                }
-                return Err(failure);
-            }
-        };
-        let Live { mut story, mut clock, .. } = live;
-        let at = clock.now();
-        story.met.lost = ended.totals.lost;
-        let illegal = story.met.illegal;
-        story.announce(&Record::End(End { at, totals: ended.totals, illegal })).context("write")?;
-        if args.format == Format::Text {
-            let page =
-                ConnectionReport { style: &look, now: Now { at, listed: ended.listed }, recorded: false };
-            report(&mut story, &page).context("write the report")?;
-            writeln!(story.out, "{}", describe_totals(&ended.totals)).context("write")?;
+        // A reader who has gone does not ask for more.
+        if !ended.as_ref().is_err_and(Failure::is_closed_pipe) {
+            live.report_missing();
         }
-        story.flush().context("write")?;
-        let met = story.met.words(&args.watch.fail_on).map(Failure::condition);
-        drop(story);
-        let Some(mut command) = command else { return met.map_or(Ok(ExitCode::SUCCESS), Err) };
-        let outcome = match stop {
-            Stop::Command(outcome) => outcome,
-            // The trace is over; the command need not be.
-            Stop::Signal | Stop::Time | Stop::Count => command.ended().await,
-        };
-        let code = command.code(outcome).map(ExitCode::from)?;
-        met.map_or(Ok(code), Err)
+        close(&live.emission, plan, ended?).await
     })
 }
 
-/// What writes a format, and which connections are kept for it.
-pub(super) fn renderer(format: Format, report: Keep, look: &Text) -> (Box<dyn Render>, Keep) {
-    match format {
-        Format::Text => (Box::new(look.clone()), report),
-        Format::Json => (Box::new(Json::default()), Keep::Open),
-        Format::Ladder => (Box::new(Ladders::new(ladder::Notation::Picture, look.clone())), Keep::None),
-        Format::Mermaid => (Box::new(Ladders::new(ladder::Notation::Mermaid, look.clone())), Keep::None),
+/// Attaches to the kernel, and then opens the outputs: what their files held must survive a trace that cannot begin.
+fn attach(plan: &Plan) -> Result<Live, Failure> {
+    let attached = probe::attach(&plan.settings).map_err(Failure::cannot_trace)?;
+    warn_of_missing(&attached);
+    let emission = Emission::open(plan.filter.clone(), &plan.outputs, &plan.output)?;
+    Ok(Live::new(attached, Clock::new(), emission, plan.limits.clone()))
+}
+
+/// Writes the first record, tells of the sockets that exist, gives up privileges, and lets the command go.
+fn begin(live: &mut Live, plan: &mut Plan) -> Result<(), Failure> {
+    let what = plan.filter.describe();
+    let start = start(live, what.clone());
+    live.emission.emit(&mut vec![start])?;
+    live.emission.flush()?;
+    if plan.command.is_none() && live.emission.outputs.is_interactive() {
+        let what = if what.is_empty() { "every TCP socket" } else { &what };
+        print_note(&format!("tracing {what}; Ctrl+C ends it"));
+    }
+    if plan.filter.children {
+        live.track(&plan.filter.pids, plan.has_descendants);
+    }
+    live.tell_existing()?;
+    let confinement = plan.confinement();
+    match confine(confinement).context("give up privileges") {
+        Err(error) if confinement.user.is_some() => return Err(Failure::cannot_trace(error)),
+        Err(error) => log::warn!("goes on with more privilege than it needs: {error:#}"),
+        Ok(()) => {}
+    }
+    if let Some(command) = &mut plan.command {
+        command.release();
+    }
+    Ok(())
+}
+
+/// Traces to the end, and has every output finished.
+async fn trace(live: &mut Live, plan: &mut Plan, signals: &mut Signals) -> Result<Stop, Failure> {
+    let stop = live.run(signals, plan.duration, plan.command.as_mut()).await?;
+    let ended = live.finish(&stop)?;
+    let illegal = live.emission.pipeline.illegal();
+    let ending = Ending {
+        end: End { at: live.clock.now(), totals: ended.totals, illegal },
+        open_at: ended.open_at,
+        is_complete: true,
+        is_recorded: false,
+        dumped: ended.dumped,
+    };
+    live.emission.finish(&ending)?;
+    Ok(stop)
+}
+
+/// The exit code: of what went wrong, of a condition that was met, or else of the command.
+async fn close(emission: &Emission, plan: Plan, stop: Stop) -> Result<ExitCode, Failure> {
+    let failure = emission.verdict(&plan.conditions);
+    let Some(mut command) = plan.command else { return failure.map_or(Ok(ExitCode::SUCCESS), Err) };
+    let outcome = match stop {
+        Stop::Command(outcome) => outcome,
+        // The trace is over; the command need not be.
+        Stop::Signal | Stop::Time | Stop::Count => command.ended().await,
+    };
+    let code = command.code(outcome).map(ExitCode::from)?;
+    failure.map_or(Ok(code), Err)
+}
+
+fn warn_of_missing(attached: &Attached) {
+    if let Some(refusal) = &attached.refused {
+        log::warn!("{}; using the classic tracepoint instead", refusal.why);
+    }
+    for (extra, why) in &attached.missing {
+        match extra {
+            Extra::Forks => log::warn!("descendants made from now on are not traced: {why}"),
+            Extra::AcceptCalls => log::warn!("who accepts is not seen: {why}"),
+            _ => log::info!("not seen: {}: {why}", extra.name()),
+        }
     }
 }
 
-pub(super) fn report(story: &mut Story, page: &ConnectionReport<'_>) -> std::io::Result<()> {
-    let histories = story.table.histories();
-    let here = histories.len() as u64;
-    for history in histories {
-        writeln!(story.out)?;
-        page.write(&mut story.out, &history)?;
-    }
-    writeln!(story.out)?;
-    let unchanged = story.table.unchanged();
-    let changed = story.table.told() - unchanged;
-    if changed > here {
-        writeln!(story.out, "{changed} connections, the latest {here} above (--report all for all)")?;
-    }
-    match unchanged {
-        0 => Ok(()),
-        1 => writeln!(story.out, "1 connection that was there before did not change"),
-        _ => writeln!(story.out, "{unchanged} connections that were there before did not change"),
-    }
-}
-
-fn unseen((extra, why): &(Extra, String)) -> Unseen {
-    Unseen { what: extra.name().to_owned(), why: why.clone() }
+/// The first record of a trace: what it sees, and what it does not.
+fn start(live: &mut Live, filter: String) -> Record {
+    let at = live.clock.now();
+    let attached = live.attached();
+    let unseen = |(extra, why): &(Extra, String)| Unseen { what: extra.name().to_owned(), why: why.clone() };
+    Record::Start(Start {
+        at,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        probe: attached.hook.name().to_owned(),
+        fallback: attached.refused.as_ref().map(|refusal| refusal.why.clone()),
+        kernel: kernel_release(),
+        filter,
+        sees: attached.extras.iter().map(|extra| extra.name().to_owned()).collect(),
+        unseen: attached.missing.iter().map(unseen).collect(),
+    })
 }
 
 /// A line on standard error that is no warning.
-fn log_line(text: &str) {
+fn print_note(text: &str) {
     let _ = writeln!(std::io::stderr(), "tcptrace: {text}");
 }

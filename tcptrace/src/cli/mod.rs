@@ -3,6 +3,7 @@
 mod diagram;
 mod explain;
 mod list;
+mod output;
 mod replay;
 mod select;
 mod trace;
@@ -15,9 +16,10 @@ use clap_complete::Shell;
 pub use diagram::DiagramArgs;
 pub use explain::ExplainArgs;
 pub use list::{ListArgs, ListFormat};
+pub use output::{Format, OutputArgs, OutputSpec, Report};
 pub use replay::ReplayArgs;
 pub use select::{NetnsName, SelectArgs, Selection, UserName};
-pub use trace::{Format, Probe, Report, TraceArgs};
+pub use trace::{Probe, TraceArgs};
 pub use watch::{Condition, WatchArgs};
 
 /// Every TCP state change on this host: who caused it, when and why, as an exact timeline.

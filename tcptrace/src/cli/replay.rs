@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ColorChoice};
+use clap::Args;
 
-use super::{Format, Report, SelectArgs, WatchArgs};
+use super::{OutputArgs, SelectArgs, WatchArgs};
 
 /// Options of `tcptrace replay`.
 #[derive(Debug, Args)]
@@ -16,24 +16,12 @@ pub struct ReplayArgs {
     /// Recordings, one of each host; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// How to write what was seen
-    #[arg(short, long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Write to a file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// End after this many changes were shown
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: Option<u64>,
-    /// Connections in the closing report of the text format: all, none, or the latest N
-    #[arg(long, value_name = "all|N|none", default_value = "20")]
-    pub report: Report,
+    /// What is written, and where.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// What to look for in what is told.
     #[command(flatten)]
     pub watch: WatchArgs,
-    /// Colours: on a terminal unless NO_COLOR is set, always, or never
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: ColorChoice,
     // Last, because its heading would go on over what follows.
     /// Which sockets.
     #[command(flatten)]

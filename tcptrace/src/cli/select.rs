@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use ipnet::IpNet;
 
 use crate::{
@@ -33,13 +33,13 @@ pub struct SelectArgs {
     #[arg(long, value_name = "USER", value_delimiter = ',')]
     pub uid: Vec<UserName>,
     /// Process name of the owner; * and ? stand for anything and for one character
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub comm: Vec<String>,
     /// Cgroup of the socket, with those below it: a path like /system.slice/nginx.service
     #[arg(long, value_name = "PATH", value_parser = below_root, value_delimiter = ',')]
     pub cgroup: Vec<String>,
     /// Container of the socket: the beginning of its id, or the name of a systemd machine
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub container: Vec<String>,
     /// State, in any spelling; a change matches if it leaves or enters it
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
@@ -82,9 +82,14 @@ pub enum NetnsName {
 }
 
 impl std::str::FromStr for NetnsName {
-    type Err = std::convert::Infallible;
+    type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err(
+                "a network namespace has a name, a path or an inode number (`ip netns`, `lsns -t net`)",
+            );
+        }
         Ok(match text.parse() {
             Ok(inode) => Self::Inode(inode),
             Err(_) if text == "self" => Self::Path("/proc/self/ns/net".to_owned()),

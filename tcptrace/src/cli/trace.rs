@@ -1,33 +1,21 @@
 //! Options of the trace itself.
 
-use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
-use clap::{Args, ColorChoice, ValueEnum};
+use clap::{Args, ValueEnum};
 
-use super::{SelectArgs, UserName, WatchArgs, values::bytes};
-use crate::{connection::Keep, probe::Choice, time::duration};
+use super::{OutputArgs, SelectArgs, UserName, WatchArgs, values::bytes};
+use crate::time::duration;
 
 /// Options of the trace.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// How to write what is seen
-    #[arg(short, long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Write to a file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    /// What is written, and where.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// End after this time, like 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
-    /// End after this many changes were shown
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: Option<u64>,
-    /// Connections in the closing report of the text format: all, none, or the latest N
-    #[arg(long, value_name = "all|N|none", default_value = "20")]
-    pub report: Report,
-    /// Colours: on a terminal unless NO_COLOR is set, always, or never
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: ColorChoice,
     /// What to look for in what is told.
     #[command(flatten)]
     pub watch: WatchArgs,
@@ -59,20 +47,6 @@ pub struct TraceArgs {
     pub select: SelectArgs,
 }
 
-/// Formats of the trace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A timeline for people, with a report at the end
-    #[default]
-    Text,
-    /// JSON lines for pipelines
-    Json,
-    /// Each connection as a ladder, its segments between its two ends, when it is over
-    Ladder,
-    /// The same as Mermaid sequence diagrams, in Markdown
-    Mermaid,
-}
-
 /// Hooks by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Probe {
@@ -83,33 +57,4 @@ pub enum Probe {
     Btf,
     /// The classic tracepoint: needs tracefs
     Tracepoint,
-}
-
-impl From<Probe> for Choice {
-    fn from(probe: Probe) -> Self {
-        match probe {
-            Probe::Auto => Self::Auto,
-            Probe::Btf => Self::Btf,
-            Probe::Tracepoint => Self::Tracepoint,
-        }
-    }
-}
-
-/// How much report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report(pub Keep);
-
-impl FromStr for Report {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "all" => Ok(Self(Keep::All)),
-            "none" | "0" => Ok(Self(Keep::None)),
-            _ => text
-                .parse()
-                .map(|most| Self(Keep::Latest(most)))
-                .map_err(|_| format!("{text:?} is none of all, none, or a number")),
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use crate::stuck::Limits;
+use crate::{pipeline, stuck::Limits};
 
 /// What to look for in what is told.
 #[derive(Debug, Args)]
@@ -31,6 +31,17 @@ pub enum Condition {
     Lost,
 }
 
+impl From<Condition> for pipeline::Condition {
+    fn from(condition: Condition) -> Self {
+        match condition {
+            Condition::Stuck => Self::Stuck,
+            Condition::Reset => Self::Reset,
+            Condition::Illegal => Self::Illegal,
+            Condition::Lost => Self::Lost,
+        }
+    }
+}
+
 /// Limits, or nothing for the usual ones.
 #[derive(Clone, Debug)]
 pub struct Stuck(pub Limits);
@@ -49,5 +60,11 @@ impl WatchArgs {
     pub fn limits(&self) -> Option<Limits> {
         let implied = || self.fail_on.contains(&Condition::Stuck).then(Limits::default);
         self.stuck.as_ref().map(|stuck| stuck.0.clone()).or_else(implied)
+    }
+
+    /// The conditions that make the command fail.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<pipeline::Condition> {
+        self.fail_on.iter().copied().map(Into::into).collect()
     }
 }

@@ -68,7 +68,7 @@ impl Compacted {
     fn pack(&mut self, history: &ConnectionHistory) -> Option<Packed> {
         let mut bytes = Bytes::default();
         let mut owners = [None, None];
-        bytes.put(history.sides.len() as u64);
+        bytes.put((history.sides.len() as u64) << 1 | u64::from(history.is_reported));
         bytes.put(history.skipped);
         for (index, side) in history.sides.iter().enumerate() {
             *owners.get_mut(index)? = side.owner.map(|owner| self.owners.share(owner));
@@ -94,9 +94,13 @@ impl Compacted {
 
     fn open(&self, id: ConnectionId, packed: &Packed) -> ConnectionHistory {
         let mut bytes = &*packed.bytes;
-        let sides = bytes::take(&mut bytes) as usize;
-        let mut history =
-            ConnectionHistory { skipped: bytes::take(&mut bytes), ..ConnectionHistory::new(id) };
+        let head = bytes::take(&mut bytes);
+        let sides = (head >> 1) as usize;
+        let mut history = ConnectionHistory {
+            skipped: bytes::take(&mut bytes),
+            is_reported: head & 1 == 1,
+            ..ConnectionHistory::new(id)
+        };
         history.sides.reserve_exact(sides);
         let mut entered = [0; 2];
         for (entered, owner) in entered.iter_mut().zip(&packed.owners).take(sides) {

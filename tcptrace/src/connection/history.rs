@@ -113,6 +113,8 @@ pub struct ConnectionHistory {
     pub steps: Vec<Step>,
     /// Segments that were told before those.
     pub skipped: u64,
+    /// Whether observers were told that it has closed.
+    pub is_reported: bool,
 }
 
 /// So many single segments of a connection are kept: one that goes on for days may have any number.
@@ -121,7 +123,7 @@ const SEGMENTS: usize = 100;
 impl ConnectionHistory {
     pub(super) fn new(id: ConnectionId) -> Self {
         // Room for a life of two ends from handshake to close, which is eleven steps: most have no more.
-        Self { id, sides: Vec::new(), steps: Vec::with_capacity(11), skipped: 0 }
+        Self { id, sides: Vec::new(), steps: Vec::with_capacity(11), skipped: 0, is_reported: false }
     }
 
     /// Takes in a record about this connection.
@@ -211,18 +213,10 @@ impl ConnectionHistory {
         index
     }
 
-    /// Whether nothing more will be told: every side is closed, or is a stand-in without events.
+    /// Whether the connection is over: each of its sides is closed, or in `TIME_WAIT`. An orphan in `FIN_WAIT2` still waits.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.sides.iter().all(Side::has_ended)
-    }
-
-    /// Whether the connection is over while its orphans go on: one waits for a FIN that will be told of, unless
-    /// the peer on this host has closed.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        let closed = |side: &Side| matches!(side.state, TcpState::Close | TcpState::TimeWait);
-        self.sides.iter().all(|side| closed(side) || side.orphan && self.sides.iter().any(closed))
+        self.sides.iter().all(|side| matches!(side.state, TcpState::Close | TcpState::TimeWait))
     }
 
     /// When it was over: its last step, without what stand-ins do afterwards.

@@ -6,4 +6,4 @@ mod summary;
 mod table;
 
 pub use history::{ConnectionHistory, Counted, FirstClose, Side, Step, What};
-pub use table::{ConnectionTable, Keep};
+pub use table::{ConnectionTable, Keep, Retain};

@@ -1,4 +1,4 @@
-//! Keeps the connections that the report will tell of, and no more than that.
+//! The connections of a trace, kept as long as one of its observers needs them.
 
 #[cfg(test)]
 mod properties;
@@ -9,44 +9,62 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::{ConnectionHistory, compact::Compacted};
 use crate::{
-    record::{ConnectionId, Record, SocketId},
+    record::{ConnectionId, Record, SocketId, Subject},
     tcp::TcpState,
 };
 
-/// How many connections the report tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// No report.
+/// Which connections are kept once they have closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Retain {
+    /// None of them.
+    #[default]
     None,
     /// The most recent ones.
     Latest(usize),
-    /// Those that are open, for who [drains_closed](ConnectionTable::drain_closed) at once what is over. Single segments are only counted.
-    Open,
     /// All of them: memory grows with every connection.
     All,
 }
 
-/// The connections that were told, open ones and the latest that are over.
+/// What a table keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Connections that are open.
+    pub open: bool,
+    /// Connections that have closed.
+    pub closed: Retain,
+    /// The latest single segments of each. They are counted in any case.
+    pub segments: bool,
+}
+
+impl Keep {
+    /// Everything: memory grows with every connection.
+    pub const ALL: Self = Self { open: true, closed: Retain::All, segments: true };
+}
+
+/// The connections of a trace: those that are open, and the latest that have closed.
 #[derive(Debug)]
 pub struct ConnectionTable {
     keep: Keep,
     /// Those to which something has happened lately.
     busy: HashMap<ConnectionId, ConnectionHistory>,
-    /// With so many of them it is time to put away some.
+    /// With more than so many of them it is time to pack some.
     most_busy: usize,
     compact: Compacted,
+    /// What happens to connections whose closing was reported and that are kept: their life from then on.
+    reopened: HashMap<ConnectionId, ConnectionHistory>,
     /// The sockets of connections of which only one end is known.
     by_socket: HashMap<SocketId, ConnectionId>,
-    over: VecDeque<ConnectionId>,
-    told: u64,
+    /// Closed connections that are kept, the one that closed first at the front.
+    closed: VecDeque<ConnectionId>,
+    connections: u64,
     highest: ConnectionId,
 }
 
-/// So many accounts are busy at most, unless they are such that they are not packed. In tests a few, to pack at all.
+/// Limit of histories that are not packed, but for those that cannot be. Few in tests, so that some are packed at all.
 const BUSY: usize = if cfg!(test) { 2 } else { 1_024 };
 
 impl ConnectionTable {
-    /// An empty ledger.
+    /// An empty table.
     #[must_use]
     pub fn new(keep: Keep) -> Self {
         Self {
@@ -54,119 +72,150 @@ impl ConnectionTable {
             busy: HashMap::new(),
             most_busy: BUSY,
             compact: Compacted::default(),
+            reopened: HashMap::new(),
             by_socket: HashMap::new(),
-            over: VecDeque::new(),
-            told: 0,
+            closed: VecDeque::new(),
+            connections: 0,
             highest: ConnectionId(0),
         }
     }
 
-    /// Whether it hands out what is over, and keeps it no longer.
-    #[must_use]
-    pub fn drains_closed(&self) -> bool {
-        self.keep == Keep::Open
-    }
-
-    /// Takes in a record that was told.
-    pub fn add(&mut self, record: &Record) {
-        if self.keep == Keep::None {
-            return;
+    /// Adds a record to the history of its connection; returns the history if this record closes the connection.
+    pub fn add(&mut self, record: &Record) -> Option<Cow<'_, ConnectionHistory>> {
+        if !self.keep.open || matches!(record, Record::Stuck(_)) {
+            return None;
         }
-        if matches!(record, Record::Stuck(_)) {
-            return;
-        }
-        let Some((subject, id)) = record.subject().and_then(|subject| Some((subject, subject.connection?)))
-        else {
-            return;
-        };
+        let (subject, id) = record.subject().and_then(|subject| Some((subject, subject.connection?)))?;
+        self.compact_idle();
         let known = self.unpack(id);
-        let stays = known.is_some_and(|history| history.is_paired() && history.has(subject.socket));
-        let is_known = known.is_some();
-        // What comes after the end of a connection that is not kept any more: one that is met only now has a new number.
-        if id <= self.highest && !is_known && is_afterwards(record) {
-            return;
+        let is_paired = known.is_some_and(|history| history.is_paired() && history.has(subject.socket));
+        let (is_known, was_reported) = (known.is_some(), known.is_some_and(|history| history.is_reported));
+        // What comes after the end of a connection that is not kept: one that is met only now has a new number.
+        if id <= self.highest && !is_known && outlives_connection(record) {
+            return None;
         }
         self.highest = self.highest.max(id);
-        // A socket that was told under another number belongs to this connection after all.
-        let before = if stays { None } else { self.by_socket.get(&subject.socket).copied() };
-        let moved = before.filter(|before| *before != id).and_then(|before| self.take(before));
-        self.told += u64::from(!is_known);
+        self.connections += u64::from(!is_known);
+        let merged = if is_paired { None } else { self.take_misnumbered(subject.socket, id) };
+        let keeps_segments = self.keep.segments;
         let history = self.busy.entry(id).or_insert_with(|| ConnectionHistory::new(id));
-        if let Some(other) = moved {
-            // It counted as one of its own.
-            self.told -= 1;
+        if let Some(other) = merged {
             history.absorb(other);
         }
         history.add(subject, record);
-        if self.keep == Keep::Open {
+        if !keeps_segments {
             history.forget_segments();
         }
-        if history.is_paired() {
-            if !stays {
-                for side in &history.sides {
-                    self.by_socket.remove(&side.socket);
-                }
-            }
-        } else if history.has_ended(subject.socket) {
-            // It may come to life again, in another connection.
-            self.by_socket.remove(&subject.socket);
-        } else {
-            self.by_socket.insert(subject.socket, id);
-        }
-        let over = match self.keep {
-            Keep::Open => history.is_settled(),
-            _ => history.is_over(),
-        };
-        if over {
-            if self.over.back() != Some(&id) {
-                self.over.push_back(id);
-            }
-            self.trim();
-        }
-        self.compact_idle();
+        self.index(id, subject.socket, is_paired);
+        if was_reported { self.continue_closed(id, subject, record) } else { self.close(id) }
     }
 
-    /// The connections to tell of, in the order of their numbers: those to which anything happened.
-    pub fn histories(&self) -> impl ExactSizeIterator<Item = Cow<'_, ConnectionHistory>> {
+    /// The latest connections to which anything happened, closed or not, in the order of their numbers.
+    pub fn latest(&self, retain: Retain) -> impl ExactSizeIterator<Item = Cow<'_, ConnectionHistory>> {
         let changed = self.all().filter(|history| history.has_changed());
-        let mut told_of: Vec<_> = changed.map(|history| (history.last(), history.id)).collect();
-        if let Keep::Latest(most) = self.keep {
-            told_of.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
-            told_of.truncate(most);
-        }
-        told_of.sort_by_key(|(_, id)| *id);
-        // One by one: together they may be many times what they are here.
-        told_of
-            .into_iter()
-            .map(|(_, id)| self.get(id).unwrap_or_else(|| Cow::Owned(ConnectionHistory::new(id))))
+        let mut latest: Vec<_> = changed.map(|history| (history.last(), history.id)).collect();
+        let most = match retain {
+            Retain::None => 0,
+            Retain::Latest(most) => most,
+            Retain::All => usize::MAX,
+        };
+        latest.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
+        latest.truncate(most);
+        self.in_order(latest.into_iter().map(|(_, id)| id).collect())
     }
 
-    /// Takes out the connections that are over, for those who tell of them as they end. What comes later of one of them
-    /// begins a new account.
-    pub fn drain_closed(&mut self) -> Vec<ConnectionHistory> {
-        let over = std::mem::take(&mut self.over);
-        over.into_iter().filter_map(|id| self.take(id).filter(ConnectionHistory::has_changed)).collect()
+    /// The connections that are open, in the order of their numbers: those to which anything happened.
+    pub fn open(&self) -> impl Iterator<Item = Cow<'_, ConnectionHistory>> {
+        let is_open = |history: &Cow<'_, ConnectionHistory>| !history.is_reported && history.has_changed();
+        let open = self.in_order(self.all().filter(is_open).map(|history| history.id).collect());
+        let mut reopened: Vec<_> = self.reopened.values().filter(|history| history.has_changed()).collect();
+        reopened.sort_by_key(|history| history.id);
+        open.chain(reopened.into_iter().map(Cow::Borrowed))
     }
 
-    /// How many connections were there before, and to which nothing happened since.
+    /// Connections that were there before, and to which nothing has happened since.
     #[must_use]
     pub fn unchanged(&self) -> u64 {
         self.all().filter(|history| !history.has_changed()).count() as u64
     }
 
-    /// How many connections were told, kept or not.
+    /// Connections that were seen, kept or not.
     #[must_use]
-    pub const fn told(&self) -> u64 {
-        self.told
+    pub const fn connections(&self) -> u64 {
+        self.connections
     }
 
-    fn trim(&mut self) {
-        let Keep::Latest(most) = self.keep else { return };
-        while self.over.len() > most {
-            let Some(id) = self.over.pop_front() else { return };
-            // It may have come to life again: the other end of a connection can be told late.
-            if self.get(id).is_some_and(|history| history.is_over()) && !self.over.contains(&id) {
-                self.take(id);
+    /// Takes out the history in which a socket was until now, if it turns out to belong to connection `id` after all.
+    fn take_misnumbered(&mut self, socket: SocketId, id: ConnectionId) -> Option<ConnectionHistory> {
+        let before = self.by_socket.get(&socket).copied().filter(|before| *before != id)?;
+        let history = self.take(before)?;
+        // It was counted as a connection of its own.
+        self.connections -= 1;
+        Some(history)
+    }
+
+    /// Keeps a socket findable for as long as its connection's number may turn out to be another one.
+    fn index(&mut self, id: ConnectionId, socket: SocketId, was_paired: bool) {
+        let Some(history) = self.busy.get(&id) else { return };
+        if history.is_paired() {
+            if !was_paired {
+                for side in &history.sides {
+                    self.by_socket.remove(&side.socket);
+                }
+            }
+        } else if history.has_ended(socket) {
+            // The same socket may open another connection.
+            self.by_socket.remove(&socket);
+        } else {
+            self.by_socket.insert(socket, id);
+        }
+    }
+
+    /// Takes note that a connection may be over; returns its history if it is.
+    fn close(&mut self, id: ConnectionId) -> Option<Cow<'_, ConnectionHistory>> {
+        let history = self.busy.get_mut(&id).filter(|history| history.is_over())?;
+        if matches!(self.keep.closed, Retain::None | Retain::Latest(0)) {
+            return self.take(id).map(Cow::Owned);
+        }
+        history.is_reported = true;
+        self.retain(id);
+        self.busy.get(&id).map(Cow::Borrowed)
+    }
+
+    /// Adds a record to what has happened to a connection since its closing was reported. What a minisocket does is no new
+    /// life; anything else is, and may close in its turn.
+    fn continue_closed(
+        &mut self,
+        id: ConnectionId,
+        subject: &Subject,
+        record: &Record,
+    ) -> Option<Cow<'_, ConnectionHistory>> {
+        self.retain(id);
+        if outlives_connection(record) && !self.reopened.contains_key(&id) {
+            return None;
+        }
+        let history = self.reopened.entry(id).or_insert_with(|| ConnectionHistory::new(id));
+        history.add(subject, record);
+        if !history.is_over() {
+            return None;
+        }
+        self.reopened.remove(&id).map(Cow::Owned)
+    }
+
+    /// Keeps a closed connection, and drops the oldest ones that are too many.
+    fn retain(&mut self, id: ConnectionId) {
+        let Retain::Latest(most) = self.keep.closed else { return };
+        if self.closed.back() != Some(&id) {
+            self.closed.push_back(id);
+        }
+        while self.closed.len() > most {
+            let Some(oldest) = self.closed.pop_front() else { return };
+            // It may have gone on: the other end of a connection can come late.
+            if oldest != id
+                && self.get(oldest).is_some_and(|history| history.is_over())
+                && !self.closed.contains(&oldest)
+            {
+                self.take(oldest);
             }
         }
     }
@@ -174,6 +223,15 @@ impl ConnectionTable {
     fn all(&self) -> impl Iterator<Item = Cow<'_, ConnectionHistory>> {
         let compact = self.compact.ids().filter_map(|id| self.compact.get(id));
         self.busy.values().map(Cow::Borrowed).chain(compact.map(Cow::Owned))
+    }
+
+    /// Histories one by one: unpacked together they may take many times their memory.
+    fn in_order(
+        &self,
+        mut ids: Vec<ConnectionId>,
+    ) -> impl ExactSizeIterator<Item = Cow<'_, ConnectionHistory>> {
+        ids.sort_unstable();
+        ids.into_iter().map(|id| self.get(id).unwrap_or_else(|| Cow::Owned(ConnectionHistory::new(id))))
     }
 
     fn get(&self, id: ConnectionId) -> Option<Cow<'_, ConnectionHistory>> {
@@ -184,7 +242,7 @@ impl ConnectionTable {
         self.busy.remove(&id).or_else(|| self.compact.take(id))
     }
 
-    /// The account, and from now on a busy one.
+    /// The history, and from now on a busy one.
     fn unpack(&mut self, id: ConnectionId) -> Option<&ConnectionHistory> {
         if let Some(history) = self.compact.take(id) {
             self.busy.insert(id, history);
@@ -192,7 +250,7 @@ impl ConnectionTable {
         self.busy.get(&id)
     }
 
-    /// Puts away the half of the busy accounts to which nothing has happened for longest, if there are too many.
+    /// Packs the half of the busy histories to which nothing has happened for longest, if there are too many.
     fn compact_idle(&mut self) {
         if self.busy.len() <= self.most_busy {
             return;
@@ -210,8 +268,8 @@ impl ConnectionTable {
     }
 }
 
-/// Whether the record is about a stand-in, which outlives the connection.
-fn is_afterwards(record: &Record) -> bool {
+/// Whether the record is about a minisocket, which outlives its connection.
+fn outlives_connection(record: &Record) -> bool {
     use TcpState::{FinWait2, TimeWait};
     matches!(record, Record::Transition(step) if matches!(step.from, FinWait2 | TimeWait))
 }

@@ -1,15 +1,19 @@
 //! Recordings: each line is taken, left out or counted; what was taken can be written, and reads back the same; and no
 //! format lets anything through that could do something to a terminal.
 
+use std::{cell::RefCell, rc::Rc};
+
 use anstyle::Style;
 use jiff::tz::TimeZone;
 
 use crate::{
-    connection::{ConnectionTable, Keep},
-    ladder::{self, Ladders},
-    record::Record,
+    connection::Retain,
+    filter::Filter,
+    ladder::{Ladders, Notation},
+    pipeline::{Ending, Observer, Pipeline, Sink},
+    record::{End, Record, Totals},
     recording::{Item, Reader, SkippedReport, append},
-    render::{ConnectionReport, Now, Palette, Render, Text},
+    render::{Palette, Render, Text, TextStyle},
     replay::Merge,
 };
 
@@ -64,27 +68,27 @@ fn lines(records: &[Record]) -> Vec<u8> {
 /// Tells the records in every format for people.
 fn told(records: &[Record], is_coloured: bool) {
     let width = is_coloured.then_some(80);
-    let style = Text { zone: TimeZone::UTC, palette: Palette::new(is_coloured), width };
-    let mut text = style.clone();
-    let mut picture = Ladders::new(ladder::Notation::Picture, style.clone());
-    let mut mermaid = Ladders::new(ladder::Notation::Mermaid, style.clone());
-    let mut table = ConnectionTable::new(Keep::All);
-    let mut out = Vec::new();
-    for record in records {
-        for format in [&mut text as &mut dyn Render, &mut picture, &mut mermaid] {
-            format.write(&mut out, record).expect("memory takes it");
-        }
-        table.add(record);
+    let style = TextStyle { zone: TimeZone::UTC, palette: Palette::new(is_coloured), width };
+    let formats: [Box<dyn Render>; 3] = [
+        Box::new(Text::new(style.clone(), Retain::All)),
+        Box::new(Ladders::new(Notation::Picture, style.clone())),
+        Box::new(Ladders::new(Notation::Mermaid, style)),
+    ];
+    let sinks = formats.map(|format| Rc::new(RefCell::new(Sink::new(format, Vec::new()))));
+    let observers = sinks.iter().map(|sink| Box::new(Rc::clone(sink)) as Box<dyn Observer>);
+    let mut pipeline = Pipeline::new(Filter::default(), None, observers.collect());
+    pipeline.emit(&mut records.to_vec());
+    if let Some(at) = records.last().map(Record::at) {
+        let end = End { at, totals: Totals::default(), illegal: 0 };
+        pipeline.finish(&Ending { end, open_at: at, is_complete: true, is_recorded: true, dumped: None });
     }
-    let at = records.last().map(Record::at).unwrap_or_default();
-    let page = ConnectionReport { style: &style, now: Now { at, listed: None }, recorded: true };
-    for history in table.histories() {
-        page.write(&mut out, &history).expect("memory takes it");
+    for sink in sinks {
+        assert!(sink.borrow().failure().is_none(), "memory takes it");
+        let shown = String::from_utf8(sink.borrow().out().clone()).expect("text");
+        let plain = if is_coloured { without_colours(&shown) } else { shown };
+        let bad = plain.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(bad, None, "{plain:?}");
     }
-    let shown = String::from_utf8(out).expect("text");
-    let plain = if is_coloured { without_colours(&shown) } else { shown };
-    let bad = plain.chars().find(|c| c.is_control() && *c != '\n');
-    assert_eq!(bad, None, "{plain:?}");
 }
 
 /// Text without our own colours, which are all of one form.

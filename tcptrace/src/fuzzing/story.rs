@@ -5,7 +5,7 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawNote, RawTransition, Tim
 use zerocopy::{FromBytes, IntoBytes as _};
 
 use crate::{
-    connection::{ConnectionHistory, ConnectionTable, Keep},
+    connection::{ConnectionTable, Keep, Retain},
     event::{RawEvent, Timers},
     filter::{Filter, FilterStage, Ports},
     record::Record,
@@ -33,7 +33,7 @@ pub fn story(bytes: &[u8]) {
     }
     let local_ports = if is(3) { "2-9".parse().expect("ports") } else { Ports::default() };
     let filter = Filter { local_ports, ..Filter::default() };
-    let mut told = Told::new(filter, if is(4) { Keep::Latest(2) } else { Keep::Open });
+    let mut told = Told::new(filter, if is(4) { Retain::Latest(2) } else { Retain::None });
     let mut timers = Timers::default();
     let (mut batch, mut records, mut events, mut now) = (Vec::new(), Vec::new(), 0_u64, 1_u64);
     for description in descriptions.chunks_exact(DESCRIBED_BY).take(400) {
@@ -68,10 +68,10 @@ struct Told {
 }
 
 impl Told {
-    fn new(filter: Filter, keep: Keep) -> Self {
+    fn new(filter: Filter, closed: Retain) -> Self {
         Self {
             stage: FilterStage::new(filter, None),
-            table: ConnectionTable::new(keep),
+            table: ConnectionTable::new(Keep { open: true, closed, segments: true }),
             watch: StuckDetector::new(Limits::default()),
             lines: Vec::new(),
             records: Vec::new(),
@@ -83,12 +83,10 @@ impl Told {
             self.watch.follow(&record);
             self.stage
                 .pass(&record, |record| {
-                    self.table.add(record);
+                    let closed = self.table.add(record);
+                    assert!(closed.is_none_or(|history| history.is_over()));
                     append(&mut self.lines, record);
                     self.records.push(record.clone());
-                    if self.table.drains_closed() {
-                        assert!(self.table.drain_closed().iter().all(ConnectionHistory::is_settled));
-                    }
                     Ok::<_, ()>(())
                 })
                 .expect("memory takes it");
@@ -109,9 +107,7 @@ impl Told {
         read.iter().for_each(|record| append(&mut again, record));
         assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&self.lines));
         assert_eq!(read.len(), self.records.len());
-        if !self.table.drains_closed() {
-            assert!(self.table.histories().len() <= 2);
-        }
+        assert!(self.table.latest(Retain::Latest(2)).len() <= 2);
     }
 }
 

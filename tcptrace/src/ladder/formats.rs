@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use super::{INFERRED_TEXT, Ladder, Picture, mermaid};
 use crate::{
-    connection::{ConnectionHistory, ConnectionTable, Keep},
+    connection::{ConnectionHistory, ConnectionTable},
+    pipeline::{Ending, Needs},
     record::Record,
-    render::{Line, Render, Text, describe_loss, describe_totals},
+    render::{Line, Render, TextStyle, describe_loss, describe_totals},
 };
 
 /// How ladders are written.
@@ -22,18 +23,39 @@ pub enum Notation {
 #[derive(Debug)]
 pub struct Ladders {
     notation: Notation,
-    style: Text,
-    table: ConnectionTable,
+    style: TextStyle,
+    has_begun: bool,
 }
 
 impl Ladders {
-    /// With this time zone, these colours, and this width.
+    /// Ladders in this notation and style.
     #[must_use]
-    pub fn new(notation: Notation, style: Text) -> Self {
-        Self { notation, style, table: ConnectionTable::new(Keep::All) }
+    pub const fn new(notation: Notation, style: TextStyle) -> Self {
+        Self { notation, style, has_begun: false }
+    }
+}
+
+impl Render for Ladders {
+    fn needs(&self) -> Needs {
+        Needs { connections: true, segments: true, ..Needs::default() }
     }
 
-    fn draw(&self, out: &mut dyn Write, history: &ConnectionHistory) -> io::Result<()> {
+    fn record(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+        match record {
+            // Once is enough: a recording may have several traces.
+            Record::Start(_) if !std::mem::replace(&mut self.has_begun, true) => {
+                writeln!(out, "{INFERRED_TEXT}")
+            }
+            Record::Lost(lost) => {
+                writeln!(out)?;
+                let plain = anstyle::Style::new();
+                Line::new(self.style.width).prose(plain, &describe_loss(lost.count, lost.reason)).write(out)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn connection(&mut self, out: &mut dyn Write, history: &ConnectionHistory) -> io::Result<()> {
         let Some(ladder) = Ladder::of(history) else { return Ok(()) };
         // At one go, so that no buffer on the way hands on half a ladder.
         let text = match self.notation {
@@ -42,26 +64,14 @@ impl Ladders {
         };
         out.write_all(text.as_bytes())
     }
-}
 
-impl Render for Ladders {
-    fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
-        match record {
-            Record::Start(_) => writeln!(out, "{INFERRED_TEXT}"),
-            Record::Lost(lost) => {
-                writeln!(out)?;
-                let plain = anstyle::Style::new();
-                Line::new(self.style.width).prose(plain, &describe_loss(lost.count, lost.reason)).write(out)
-            }
-            Record::End(end) => {
-                self.table.histories().try_for_each(|history| self.draw(out, &history))?;
-                writeln!(out, "\n{}", describe_totals(&end.totals))
-            }
-            Record::Stuck(_) | Record::Connection(_) => Ok(()),
-            _ => {
-                self.table.add(record);
-                self.table.drain_closed().iter().try_for_each(|history| self.draw(out, history))
-            }
-        }
+    fn finish(
+        &mut self,
+        out: &mut dyn Write,
+        ending: &Ending,
+        connections: &ConnectionTable,
+    ) -> io::Result<()> {
+        connections.open().try_for_each(|history| self.connection(out, &history))?;
+        writeln!(out, "\n{}", describe_totals(&ending.end.totals))
     }
 }

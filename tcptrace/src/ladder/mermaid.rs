@@ -9,13 +9,13 @@ use super::{
     Arrow, Ladder, Row, StateMark,
     picture::{name, who},
 };
-use crate::render::{Text, since};
+use crate::render::{TextStyle, since};
 
 /// Names of the participants.
 const ENDS: [&str; 2] = ["left", "right"];
 
 /// The diagram of one connection; ends with a newline.
-pub(super) fn sequence(ladder: &Ladder, style: &Text) -> String {
+pub(super) fn sequence(ladder: &Ladder, style: &TextStyle) -> String {
     let mut page = String::from("sequenceDiagram\n");
     let began = ladder.began.map_or_else(String::new, |at| format!(" {}", style.time(at)));
     let _ = writeln!(page, "    %% connection {}{began}", ladder.id.0);

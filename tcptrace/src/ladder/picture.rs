@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Arrow, End, Ladder, Presence, Row, StateMark};
 use crate::{
-    render::{Text, owner, since},
+    render::{TextStyle, owner, since},
     tcp::TcpState,
 };
 
@@ -27,7 +27,7 @@ const USUAL: usize = 80;
 /// A ladder as it is drawn.
 #[derive(Debug)]
 pub struct Picture<'a> {
-    style: &'a Text,
+    style: &'a TextStyle,
     ladder: &'a Ladder,
     /// Columns between the sides; odd, so that it has a middle.
     lane: usize,
@@ -39,7 +39,7 @@ pub struct Picture<'a> {
 impl<'a> Picture<'a> {
     /// A picture that has yet to be drawn.
     #[must_use]
-    pub fn new(style: &'a Text, ladder: &'a Ladder) -> Self {
+    pub fn new(style: &'a TextStyle, ladder: &'a Ladder) -> Self {
         let width = style.width.unwrap_or(USUAL).clamp(72, 100);
         let lane = (width - FRAME - 1) | 1;
         Self { style, ladder, lane, over: [false; 2], text: String::new() }

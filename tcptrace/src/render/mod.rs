@@ -8,6 +8,7 @@ mod list;
 mod palette;
 mod report;
 mod stuck;
+mod style;
 mod summary;
 mod text;
 mod width;
@@ -24,19 +25,49 @@ pub use json::Json;
 pub use layout::Line;
 pub use list::{Table, write_listed};
 pub use palette::{Palette, Phase};
-pub use report::{ConnectionReport, Listed, Now};
+pub use report::ConnectionReport;
 pub use stuck::describe_stuck;
+pub use style::TextStyle;
 pub use summary::describe_summary;
 pub use text::{Text, arrow, describe_loss, describe_totals, owner, since};
 pub(crate) use width::width;
 
-use crate::record::Record;
+use crate::{
+    connection::{ConnectionHistory, ConnectionTable},
+    pipeline::{Ending, Needs},
+    record::Record,
+};
 
-/// A format for records.
+/// A format for the records of a trace.
 pub trait Render {
+    /// What it needs besides the records.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
     /// Writes one record, whole lines only.
     ///
     /// # Errors
     /// Only those of `out`.
-    fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()>;
+    fn record(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()>;
+
+    /// Writes what there is to say of a connection that has just closed.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    fn connection(&mut self, out: &mut dyn Write, history: &ConnectionHistory) -> io::Result<()> {
+        let _ = (out, history);
+        Ok(())
+    }
+
+    /// Writes what there is to say at the end.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    fn finish(
+        &mut self,
+        out: &mut dyn Write,
+        ending: &Ending,
+        connections: &ConnectionTable,
+    ) -> io::Result<()>;
 }

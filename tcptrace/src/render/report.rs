@@ -1,41 +1,20 @@
 //! The report as text: who opened, who closed first, every step of both ends, and what is left of it now.
 
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-    time::Duration,
-};
+use std::io::{self, Write};
 
 use anstyle::Style;
 
 use crate::{
-    connection::{ConnectionHistory, FirstClose, Side, Step, What},
+    connection::{ConnectionHistory, ConnectionTable, FirstClose, Retain, Side, Step, What},
+    pipeline::{Dumped, Ending},
     record::{ConnectionSummary, SocketId},
     render::{
-        EXISTING_TEXT, Line, ORPHAN_TEXT, Phase, Text, arrow, describe_cause, describe_reset,
+        EXISTING_TEXT, Line, ORPHAN_TEXT, Phase, TextStyle, arrow, describe_cause, describe_reset,
         describe_retransmit, describe_summary, describe_transition, owner, short, since,
     },
     tcp::TcpState,
     time::Moment,
 };
-
-/// A socket as the kernel lists it at the end: what no event tells, like the end of `TIME_WAIT`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its state.
-    pub state: TcpState,
-    /// When its timer expires, for those that end by themselves.
-    pub expires: Option<Duration>,
-}
-
-/// The moment of the report.
-#[derive(Clone, Debug)]
-pub struct Now {
-    /// When.
-    pub at: Moment,
-    /// The sockets that the kernel lists, by cookie; `None` if it could not be asked.
-    pub listed: Option<HashMap<u64, Listed>>,
-}
 
 /// Columns of the steps: the times, and one for each side.
 mod columns {
@@ -46,15 +25,47 @@ mod columns {
     pub(super) const ONE_ROW: usize = 112;
 }
 
-/// Writes accounts with the look of the timeline.
-#[derive(Clone, Debug)]
+/// Writes the closing report: the latest connections, how many there were, and how many of them did not change.
+///
+/// # Errors
+/// Only those of `out`.
+pub(super) fn write(
+    out: &mut dyn Write,
+    style: &TextStyle,
+    ending: &Ending,
+    connections: &ConnectionTable,
+    retain: Retain,
+) -> io::Result<()> {
+    let report = ConnectionReport { style, ending };
+    let latest = connections.latest(retain);
+    let here = latest.len() as u64;
+    for history in latest {
+        writeln!(out)?;
+        report.write(out, &history)?;
+    }
+    writeln!(out)?;
+    if retain == Retain::None {
+        return Ok(());
+    }
+    let unchanged = connections.unchanged();
+    let changed = connections.connections() - unchanged;
+    if changed > here {
+        writeln!(out, "{changed} connections, the latest {here} above (--report all for all)")?;
+    }
+    match unchanged {
+        0 => Ok(()),
+        1 => writeln!(out, "1 connection that was there before did not change"),
+        _ => writeln!(out, "{unchanged} connections that were there before did not change"),
+    }
+}
+
+/// The report on one connection, in the style of the timeline.
+#[derive(Clone, Copy, Debug)]
 pub struct ConnectionReport<'a> {
     /// Time zone, colours, width.
-    pub style: &'a Text,
+    pub style: &'a TextStyle,
     /// The end of the trace.
-    pub now: Now,
-    /// Whether it was recorded: then nobody knows what is there now.
-    pub recorded: bool,
+    pub ending: &'a Ending,
 }
 
 impl ConnectionReport<'_> {
@@ -73,7 +84,7 @@ impl ConnectionReport<'_> {
         )?;
         self.fact(out, "opened by", &opened(history))?;
         self.fact(out, "closed first by", &closed(history))?;
-        if let Some(summary) = ConnectionSummary::on(history, self.now.at, !history.is_settled()) {
+        if let Some(summary) = ConnectionSummary::on(history, self.ending.end.at, !history.is_over()) {
             self.fact(out, "ended", &describe_summary(&summary))?;
         }
 
@@ -101,7 +112,7 @@ impl ConnectionReport<'_> {
             )?;
         }
         for (i, side) in history.sides.iter().enumerate() {
-            let label = match (i, self.recorded) {
+            let label = match (i, self.ending.is_recorded) {
                 (0, false) => "now",
                 (0, true) => "at the end",
                 _ => "",
@@ -171,16 +182,16 @@ impl ConnectionReport<'_> {
 
     /// What is left of a side now: the kernel's word where there is one, else what was told last.
     fn state_now(&self, side: &Side) -> String {
-        let listed = match (side.socket, &self.now.listed) {
+        let listed = match (side.socket, &self.ending.dumped) {
             (SocketId::Cookie(cookie), Some(listed)) => Some(listed.get(&cookie)),
             _ => None,
         };
-        let age = side.since.map(|since| short(self.now.at.since(since)));
+        let age = side.since.map(|since| short(self.ending.end.at.since(since)));
         let lasting = |state: TcpState| match &age {
             Some(age) if state == side.state => format!("{state} for {age}"),
             _ => state.to_string(),
         };
-        let ends = |listed: Option<&Listed>| {
+        let ends = |listed: Option<&Dumped>| {
             listed.and_then(|listed| listed.expires).map_or_else(String::new, |expires| {
                 format!(", {} more at most", short(u64::try_from(expires.as_nanos()).unwrap_or(u64::MAX)))
             })

@@ -3,29 +3,28 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    EXISTING_TEXT, Line, ORPHAN_TEXT, Palette, Phase, Render, append_short, describe_reset,
-    describe_retransmit, describe_stuck, describe_transition, marked, short,
+    EXISTING_TEXT, Line, ORPHAN_TEXT, Phase, Render, TextStyle, append_short, describe_reset,
+    describe_retransmit, describe_stuck, describe_transition, marked, report, short,
 };
 use crate::{
     address::Endpoint,
+    connection::{ConnectionTable, Retain},
+    pipeline::{Ending, Needs},
     process::Owner,
-    record::{Loss, Record, Start, Subject, Totals},
+    record::{Loss, Record, Subject, Totals},
     tcp::TcpState,
-    time::{Moment, digits},
+    time::Moment,
 };
 
-/// The timeline.
+/// The timeline, with a report of connections at the end.
 #[derive(Clone, Debug)]
 pub struct Text {
-    /// In which the times are shown.
-    pub zone: TimeZone,
-    /// Colours.
-    pub palette: Palette,
-    /// Columns of the terminal; `None` never breaks a line.
-    pub width: Option<usize>,
+    style: TextStyle,
+    /// The connections of the report.
+    report: Retain,
+    has_begun: bool,
 }
 
 /// Widths of the columns. Addresses grow with what is in them; two IPv4 ends on loopback fit exactly.
@@ -45,21 +44,14 @@ mod columns {
 const USUAL: usize = 32;
 
 impl Text {
-    /// Time of day with microseconds.
+    /// A timeline in this style, with a report of these connections.
     #[must_use]
-    pub fn time(&self, at: Moment) -> String {
-        let Ok(time) = Timestamp::from_nanosecond(at.wall_ns.into()) else { return "-".to_owned() };
-        let time = self.zone.to_offset(time).to_datetime(time);
-        let mut text = *b"00:00:00.000000";
-        digits(&mut text[0..2], time.hour().unsigned_abs().into());
-        digits(&mut text[3..5], time.minute().unsigned_abs().into());
-        digits(&mut text[6..8], time.second().unsigned_abs().into());
-        digits(&mut text[9..15], time.subsec_nanosecond().unsigned_abs() / 1_000);
-        String::from_utf8_lossy(&text).into_owned()
+    pub const fn new(style: TextStyle, report: Retain) -> Self {
+        Self { style, report, has_begun: false }
     }
 
     fn head(&self) -> Line {
-        let faint = self.palette.faint();
+        let faint = self.style.palette.faint();
         self.shape(&Cells {
             time: ("TIME", faint),
             connection: "#",
@@ -77,13 +69,13 @@ impl Text {
         let plain = Style::new();
         let Subject { connection, tuple, .. } = told.subject;
         self.shape(&Cells {
-            time: (&self.time(told.at), plain),
+            time: (&self.style.time(told.at), plain),
             connection: &connection
                 .map_or_else(String::new, |id| ["#", itoa::Buffer::new().format(id.0)].concat()),
             since: &told.since_first_ns.map_or_else(String::new, since),
             local: &address(&tuple.local),
             remote: &address(&tuple.remote),
-            states: (&told.states, self.palette.phase(told.phase)),
+            states: (&told.states, self.style.palette.phase(told.phase)),
             lasted: &told.lasted_ns.map_or_else(|| "-".to_owned(), short),
             owner: (&process(told.subject, self.has_room()), plain),
             words: (&told.words, plain),
@@ -92,14 +84,14 @@ impl Text {
 
     /// Whether there is room for the name of a thread: at the end of the second row, or in a row that has some to spare.
     fn has_room(&self) -> bool {
-        self.width.is_none_or(|width| !(columns::ONE_ROW..columns::ONE_ROW + 16).contains(&width))
+        self.style.width.is_none_or(|width| !(columns::ONE_ROW..columns::ONE_ROW + 16).contains(&width))
     }
 
     /// All in one row; where that does not fit, what happened in the first row, and to whom in the second.
     fn shape(&self, cells: &Cells<'_>) -> Line {
-        let faint = self.palette.faint();
-        let line = Line::new(self.width).cell(columns::TIME, cells.time.1, cells.time.0);
-        if self.width.is_none_or(|width| width >= columns::ONE_ROW) {
+        let faint = self.style.palette.faint();
+        let line = Line::new(self.style.width).cell(columns::TIME, cells.time.1, cells.time.0);
+        if self.style.width.is_none_or(|width| width >= columns::ONE_ROW) {
             return line
                 .cell(columns::CONNECTION, faint, cells.connection)
                 .right(columns::SINCE, faint, cells.since)
@@ -147,9 +139,19 @@ struct Told<'a> {
 }
 
 impl Render for Text {
-    fn write(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
+    fn needs(&self) -> Needs {
+        let connections = self.report != Retain::None;
+        Needs { connections, segments: connections, closed: self.report, final_dump: connections }
+    }
+
+    fn record(&mut self, out: &mut dyn Write, record: &Record) -> io::Result<()> {
         let line = match record {
-            Record::Start(Start { .. }) => self.head(),
+            // One heading is enough: a recording may have several traces.
+            Record::Start(_) if self.has_begun => return Ok(()),
+            Record::Start(_) => {
+                self.has_begun = true;
+                self.head()
+            }
             Record::Existing(found) => self.line(&Told {
                 at: found.at,
                 subject: &found.subject,
@@ -204,13 +206,23 @@ impl Render for Text {
                 lasted_ns: Some(stuck.for_ns),
                 words: describe_stuck(stuck),
             }),
-            Record::Lost(lost) => Line::new(self.width)
-                .cell(columns::TIME, self.palette.faint(), &self.time(lost.at))
-                .prose(self.palette.phase(Phase::Broken), &describe_loss(lost.count, lost.reason)),
+            Record::Lost(lost) => Line::new(self.style.width)
+                .cell(columns::TIME, self.style.palette.faint(), &self.style.time(lost.at))
+                .prose(self.style.palette.phase(Phase::Broken), &describe_loss(lost.count, lost.reason)),
             // The report says it at the end.
             Record::Connection(_) | Record::End(_) => return Ok(()),
         };
         line.write(out)
+    }
+
+    fn finish(
+        &mut self,
+        out: &mut dyn Write,
+        ending: &Ending,
+        connections: &ConnectionTable,
+    ) -> io::Result<()> {
+        report::write(out, &self.style, ending, connections, self.report)?;
+        writeln!(out, "{}", describe_totals(&ending.end.totals))
     }
 }
 

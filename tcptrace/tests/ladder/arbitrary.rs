@@ -2,7 +2,7 @@
 
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
-    connection::{ConnectionHistory, ConnectionTable, Keep, What},
+    connection::{ConnectionHistory, ConnectionTable, Keep, Retain, What},
     ladder::{Ladder, Notation, Row, StateMark},
     record::{Cause, Context, Inference, Record},
     tcp::TcpState,
@@ -108,9 +108,9 @@ fn check(history: &ConnectionHistory) {
 proptest! {
     #[test]
     fn no_state_is_lost_or_told_twice(records in proptest::collection::vec(record(), 1..20)) {
-        let mut table = ConnectionTable::new(Keep::All);
-        records.iter().for_each(|record| table.add(record));
-        table.histories().for_each(|history| check(&history));
+        let mut table = ConnectionTable::new(Keep::ALL);
+        records.iter().for_each(|record| drop(table.add(record)));
+        table.latest(Retain::All).for_each(|history| check(&history));
         for row in drawn(&records, Notation::Picture, Some(80), false).lines() {
             prop_assert!(row.width() <= 80, "{row:?}");
         }
@@ -119,8 +119,8 @@ proptest! {
 
     #[test]
     fn nor_where_each_step_follows_from_the_last(records in walk()) {
-        let mut table = ConnectionTable::new(Keep::All);
-        records.iter().for_each(|record| table.add(record));
-        table.histories().for_each(|history| check(&history));
+        let mut table = ConnectionTable::new(Keep::ALL);
+        records.iter().for_each(|record| drop(table.add(record)));
+        table.latest(Retain::All).for_each(|history| check(&history));
     }
 }

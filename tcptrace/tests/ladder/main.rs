@@ -5,26 +5,37 @@
 mod arbitrary;
 mod lives;
 
+use std::{cell::RefCell, rc::Rc};
+
 use jiff::tz::TimeZone;
 use lives::moment;
 use tcptrace::{
-    connection::{ConnectionTable, Keep},
+    connection::{ConnectionTable, Keep, Retain},
+    filter::Filter,
     ladder::{Ladder, Ladders, Notation, Row},
+    pipeline::{Ending, Pipeline, Sink},
     record::{End, Record, Totals},
-    render::{Palette, Render as _, Text},
+    render::{Palette, TextStyle},
 };
 use unicode_width::UnicodeWidthStr as _;
 
-fn drawn(life: &[Record], notation: Notation, width: Option<usize>, coloured: bool) -> String {
-    let style = Text { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
-    let mut ladders = Ladders::new(notation, style);
-    let mut out = Vec::new();
-    for record in life {
-        ladders.write(&mut out, record).unwrap();
-    }
+/// A pipeline that lets everything through, and what comes out of it.
+fn pipeline(ladders: Ladders) -> (Pipeline, Rc<RefCell<Sink<Vec<u8>>>>) {
+    let sink = Rc::new(RefCell::new(Sink::new(Box::new(ladders), Vec::new())));
+    (Pipeline::new(Filter::default(), None, vec![Box::new(Rc::clone(&sink))]), sink)
+}
+
+fn ending() -> Ending {
     let end = End { at: moment(1), totals: Totals::default(), illegal: 0 };
-    ladders.write(&mut out, &Record::End(end)).unwrap();
-    let text = String::from_utf8(out).unwrap();
+    Ending { end, open_at: end.at, is_complete: true, is_recorded: false, dumped: None }
+}
+
+fn drawn(life: &[Record], notation: Notation, width: Option<usize>, coloured: bool) -> String {
+    let style = TextStyle { zone: TimeZone::UTC, palette: Palette::new(coloured), width };
+    let (mut pipeline, out) = pipeline(Ladders::new(notation, style));
+    pipeline.emit(&mut life.to_vec());
+    pipeline.finish(&ending());
+    let text = String::from_utf8(out.borrow().out().clone()).unwrap();
     let (ladders, totals) = text.trim_end().rsplit_once('\n').unwrap();
     assert_eq!(totals, "0 events seen = 0 shown + 0 filtered + 0 lost");
     ladders.trim().to_owned()
@@ -75,9 +86,9 @@ fn no_row_is_wider_than_the_terminal() {
 
 /// The segments alone, `>` from the left end, `<` from the right one, `?` without an answer.
 fn segments(life: &[Record]) -> Vec<String> {
-    let mut table = ConnectionTable::new(Keep::All);
-    life.iter().for_each(|record| table.add(record));
-    let ladder = Ladder::of(&table.histories().next().unwrap()).unwrap();
+    let mut table = ConnectionTable::new(Keep::ALL);
+    life.iter().for_each(|record| drop(table.add(record)));
+    let ladder = Ladder::of(&table.latest(Retain::All).next().unwrap()).unwrap();
     let mark = |arrow: &tcptrace::ladder::Arrow, sign: &str| {
         let from = ["›", "‹"][arrow.from];
         format!("{from}{}{}{sign}", arrow.segment.name(), if arrow.unanswered { "?" } else { "" })
@@ -130,24 +141,19 @@ fn no_name_reaches_mermaid_raw() {
 
 #[test]
 fn a_connection_is_told_once_and_when_it_is_over() {
-    let mut ladders = Ladders::new(
-        Notation::Picture,
-        Text { zone: TimeZone::UTC, palette: Palette::default(), width: Some(80) },
-    );
+    let style = TextStyle { zone: TimeZone::UTC, palette: Palette::default(), width: Some(80) };
+    let (mut pipeline, out) = pipeline(Ladders::new(Notation::Picture, style));
+    let written = || String::from_utf8(std::mem::take(out.borrow_mut().out_mut())).unwrap();
     let life = life("normal");
     let (last, before) = life.split_last().unwrap();
-    let mut out = Vec::new();
     for record in before {
-        ladders.write(&mut out, record).unwrap();
-        assert!(out.is_empty());
+        pipeline.emit_one(record);
+        assert_eq!(written(), "");
     }
-    ladders.write(&mut out, last).unwrap();
-    assert!(!out.is_empty());
-    out.clear();
+    pipeline.emit_one(last);
+    assert!(written().starts_with("\nConnection"));
     // The end of TIME_WAIT is no connection of its own.
-    ladders.write(&mut out, &lives::a_wait_ends()).unwrap();
-    ladders
-        .write(&mut out, &Record::End(End { at: moment(1), totals: Totals::default(), illegal: 0 }))
-        .unwrap();
-    assert_eq!(String::from_utf8(out).unwrap(), "\n0 events seen = 0 shown + 0 filtered + 0 lost\n");
+    pipeline.emit_one(&lives::a_wait_ends());
+    pipeline.finish(&ending());
+    assert_eq!(written(), "\n0 events seen = 0 shown + 0 filtered + 0 lost\n");
 }

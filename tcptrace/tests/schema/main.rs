@@ -16,8 +16,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use serde_json::Value;
 use tcptrace::{
+    connection::Retain,
     record::{Record, SocketId},
-    render::{Json, Palette, Render, Text, write_listed},
+    render::{Json, Palette, Render, Text, TextStyle, write_listed},
 };
 
 #[test]
@@ -84,7 +85,7 @@ fn records_that_nobody_thought_of_are_as_described() {
     let mut lines = Vec::new();
     for _ in 0..300 {
         let record = arbitrary::record().new_tree(&mut runner).unwrap().current();
-        Json::default().write(&mut lines, &record).unwrap();
+        Json::default().record(&mut lines, &record).unwrap();
         let (at, found) = arbitrary::listed().new_tree(&mut runner).unwrap().current();
         write_listed(&mut lines, at, &found).unwrap();
     }
@@ -107,9 +108,10 @@ fn a_line_is_written_at_one_go() {
         }
     }
     let (mut lines, records) = (WholeLines(0), records::records());
-    let mut text = Text { zone: TimeZone::UTC, palette: Palette::default(), width: None };
+    let style = TextStyle { zone: TimeZone::UTC, palette: Palette::default(), width: None };
+    let mut text = Text::new(style, Retain::None);
     for format in [&mut Json::default() as &mut dyn Render, &mut text] {
-        records.iter().for_each(|record| format.write(&mut lines, record).unwrap());
+        records.iter().for_each(|record| format.record(&mut lines, record).unwrap());
     }
     assert!(lines.0 > records.len());
 }

@@ -33,7 +33,7 @@ pub fn golden() -> String {
 /// Records as JSON lines.
 pub fn lines(records: &[Record]) -> Vec<u8> {
     let mut out = Vec::new();
-    records.iter().for_each(|record| Json::default().write(&mut out, record).unwrap());
+    records.iter().for_each(|record| Json::default().record(&mut out, record).unwrap());
     out
 }
 

@@ -15,8 +15,8 @@ use crate::{
     dumped,
     event::RawEvent,
     memory,
+    pipeline::Dumped,
     probe::{BATCH, TICK},
-    render::Listed,
     snapshot::{self, Options, Scope, Snapshot, States},
     tcp::TcpState,
     tracker::{SocketInfo, begun_requests, merge},
@@ -113,7 +113,7 @@ impl Live {
     /// Of the listed sockets those that were asked for; and listeners, which tell whose their children are, also where
     /// they are not shown themselves.
     pub(super) fn wanted(&self, sockets: Vec<dumped::DumpedSocket>) -> Vec<SocketInfo> {
-        let filter = self.story.filter();
+        let filter = self.emission.pipeline.filter();
         let is_wanted =
             |found: &dumped::DumpedSocket| found.state == TcpState::Listen || filter.concerns(found);
         sockets.into_iter().filter(is_wanted).map(SocketInfo::from).collect()
@@ -166,8 +166,8 @@ impl Live {
     }
 
     /// What the kernel lists now, by cookie.
-    pub(super) fn what_is_left(&self) -> Option<HashMap<u64, Listed>> {
-        if self.story.table.told() == 0 || self.story.table.drains_closed() {
+    pub(super) fn what_is_left(&self) -> Option<HashMap<u64, Dumped>> {
+        if !self.emission.pipeline.wants_final_dump() {
             return None;
         }
         let snapshot = snapshot::take(Options { owners: false, ..ALL })
@@ -175,7 +175,7 @@ impl Live {
             .ok()?;
         let listed = snapshot.sockets.iter().map(|found| {
             let expires = found.timer.map(|timer| timer.expires);
-            (found.cookie, Listed { state: found.state, expires })
+            (found.cookie, Dumped { state: found.state, expires })
         });
         Some(listed.collect())
     }

@@ -1,6 +1,6 @@
 //! What to do about losses: notice them, tell of them, and ask the kernel for its list of sockets to go on from the truth.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tokio::time::{Duration, Instant};
 
 use super::{
@@ -103,7 +103,7 @@ impl Live {
         if losses.next_check.is_some_and(|due| due <= now) {
             (losses.next_check, losses.checked) = (None, now);
             self.tell_lost()?;
-            self.story.flush().context("write")?;
+            self.emission.flush()?;
         }
         if self.losses.next_list.is_some_and(|due| due <= now) && self.ahead.is_empty() {
             self.repair()?;
@@ -129,9 +129,10 @@ impl Live {
         ] {
             if count > 0 {
                 any = true;
-                self.story.announce(&Record::Lost(Lost { at, count, reason })).context("write")?;
+                self.records.push(Record::Lost(Lost { at, count, reason }));
             }
         }
+        self.emission.emit(&mut self.records)?;
         if any {
             // The beginning of a request may be among what was lost.
             self.tracker.knows_requests_from(at.mono_ns + REQUEST_LIVES);
@@ -156,13 +157,16 @@ impl Live {
         Ok(())
     }
 
-    /// After a write that failed: says how much is missing from the output.
-    pub(in crate::app) fn tell_unwritten(&mut self) {
+    /// Says how much is missing from the outputs that failed.
+    pub(in crate::app) fn report_missing(&mut self) {
+        if !self.emission.outputs.has_failed() {
+            return;
+        }
         self.attached.detach();
-        let (lines, told) = (self.story.out.unwritten(), self.story.totals());
+        let told = self.emission.pipeline.totals();
         let Ok(counted) = self.attached.accounting.read() else { return };
         let untold = self.seen(&counted).saturating_sub(told.shown + told.filtered + counted.filtered);
-        log::warn!("the output lacks {lines} lines, and {untold} events that came after them");
+        self.emission.outputs.report_missing(untold);
     }
 
     /// None where so much happens meanwhile that it is given up.
@@ -206,7 +210,7 @@ impl Live {
             }
         };
         let listed_by = self.gather_until_now();
-        if self.story.filter().children {
+        if self.emission.pipeline.filter().children {
             // Forks may be among what was lost too.
             self.tracker.process_tree().track_descendants(&snapshot::parents());
         }
@@ -224,6 +228,6 @@ impl Live {
             self.tracker.knows_requests_from(listed_by.mono_ns);
         }
         memory::trim_allocator();
-        self.story.flush().context("write")
+        self.emission.flush()
     }
 }

@@ -25,14 +25,13 @@ const END: Moment = Moment { mono_ns: u64::MAX / 4, wall_ns: 0 };
 fn verdicts(world: &World, fates: &[Fate]) -> (Vec<Record>, Vec<ConnectionSummary>) {
     let events: Vec<StateChange> = world.events().into_iter().map(|told| told.event).collect();
     let told = tell(&mut Tracker::new(), &mangle(&events, fates));
-    let mut table = ConnectionTable::new(Keep::Open);
+    let mut table = ConnectionTable::new(Keep { open: true, ..Keep::default() });
     let mut verdicts = Vec::new();
     for record in &told {
-        table.add(record);
-        let over = table.drain_closed();
-        verdicts.extend(over.iter().filter_map(|history| ConnectionSummary::on(history, END, false)));
+        let closed = table.add(record);
+        verdicts.extend(closed.and_then(|history| ConnectionSummary::on(&history, END, false)));
     }
-    verdicts.extend(table.histories().filter_map(|history| ConnectionSummary::on(&history, END, true)));
+    verdicts.extend(table.open().filter_map(|history| ConnectionSummary::on(&history, END, true)));
     (told, verdicts)
 }
 

@@ -12,19 +12,14 @@ use crate::{
 /// Runs a ladder, and compares the verdicts with the lines of it that begin with `=`.
 #[track_caller]
 fn judge(text: &str) {
-    let mut table = ConnectionTable::new(Keep::Open);
+    let mut table = ConnectionTable::new(Keep { open: true, ..Keep::default() });
     let mut verdicts = Vec::new();
     for record in told(text) {
-        table.add(&record);
-        verdicts.extend(
-            table
-                .drain_closed()
-                .iter()
-                .filter_map(|over| ConnectionSummary::on(over, Moment::default(), false)),
-        );
+        let closed = table.add(&record);
+        verdicts.extend(closed.and_then(|over| ConnectionSummary::on(&over, Moment::default(), false)));
     }
     let end = Moment { mono_ns: 100_000_000_000, wall_ns: 0 };
-    verdicts.extend(table.histories().filter_map(|open| ConnectionSummary::on(&open, end, true)));
+    verdicts.extend(table.open().filter_map(|open| ConnectionSummary::on(&open, end, true)));
     let lines: Vec<_> = verdicts.iter().flat_map(lines).collect();
     let expected: Vec<_> =
         text.lines().filter_map(|line| line.trim().strip_prefix("= ")).map(str::to_owned).collect();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::{ConnectionTable, Keep};
+use super::{ConnectionTable, Keep, Retain};
 use crate::{
     connection::What,
     event::StateChange,
@@ -36,6 +36,10 @@ fn shown(world: &World, fates: &[Fate], ports: &str) -> Vec<Record> {
     shown
 }
 
+fn keeping(closed: Retain) -> ConnectionTable {
+    ConnectionTable::new(Keep { closed, ..Keep::ALL })
+}
+
 fn ports() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("1-65535"), Just("4000-4001"), Just("80,4002")]
 }
@@ -44,7 +48,7 @@ proptest! {
     #[test]
     fn every_step_that_was_shown_is_in_the_report(world in world(), fates in fates(), ports in ports()) {
         let shown = shown(&world, &fates, ports);
-        let mut table = ConnectionTable::new(Keep::All);
+        let mut table = keeping(Retain::All);
         let mut steps: HashMap<_, usize> = HashMap::new();
         for record in &shown {
             table.add(record);
@@ -52,8 +56,8 @@ proptest! {
                 *steps.entry(what(record)).or_default() += 1;
             }
         }
-        let histories: Vec<_> = table.histories().collect();
-        prop_assert_eq!(table.told(), histories.len() as u64);
+        let histories: Vec<_> = table.latest(Retain::All).collect();
+        prop_assert_eq!(table.connections(), histories.len() as u64);
         for history in &histories {
             prop_assert!(history.steps.is_sorted_by_key(|step| step.at.mono_ns), "{history:?}");
             for step in &history.steps {
@@ -73,9 +77,9 @@ proptest! {
 
     #[test]
     fn an_undisturbed_connection_has_its_two_ends_and_no_more(world in world()) {
-        let mut table = ConnectionTable::new(Keep::All);
-        shown(&world, &[], "1-65535").iter().for_each(|record| table.add(record));
-        for history in table.histories() {
+        let mut table = keeping(Retain::All);
+        shown(&world, &[], "1-65535").iter().for_each(|record| drop(table.add(record)));
+        for history in table.latest(Retain::All) {
             prop_assert!(matches!(history.sides.len(), 1 | 2), "{history:?}");
             prop_assert!(history.is_over());
             prop_assert!(history.opener().is_some() || history.accepted().is_some());
@@ -85,7 +89,7 @@ proptest! {
     #[test]
     fn what_is_over_is_forgotten(world in world(), fates in fates(), most in 0..3usize) {
         let shown = shown(&world, &fates, "1-65535");
-        let mut latest = ConnectionTable::new(Keep::Latest(most));
+        let mut latest = keeping(Retain::Latest(most));
         for record in &shown {
             latest.add(record);
             let (over, open): (Vec<_>, Vec<_>) =
@@ -94,9 +98,9 @@ proptest! {
             // A socket is findable only as long as it may be told of again.
             let sides: usize = open.iter().map(|history| history.sides.len()).sum();
             prop_assert!(latest.by_socket.len() <= sides, "{:?}", latest.by_socket);
-            prop_assert!(latest.over.len() <= most);
+            prop_assert!(latest.closed.len() <= most);
         }
-        prop_assert!(latest.histories().len() <= most);
+        prop_assert!(latest.latest(Retain::Latest(most)).len() <= most);
     }
 }
 

@@ -1,31 +1,43 @@
-//! What `--fail-on` looks for in what is told.
+//! Conditions that make a command fail: what `--fail-on` looks for.
 
 use std::collections::VecDeque;
 
+use super::{Ending, Observer};
 use crate::{
-    cli::Condition,
+    connection::ConnectionTable,
     record::{Cause, ConnectionId, Record},
     tcp::TcpState::{Close, SynSent},
 };
 
-/// So many connections that were reset are remembered, until their other ends have told of it too.
+/// Something that can make a command fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// A socket stayed too long in a state.
+    Stuck,
+    /// A connection ended with a RST.
+    Reset,
+    /// An impossible step was emitted.
+    Illegal,
+    /// Events were lost.
+    Lost,
+}
+
+/// Number of connections that were reset and are remembered until their other ends have told of it too.
 const RESETS: usize = 1024;
 
 /// How often each condition was met.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Met {
+pub struct FailConditions {
     stuck: u64,
     /// Connections, not ends of them.
     resets: u64,
     reset: VecDeque<ConnectionId>,
-    /// Impossible steps that were told.
-    pub(super) illegal: u64,
-    pub(super) lost: u64,
+    illegal: u64,
+    lost: u64,
 }
 
-impl Met {
-    /// Takes in a record that was told.
-    pub(super) fn add(&mut self, record: &Record) {
+impl Observer for FailConditions {
+    fn record(&mut self, record: &Record) {
         match record {
             Record::Stuck(stuck) => self.stuck += u64::from(stuck.count == 1),
             Record::Transition(step) => {
@@ -47,6 +59,12 @@ impl Met {
         }
     }
 
+    fn finish(&mut self, ending: &Ending, _: &ConnectionTable) {
+        self.lost = ending.end.totals.lost;
+    }
+}
+
+impl FailConditions {
     fn reset(&mut self, connection: Option<ConnectionId>) {
         if let Some(id) = connection {
             if self.reset.contains(&id) {
@@ -60,8 +78,9 @@ impl Met {
         self.resets += 1;
     }
 
-    /// In words, those of the conditions that were met; nothing if none was.
-    pub(super) fn words(&self, conditions: &[Condition]) -> Option<String> {
+    /// Those of the conditions that were met, for people; nothing if none was.
+    #[must_use]
+    pub fn describe(&self, conditions: &[Condition]) -> Option<String> {
         let words: Vec<_> = [
             (Condition::Stuck, self.stuck, "sockets stuck"),
             (Condition::Reset, self.resets, "connections reset"),
@@ -82,9 +101,9 @@ mod tests {
     use crate::tracker::tests::notation::told;
 
     fn words(ladder: &str) -> Option<String> {
-        let mut met = Met::default();
-        told(ladder).iter().for_each(|record| met.add(record));
-        met.words(&[Condition::Reset])
+        let mut conditions = FailConditions::default();
+        told(ladder).iter().for_each(|record| conditions.record(record));
+        conditions.describe(&[Condition::Reset])
     }
 
     /// One end sends the RST, the other one gets it.
