@@ -57,7 +57,7 @@ impl Emission {
     }
 
     /// How it went: an output that failed, or else a condition that was met.
-    pub(super) fn verdict(&self, conditions: &[Condition]) -> Option<Failure> {
+    pub(super) fn failure(&self, conditions: &[Condition]) -> Option<Failure> {
         let failure = self.outputs.failure().map(Failure::from);
         failure.or_else(|| self.conditions.borrow().describe(conditions).map(Failure::condition))
     }

@@ -95,7 +95,7 @@ async fn trace(live: &mut Live, plan: &mut Plan, signals: &mut Signals) -> Resul
 
 /// The exit code: of what went wrong, of a condition that was met, or else of the command.
 async fn close(emission: &Emission, plan: Plan, stop: Stop) -> Result<ExitCode, Failure> {
-    let failure = emission.verdict(&plan.conditions);
+    let failure = emission.failure(&plan.conditions);
     let Some(mut command) = plan.command else { return failure.map_or(Ok(ExitCode::SUCCESS), Err) };
     let outcome = match stop {
         Stop::Command(outcome) => outcome,
