@@ -3,9 +3,12 @@
 //! The binary is a thin rim around this library. `ARCHITECTURE.md` has the map.
 
 pub mod address;
+#[cfg(feature = "cli")]
 pub mod app;
 pub mod cgroup;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 pub mod confine;
 pub mod connection;
 pub mod diagram;
@@ -17,6 +20,7 @@ pub mod filter;
 pub mod fuzzing;
 pub mod ladder;
 pub mod memory;
+#[cfg(feature = "cli")]
 pub mod output;
 pub mod pipeline;
 pub mod probe;
