@@ -12,6 +12,7 @@ mod list;
 mod live;
 mod names;
 mod replay;
+mod runtime;
 mod signals;
 mod story;
 mod stuck;

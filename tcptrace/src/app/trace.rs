@@ -11,6 +11,7 @@ use super::{
     command::Command,
     live::{Live, Stop},
     names::{account_of, kernel_release, resolve},
+    runtime::runtime,
     signals::{Hangup, Signals},
     story::Story,
 };
@@ -62,8 +63,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
     let what = filter.describe();
     let story = Story::new(filter.clone(), format, Ledger::new(keep), out, args.count);
 
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let runtime = runtime().context("start the runtime")?;
     runtime.block_on(async {
         let handle = command.as_ref().map(|command| command.handle.try_clone()).transpose();
         let mut signals = Signals::listen(handle.context("watch the command")?, hangup)?;
