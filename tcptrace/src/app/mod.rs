@@ -14,6 +14,7 @@ mod names;
 mod outputs;
 mod plan;
 mod replay;
+mod runtime;
 mod signals;
 mod stuck;
 mod trace;

@@ -11,6 +11,7 @@ use super::{
     live::{Live, Stop},
     names::kernel_release,
     plan::Plan,
+    runtime::runtime,
     signals::Signals,
 };
 use crate::{
@@ -26,8 +27,7 @@ use crate::{
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
     limit_allocator();
     let mut plan = Plan::new(args)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let runtime = runtime().context("start the runtime")?;
     runtime.block_on(async {
         let mut signals = Signals::listen(plan.command_handle()?, plan.hangup())?;
         let mut live = attach(&plan)?;
