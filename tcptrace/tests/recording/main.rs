@@ -31,6 +31,7 @@ fn read(bytes: &[u8]) -> (Vec<Record>, u64, SkippedReport) {
         match item.unwrap() {
             Item::Record(record) => records.push(record),
             Item::Gap(lines) => gaps += lines,
+            Item::Skipped => {}
         }
     }
     assert_eq!(gaps, reader.skipped.lines);
