@@ -17,6 +17,7 @@ pub mod filter;
 pub mod fuzzing;
 pub mod ladder;
 pub mod memory;
+mod named;
 pub mod output;
 pub mod probe;
 pub mod process;
