@@ -20,6 +20,7 @@ pub mod filter;
 pub mod fuzzing;
 pub mod ladder;
 pub mod memory;
+mod named;
 #[cfg(feature = "cli")]
 pub mod output;
 pub mod pipeline;

@@ -100,7 +100,7 @@ impl Told {
         let read: Vec<_> = Reader::new(self.lines.as_slice())
             .map(|item| match item.expect("no error in memory") {
                 Item::Record(record) => record,
-                Item::Gap(lines) => panic!("{lines} lines cannot be read"),
+                other @ (Item::Gap(_) | Item::Skipped) => panic!("no record: {other:?}"),
             })
             .collect();
         let mut again = Vec::new();

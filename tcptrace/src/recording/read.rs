@@ -19,15 +19,11 @@ use crate::{
     cgroup::Cgroup,
     process::{self, Comm, Evidence, Owner},
     record::{
-        self, Cause, ConnectionId, Context, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit,
-        Start, Stuck, Subject, Totals, Transition,
+        self, Cause, ConnectionId, Context, Existing, Lost, Numbers, Orphan, Record, RecordKind, Reset,
+        Retransmit, Start, Stuck, Subject, Totals, Transition,
     },
     time::Moment,
 };
-
-/// The types of records.
-const TYPES: [&str; 10] =
-    ["start", "connection", "socket", "transition", "orphan", "retransmit", "reset", "stuck", "lost", "end"];
 
 /// A text that is no record, or lacks what every record of its type has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,26 +44,27 @@ pub fn read(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>,
     let Ok(line): Result<Line, _> = line else { return foreign(text, skipped) };
     let taken = taken(&mut input, text);
     let mut words = Words(Vec::new());
-    let record = match line.kind.as_deref() {
-        Some("start") => line.start(),
-        Some("socket") => line.existing(&mut words),
-        Some("transition") => line.transition(&mut words),
-        Some("orphan") => line.orphan(&mut words),
-        Some("retransmit") => line.retransmit(&mut words),
-        Some("reset") => line.reset(&mut words),
-        Some("stuck") => line.stuck(&mut words),
-        // Follows from the other records, so it is made anew of those that are told. When the open ones were judged does not.
-        Some("connection") => {
+    let kind = line.kind.as_deref().ok_or(Broken)?;
+    let Some(kind) = RecordKind::from_name(kind) else {
+        skipped.types.add(kind);
+        return Ok((None, taken));
+    };
+    let record = match kind {
+        RecordKind::Start => line.start(),
+        RecordKind::Existing => line.existing(&mut words),
+        RecordKind::Transition => line.transition(&mut words),
+        RecordKind::Orphan => line.orphan(&mut words),
+        RecordKind::Retransmit => line.retransmit(&mut words),
+        RecordKind::Reset => line.reset(&mut words),
+        RecordKind::Stuck => line.stuck(&mut words),
+        // Follows from the other records, so it is made anew of those that are emitted. The moment at which connections were
+        // open still does not.
+        RecordKind::Connection => {
             skipped.judged = line.at().filter(|_| line.open == Some(true)).or(skipped.judged);
             return Ok((None, taken));
         }
-        Some("lost") => line.lost(),
-        Some("end") => line.end(),
-        Some(other) => {
-            skipped.types.add(other);
-            return Ok((None, taken));
-        }
-        None => None,
+        RecordKind::Lost => line.lost(),
+        RecordKind::End => line.end(),
     };
     let record = record.ok_or(Broken)?;
     if let Some(version) = line.v.filter(|version| *version != VERSION) {
@@ -86,7 +83,7 @@ fn foreign(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>, 
     }
     let mut input = Deserializer::from_slice(text);
     match Head::deserialize(&mut input) {
-        Ok(head) if !TYPES.contains(&head.r#type.as_str()) => {
+        Ok(head) if RecordKind::from_name(&head.r#type).is_none() => {
             skipped.types.add(&head.r#type);
             Ok((None, taken(&mut input, text)))
         }

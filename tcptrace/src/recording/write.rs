@@ -17,7 +17,7 @@ use crate::{
     process::{self, Owner, signal_name},
     record::{
         self, Cause, ConnectionEnd, ConnectionSummary, Context, Existing, Lost, Numbers, Orphan, Outcome,
-        Record, Reset, Retransmit, Start, Stuck, Subject, Totals, Transition,
+        Record, RecordKind, Reset, Retransmit, Start, Stuck, Subject, Totals, Transition,
     },
     stuck::advice,
     tcp::TcpState,
@@ -37,72 +37,57 @@ pub fn write(out: &mut dyn Write, record: &Record) -> io::Result<()> {
 
 /// Appends a record as one line.
 pub fn append(text: &mut Vec<u8>, record: &Record) {
-    match record {
-        Record::Start(start) => append_line(text, "start", start.at, |line| line.begin(start)),
-        Record::Existing(Existing { at, subject, state }) => append_line(text, "socket", *at, |line| {
+    append_line(text, record.kind(), record.at(), |line| match record {
+        Record::Start(start) => line.begin(start),
+        Record::Existing(Existing { at: _, subject, state }) => {
             line.about(subject).state(Word(state.name())).process(subject.owner);
-        }),
-        Record::Transition(step) => append_line(text, "transition", step.at, |line| line.step(step)),
-        Record::Orphan(Orphan { at, subject, state, since_first_ns, context }) => {
-            append_line(text, "orphan", *at, |line| {
-                line.about(subject)
-                    .in_state(*state, *since_first_ns)
-                    .in_context(*context)
-                    .process(subject.owner);
-            });
         }
-        Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns }) => {
-            append_line(text, "retransmit", *at, |line| {
-                line.about(subject).in_state(*state, *since_first_ns).process(subject.owner).count(*count);
-            });
+        Record::Transition(step) => line.step(step),
+        Record::Orphan(Orphan { at: _, subject, state, since_first_ns, context }) => {
+            line.about(subject).in_state(*state, *since_first_ns).in_context(*context).process(subject.owner);
         }
-        Record::Reset(Reset { at, subject, state, reason, since_first_ns }) => {
-            append_line(text, "reset", *at, |line| {
-                line.about(subject)
-                    .in_state(*state, *since_first_ns)
-                    .process(subject.owner)
-                    .reason(reason.as_ref());
-            });
+        Record::Retransmit(Retransmit { at: _, subject, state, count, since_first_ns }) => {
+            line.about(subject).in_state(*state, *since_first_ns).process(subject.owner).count(*count);
         }
-        Record::Stuck(Stuck { at, subject, state, for_ns, at_least, count, fd }) => {
-            append_line(text, "stuck", *at, |line| {
-                line.about(subject)
-                    .in_state(*state, None)
-                    .process(subject.owner)
-                    .count(*count)
-                    .for_ns(*for_ns)
-                    .at_least(at_least.then_some(true))
-                    .fd(*fd)
-                    .advice(advice(*state));
-            });
+        Record::Reset(Reset { at: _, subject, state, reason, since_first_ns }) => {
+            line.about(subject)
+                .in_state(*state, *since_first_ns)
+                .process(subject.owner)
+                .reason(reason.as_ref());
         }
-        Record::Connection(summary) => {
-            append_line(text, "connection", summary.at, |line| line.judge(summary));
+        Record::Stuck(Stuck { at: _, subject, state, for_ns, at_least, count, fd }) => {
+            line.about(subject)
+                .in_state(*state, None)
+                .process(subject.owner)
+                .count(*count)
+                .for_ns(*for_ns)
+                .at_least(at_least.then_some(true))
+                .fd(*fd)
+                .advice(advice(*state));
         }
-        Record::Lost(Lost { at, count, reason }) => append_line(text, "lost", *at, |line| {
+        Record::Connection(summary) => line.judge(summary),
+        Record::Lost(Lost { at: _, count, reason }) => {
             line.count(*count).reason(Word(reason.name()));
-        }),
-        Record::End(record::End { at, totals: Totals { seen, shown, filtered, lost }, illegal }) => {
-            append_line(text, "end", *at, |line| {
-                line.illegal(Some(*illegal).filter(|count| *count > 0).map(Illegal::Steps))
-                    .seen(*seen)
-                    .shown(*shown)
-                    .filtered(*filtered)
-                    .lost(*lost);
-            });
         }
-    }
+        Record::End(record::End { at: _, totals: Totals { seen, shown, filtered, lost }, illegal }) => {
+            line.illegal(Some(*illegal).filter(|count| *count > 0).map(Illegal::Steps))
+                .seen(*seen)
+                .shown(*shown)
+                .filtered(*filtered)
+                .lost(*lost);
+        }
+    });
 }
 
 /// Appends a line: what each of them has, and what `fill` says.
 pub(crate) fn append_line(
     text: &mut Vec<u8>,
-    kind: &'static str,
+    kind: RecordKind,
     at: Moment,
     fill: impl FnOnce(&mut Object<'_, Line>),
 ) {
     Object::write(text, |line| {
-        fill(line.v(VERSION).kind(Word(kind)).time(Time(at.wall_ns)).mono_ns(at.mono_ns));
+        fill(line.v(VERSION).kind(Word(kind.name())).time(Time(at.wall_ns)).mono_ns(at.mono_ns));
     });
     text.push(b'\n');
 }

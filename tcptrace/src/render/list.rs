@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::{Palette, Phase, layout, owner, short};
 use crate::{
     dumped::{DumpedSocket, Timer, TimerKind},
-    record::{SocketId, Subject},
+    record::{RecordKind, SocketId, Subject},
     recording::{self, Object, Word, WriteJson},
     tcp::meaning,
     time::Moment,
@@ -119,7 +119,7 @@ pub fn write_listed(out: &mut dyn Write, at: Moment, found: &DumpedSocket) -> io
         cgroup: found.cgroup.clone(),
     };
     let mut text = Vec::new();
-    recording::append_line(&mut text, "socket", at, |line| {
+    recording::append_line(&mut text, RecordKind::Existing, at, |line| {
         line.about(&subject)
             .state(Word(found.state.name()))
             .process(subject.owner)

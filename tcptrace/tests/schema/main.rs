@@ -17,7 +17,7 @@ use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use serde_json::Value;
 use tcptrace::{
     connection::Retain,
-    record::{Record, SocketId},
+    record::SocketId,
     render::{Json, Palette, Render, Text, TextStyle, write_listed},
 };
 
@@ -130,18 +130,7 @@ proptest! {
     #[test]
     fn a_record_is_one_line_that_reads_back(record in arbitrary::record()) {
         let object = read_back(&records::lines(std::slice::from_ref(&record)));
-        let at = match &record {
-            Record::Start(start) => start.at,
-            Record::Existing(found) => found.at,
-            Record::Transition(step) => step.at,
-            Record::Orphan(orphan) => orphan.at,
-            Record::Retransmit(sent) => sent.at,
-            Record::Reset(reset) => reset.at,
-            Record::Stuck(stuck) => stuck.at,
-            Record::Connection(summary) => summary.at,
-            Record::Lost(lost) => lost.at,
-            Record::End(end) => end.at,
-        };
+        let at = record.at();
         let time = object["time"].as_str().unwrap();
         prop_assert_eq!(time.len(), "2026-11-22T10:00:00.123456789Z".len());
         prop_assert_eq!(time.parse::<Timestamp>().unwrap().as_nanosecond(), i128::from(at.wall_ns));
