@@ -15,7 +15,7 @@ use tcptrace::{
     render::{Json, Palette, Render, Text, TextStyle},
     stuck::{Limits, StuckDetector},
     time::Moment,
-    tracker::Tracker,
+    tracker::{Tracker, TrackerConfig},
 };
 
 use super::{Flood, Raw};
@@ -60,8 +60,8 @@ impl Way {
             let out = Output::file(path, ColorChoice::Never).expect("a place to write to");
             Pipeline::new(Filter::default(), None, vec![Box::new(Sink::new(format, out))])
         });
-        let mut tracker = Tracker::new().seeing_stand_ins(true).getting_lists(true);
-        tracker.knows_requests_from(0);
+        let mut tracker = Tracker::new(TrackerConfig { minisocket_timers: true, periodic_dumps: true });
+        tracker.set_requests_known_from(0);
         let mut way = Self {
             timers: Timers::default(),
             tracker,

@@ -28,7 +28,7 @@ use crate::{
     snapshot,
     stuck::Limits,
     time::Moment,
-    tracker::Tracker,
+    tracker::{Tracker, TrackerConfig},
 };
 use lists::ALL;
 use losses::Losses;
@@ -83,9 +83,10 @@ impl Live {
         limits: Option<Limits>,
     ) -> Self {
         let sees_stand_ins = attached.extras.contains(&Extra::Minisockets);
-        let mut tracker = Tracker::new().seeing_stand_ins(sees_stand_ins).getting_lists(true);
+        let mut tracker =
+            Tracker::new(TrackerConfig { minisocket_timers: sees_stand_ins, periodic_dumps: true });
         if sees_stand_ins {
-            tracker.knows_minisockets_from(clock.now().mono_ns);
+            tracker.set_minisockets_known_from(clock.now().mono_ns);
         }
         Self {
             attached,

@@ -12,7 +12,7 @@ use crate::{
     recording::{Item, Reader, append},
     stuck::{Limits, StuckDetector},
     time::Moment,
-    tracker::Tracker,
+    tracker::{Tracker, TrackerConfig},
 };
 
 /// Bytes that describe one record of the kernel side.
@@ -24,12 +24,12 @@ const PLACES: u8 = 16;
 pub fn story(bytes: &[u8]) {
     let Some((circumstances, descriptions)) = bytes.split_first() else { return };
     let is = |bit: u32| circumstances >> bit & 1 == 1;
-    let mut tracker = Tracker::new().seeing_stand_ins(is(0)).getting_lists(is(1));
+    let mut tracker = Tracker::new(TrackerConfig { minisocket_timers: is(0), periodic_dumps: is(1) });
     if is(2) {
-        tracker.knows_requests_from(0);
+        tracker.set_requests_known_from(0);
     }
     if is(5) {
-        tracker.knows_minisockets_from(0);
+        tracker.set_minisockets_known_from(0);
     }
     let local_ports = if is(3) { "2-9".parse().expect("ports") } else { Ports::default() };
     let filter = Filter { local_ports, ..Filter::default() };

@@ -62,7 +62,7 @@ impl Live {
         let at = self.clock.now();
         let taken = self.list(ALL);
         if taken.is_ok() {
-            self.tracker.knows_requests_from(self.clock.now().mono_ns);
+            self.tracker.set_requests_known_from(self.clock.now().mono_ns);
         }
         self.gather_until_now();
         self.losses.came();

@@ -135,7 +135,7 @@ impl Live {
         self.emission.emit(&mut self.records)?;
         if any {
             // The beginning of a request may be among what was lost.
-            self.tracker.knows_requests_from(at.mono_ns + REQUEST_LIVES);
+            self.tracker.set_requests_known_from(at.mono_ns + REQUEST_LIVES);
             // A burst takes its time, and a list that is older than its end is worth little.
             self.losses.want_list(Instant::now() + CHECK);
         }
@@ -151,8 +151,8 @@ impl Live {
         let lost = self.attached.accounting.lost_notes()?;
         if std::mem::replace(&mut self.losses.notes, lost) != lost {
             let now = self.clock.now().mono_ns;
-            self.tracker.knows_minisockets_from(now + APART);
-            self.tracker.knows_requests_from(now + REQUEST_LIVES);
+            self.tracker.set_minisockets_known_from(now + APART);
+            self.tracker.set_requests_known_from(now + REQUEST_LIVES);
         }
         Ok(())
     }
@@ -225,7 +225,7 @@ impl Live {
         self.tell(listed_by)?;
         if !self.tell_lost()? {
             // Every request that there is was listed, or has been seen since.
-            self.tracker.knows_requests_from(listed_by.mono_ns);
+            self.tracker.set_requests_known_from(listed_by.mono_ns);
         }
         memory::trim_allocator();
         self.emission.flush()
