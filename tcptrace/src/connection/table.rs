@@ -119,7 +119,8 @@ impl ConnectionTable {
             Retain::Latest(most) => most,
             Retain::All => usize::MAX,
         };
-        latest.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
+        // Of two at the same moment the one with the higher number: the same connections each time.
+        latest.sort_unstable_by_key(|(last, id)| std::cmp::Reverse((*last, *id)));
         latest.truncate(most);
         self.in_order(latest.into_iter().map(|(_, id)| id).collect())
     }
