@@ -24,6 +24,7 @@ pub mod record;
 pub mod recording;
 pub mod render;
 pub mod replay;
+pub mod session;
 pub mod snapshot;
 pub mod stuck;
 pub mod tcp;

@@ -1,10 +1,10 @@
-//! The loop: wait, drain, follow, tell. Nothing in it blocks but the output itself; while a list of sockets is made it reads.
+//! The rim of a live trace: the kernel's buffer, its counters, dumps of sockets, the clock and signals, as the session wants
+//! them. Nothing in it blocks but the output itself.
 
-mod lists;
-mod losses;
-mod reading;
+mod dump;
+mod finish;
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{future::pending, io, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::{
@@ -18,26 +18,22 @@ use super::{
     command::{Command, Outcome},
     signals::Signals,
     story::Story,
-    stuck::Watcher,
 };
 use crate::{
-    event::{RawEvent, Timers},
-    probe::{Attached, Counted, Extra, GATHERING, Pacing, TICK},
-    record::{Record, Totals},
-    render::Listed,
+    cgroup::Cgroups,
+    event::{RawEvent, StateChange},
+    memory,
+    probe::{Attached, Extra, Reader},
+    record::Record,
+    session::{AT_ONCE, BATCH, Config, Dump, DumpRequest, GATHERING, Lookup, Pacing, Session, TICK},
     snapshot,
     stuck::Limits,
     time::Moment,
-    tracker::Tracker,
 };
-use lists::ALL;
-use losses::Losses;
-use reading::Ahead;
+use dump::DumpThread;
 
-/// So many records are told at a time, and so much room is kept for what is gathered: a burst, or a list of all sockets, would
-/// take more of it than all that a trace keeps of the sockets.
-const AT_ONCE: usize = 1_024;
-const GATHERED: usize = 8_192;
+/// Room that is kept for records: a dump of all sockets takes more of it.
+const KEPT: usize = 8 * AT_ONCE;
 
 /// Why a trace ended.
 #[derive(Debug)]
@@ -55,55 +51,45 @@ pub(super) enum Stop {
 /// A trace that runs.
 pub(super) struct Live {
     attached: Attached,
-    tracker: Tracker,
+    session: Session,
     hierarchy: Hierarchy,
     pub(super) clock: Clock,
     pub(super) story: Story,
-    events: Vec<RawEvent>,
-    ahead: Ahead,
-    timers: Timers,
     records: Vec<Record>,
-    losses: Losses,
-    next_look: Option<Instant>,
-    watcher: Option<Watcher>,
-}
-
-/// What is left to say at the end.
-pub(super) struct Ended {
-    pub(super) totals: Totals,
-    pub(super) listed: Option<HashMap<u64, Listed>>,
+    dump: Option<DumpThread>,
+    /// What ended it before it was known which sockets were there before.
+    stopped: Option<Stop>,
 }
 
 impl Live {
-    pub(super) fn new(attached: Attached, mut clock: Clock, story: Story, limits: Option<Limits>) -> Self {
-        let sees_stand_ins = attached.extras.contains(&Extra::Minisockets);
-        let mut tracker = Tracker::new().seeing_stand_ins(sees_stand_ins).getting_lists(true);
-        if sees_stand_ins {
-            tracker.knows_minisockets_from(clock.now().mono_ns);
-        }
+    pub(super) fn new(attached: Attached, mut clock: Clock, story: Story, stuck: Option<Limits>) -> Self {
+        let config = Config {
+            filter: story.filter().clone(),
+            minisocket_timers: attached.extras.contains(&Extra::Minisockets),
+            stuck,
+        };
         Self {
+            session: Session::new(config, clock.now()),
             attached,
-            tracker,
             hierarchy: Hierarchy::default(),
             clock,
             story,
-            events: Vec::new(),
-            ahead: Ahead::default(),
-            timers: Timers::default(),
             records: Vec::new(),
-            losses: Losses::new(),
-            next_look: None,
-            watcher: limits.map(Watcher::new),
+            dump: None,
+            stopped: None,
         }
     }
 
     /// Takes in the processes that were asked for, and with `descendants` theirs.
     pub(super) fn ask_for(&mut self, pids: &[u32], descendants: bool) {
-        let family = self.tracker.process_tree();
-        pids.iter().for_each(|pid| family.track(*pid));
-        if descendants {
-            family.track_descendants(&snapshot::parents());
-        }
+        let processes = if descendants { snapshot::parents() } else { Vec::new() };
+        self.session.track_processes(pids, &processes);
+    }
+
+    /// Tells of the sockets that were there before. A signal ends that, and then the trace.
+    pub(super) async fn tell_existing(&mut self, signals: &mut Signals) -> Result<()> {
+        self.stopped = self.trace(signals, pending(), Session::has_begun).await?;
+        Ok(())
     }
 
     /// Traces until something ends it.
@@ -113,179 +99,192 @@ impl Live {
         duration: Option<Duration>,
         command: Option<&mut Command>,
     ) -> Result<Stop> {
-        let end = duration.map(|duration| Instant::now() + duration);
-        let time_is_over = until(end);
-        tokio::pin!(time_is_over);
+        let time_is_over = sleep_until_if(duration.map(|duration| Instant::now() + duration));
         let command_is_over = async {
             match command {
                 Some(command) => command.ended().await,
-                None => std::future::pending().await,
+                None => pending().await,
             }
         };
-        tokio::pin!(command_is_over);
+        let over = async {
+            tokio::select! {
+                biased;
+                outcome = command_is_over => Stop::Command(outcome),
+                () = time_is_over => Stop::Time,
+            }
+        };
+        let stopped = match self.stopped.take() {
+            Some(stop) => Some(stop),
+            None => self.trace(signals, over, |_| false).await?,
+        };
+        stopped.context("the trace ended by itself")
+    }
+
+    /// Traces until the session is where it should be, or something else ends it: then it says what.
+    async fn trace(
+        &mut self,
+        signals: &mut Signals,
+        over: impl Future<Output = Stop>,
+        is_there: impl Fn(&Session) -> bool,
+    ) -> Result<Option<Stop>> {
+        tokio::pin!(over);
         let reader_is_gone = self.story.out.reader_is_gone();
         tokio::pin!(reader_is_gone);
         let reopen = signals.reopen();
         let mut pacing = Pacing::default();
-        loop {
+        while !is_there(&self.session) {
             if self.story.is_enough() {
-                return Ok(Stop::Count);
+                return Ok(Some(Stop::Count));
             }
-            let next_look = self.next_look();
-            let next_losses = self.losses.next();
-            let next_stuck = self.watcher.as_ref().and_then(|watcher| watcher.next(&mut self.clock));
-            tokio::select! {
+            let deadline = self.session.deadline().map(|at| Instant::now() + self.clock.until(at));
+            let Self { attached, dump, .. } = self;
+            let made = tokio::select! {
                 biased;
-                _ = signals.received() => return Ok(Stop::Signal),
+                _ = signals.received() => return Ok(Some(Stop::Signal)),
                 () = reopen.notified() => {
                     self.story.out.reopen();
                     continue;
                 }
-                outcome = &mut command_is_over => return Ok(Stop::Command(outcome)),
-                () = &mut time_is_over => return Ok(Stop::Time),
+                stop = &mut over => return Ok(Some(stop)),
                 () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
-                waited = self.wait(pacing) => waited?,
-                () = until(next_look) => self.look_at_stand_ins()?,
-                () = until(next_stuck) => {}
-                () = until(next_losses) => {}
+                made = DumpThread::made(dump) => Some(made),
+                waited = wait(&mut attached.reader, pacing) => waited.map(|()| None)?,
+                () = sleep_until_if(deadline) => None,
+            };
+            if let Some((request, dump)) = made {
+                self.take_dump(request, dump)?;
             }
-            // What is due now is so only if nothing in the buffer says otherwise.
-            let now = self.clock.now();
-            let records = self.next_batch();
-            self.tell(now)?;
-            if self.ahead.is_empty() {
-                self.tell_stuck(now)?;
-            }
-            self.look_for_losses(records > 0)?;
-            let waits = self.timers.wait() || !self.ahead.is_empty();
-            pacing = pacing.after(records, self.attached.reader.is_asked(), waits);
+            let records = self.step()?;
+            self.look()?;
+            let is_asked = self.attached.reader.is_asked();
+            pacing = pacing.after(records, is_asked, self.session.is_waiting());
         }
+        Ok(None)
     }
 
-    /// Ends the trace: detach, drain, account, and ask the kernel what is left of the sockets.
-    pub(super) fn finish(&mut self, stop: &Stop) -> Result<Ended> {
-        log::info!("ending: {stop:?}; {} sockets open", self.tracker.open());
-        self.attached.detach();
+    /// Reads what there is, and follows a batch of it; says how many records that are.
+    fn step(&mut self) -> Result<usize> {
+        // What is due now is so only if nothing in the buffer says otherwise.
         let now = self.clock.now();
+        self.read_ahead();
+        let count = self.session.next_batch(now);
+        if count > 0 {
+            self.session.on_lost_notes(self.clock.now(), self.attached.accounting.lost_notes()?);
+        }
         loop {
-            let records = self.next_batch();
-            self.tell(now)?;
-            if records == 0 {
-                break;
+            let Self { attached, session, hierarchy, records, .. } = self;
+            let is_left = session.advance(&mut Host { attached, hierarchy }, records);
+            self.hand_on()?;
+            if !is_left {
+                return Ok(count);
             }
+            self.read_ahead();
         }
-        self.timers.finish(&mut self.events);
-        self.follow()?;
-        self.tracker.finish(&mut self.records);
-        self.hand_on()?;
-        self.tell_lost()?;
+    }
+
+    /// Looks for what was lost, and begins a dump, as far as that is due.
+    fn look(&mut self) -> Result<()> {
         let now = self.clock.now();
-        self.story.finish(now).context("write")?;
-        let counted = self.attached.accounting.read()?;
-        log::info!("{} events came while another one was being recorded", counted.inside);
-        let told = self.story.totals();
-        let totals = Totals {
-            seen: self.seen(&counted),
-            shown: told.shown,
-            filtered: told.filtered + counted.filtered,
-            lost: counted.ring_full + counted.lost_notes + counted.recursion + self.losses.undecodable,
-        };
-        let accounted = totals.shown + totals.filtered + totals.lost;
-        if totals.seen != accounted {
-            log::warn!("{} events seen, but {accounted} accounted for: please report this", totals.seen);
+        if self.session.wants_counters(now) {
+            let counted = self.attached.accounting.read()?;
+            self.session.on_counters(now, counted, &mut self.records);
+            self.hand_on()?;
         }
-        Ok(Ended { totals, listed: self.what_is_left() })
-    }
-
-    /// A step that the kernel does not report is one more; one that is reported after it was told is not.
-    fn seen(&self, counted: &Counted) -> u64 {
-        (counted.seen + counted.recursion + counted.lost_notes).saturating_add_signed(self.tracker.extra())
-    }
-
-    async fn wait(&mut self, pacing: Pacing) -> Result<()> {
-        match pacing {
-            Pacing::Now => yield_now().await,
-            Pacing::Tick => sleep(TICK).await,
-            Pacing::Ask => self.attached.reader.ask_to_be_woken()?,
-            Pacing::Sleep => {
-                self.attached.reader.woken().await?;
-                sleep(GATHERING).await;
+        if let Some(request) = self.session.request_dump(now) {
+            match DumpThread::begin(request) {
+                Ok(thread) => self.dump = Some(thread),
+                Err(error) => self.take_dump(request, Err(error))?,
             }
         }
         Ok(())
     }
 
-    /// Follows what was gathered of what happened before `now`, and tells it.
-    fn tell(&mut self, now: Moment) -> Result<()> {
-        self.look_for_lost_notes()?;
-        self.sort();
-        let until = self.complete_until(now);
-        self.timers.fold(&mut self.events, until);
-        self.follow()
+    /// Hands the session a dump, with what has happened while it was made.
+    fn take_dump(&mut self, request: DumpRequest, dump: Result<Dump>) -> Result<()> {
+        let now = self.clock.now();
+        self.read_until(now);
+        self.session.on_dump(now, dump, &mut self.records);
+        self.hand_on()?;
+        if matches!(request, DumpRequest::Everything { .. }) {
+            memory::trim_allocator();
+        }
+        Ok(())
     }
 
-    /// Lets the tracker follow what was gathered, and tells what it makes of it; meanwhile more is read.
-    fn follow(&mut self) -> Result<()> {
-        let mut events = std::mem::take(&mut self.events);
-        for (i, observation) in events.drain(..).enumerate() {
-            let Self { attached, tracker, hierarchy, clock, records, .. } = self;
-            let reason = |number| attached.reset_reason(number);
-            let at = clock.at(observation.mono_ns());
-            match observation {
-                RawEvent::StateChange(event) => {
-                    hierarchy.tell(tracker, &event);
-                    tracker.apply(at, &event, records);
-                }
-                RawEvent::Accept(accept) => tracker.accepted(&accept),
-                RawEvent::Fork(fork) => tracker.process_tree().fork(&fork),
-                RawEvent::SocketEvent(note) => {
-                    log::trace!("{note:?}");
-                    tracker.note(at, &note, reason, records);
-                }
-            }
-            if self.records.len() >= AT_ONCE || i % AT_ONCE == AT_ONCE - 1 {
-                self.hand_on()?;
-                self.read_ahead();
+    /// Empties the kernel's buffer, as long as not too much waits here already.
+    fn read_ahead(&mut self) {
+        let Self { attached, session, .. } = self;
+        loop {
+            let room = session.room();
+            if attached.reader.drain(room, |record| session.read(record)) < room.max(1) {
+                break;
             }
         }
-        events.shrink_to(GATHERED);
-        self.events = events;
-        self.hand_on()
+        if let Some(messages) = &mut attached.messages {
+            messages.flush();
+        }
+    }
+
+    /// Reads what has happened by `now`, and not until there is nothing left: under a flood there always is.
+    fn read_until(&mut self, now: Moment) {
+        let Self { attached, session, .. } = self;
+        let mut last = 0;
+        while last <= now.mono_ns {
+            let count = attached.reader.drain(session.room().min(BATCH), |record| {
+                last = record.as_ref().map_or(last, RawEvent::mono_ns);
+                session.read(record);
+            });
+            if count == 0 {
+                break;
+            }
+        }
     }
 
     /// Hands on what is to be told.
     fn hand_on(&mut self) -> Result<()> {
-        if let Some(watcher) = &mut self.watcher {
-            self.records.iter().for_each(|record| watcher.follow(record));
-        }
         if !self.records.is_empty() {
             self.story.tell(&mut self.records).context("write")?;
             self.story.flush().context("write")?;
-            self.records.shrink_to(GATHERED);
+            self.records.shrink_to(KEPT);
         }
         Ok(())
     }
+}
 
-    /// Tells of sockets that stay too long in their state.
-    fn tell_stuck(&mut self, now: Moment) -> Result<()> {
-        let Self { watcher, tracker, .. } = self;
-        let stuck = watcher.as_mut().map_or_else(Vec::new, |watcher| watcher.due(now, tracker));
-        if stuck.is_empty() {
-            return Ok(());
-        }
-        let began = Instant::now();
-        let listed = self.list(ALL);
-        if let Some(watcher) = &mut self.watcher {
-            watcher.confirm(stuck, listed, began.elapsed(), &mut self.records);
-        }
-        self.hand_on()
+/// What following an event asks the host that is traced.
+struct Host<'a> {
+    attached: &'a Attached,
+    hierarchy: &'a mut Hierarchy,
+}
+
+impl Lookup for Host<'_> {
+    fn learn_cgroup(&mut self, event: &StateChange, cgroups: &mut Cgroups) {
+        self.hierarchy.learn(event, cgroups);
+    }
+
+    fn reset_reason(&self, number: u32) -> Option<String> {
+        self.attached.reset_reason(number)
     }
 }
 
+/// Waits before the next drain.
+async fn wait(reader: &mut Reader, pacing: Pacing) -> Result<()> {
+    match pacing {
+        Pacing::Now => yield_now().await,
+        Pacing::Tick => sleep(TICK).await,
+        Pacing::Ask => reader.ask_to_be_woken()?,
+        Pacing::Sleep => {
+            reader.woken().await?;
+            sleep(GATHERING).await;
+        }
+    }
+    Ok(())
+}
+
 /// Waits for a moment, or for ever.
-async fn until(moment: Option<Instant>) {
+async fn sleep_until_if(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }

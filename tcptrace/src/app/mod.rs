@@ -14,7 +14,6 @@ mod names;
 mod replay;
 mod signals;
 mod story;
-mod stuck;
 mod trace;
 
 use std::{io::Write as _, process::ExitCode};

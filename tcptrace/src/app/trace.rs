@@ -98,7 +98,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         if filter.children {
             live.ask_for(&filter.pids, command.is_none());
         }
-        live.tell_existing()?;
+        live.tell_existing(&mut signals).await?;
         let confinement = Confinement { user, reopens: args.output.is_some() };
         match confine(confinement).context("give up privileges") {
             Err(error) if user.is_some() => return Err(Failure::cannot_trace(error)),
