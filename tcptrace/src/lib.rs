@@ -19,6 +19,7 @@ pub mod filter;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod ladder;
+mod live;
 pub mod memory;
 mod named;
 #[cfg(feature = "cli")]
@@ -30,6 +31,7 @@ pub mod record;
 pub mod recording;
 pub mod render;
 pub mod replay;
+pub mod session;
 pub mod snapshot;
 pub mod stuck;
 pub mod tcp;
