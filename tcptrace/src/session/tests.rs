@@ -18,7 +18,7 @@ use crate::{
     dumped::DumpedSocket,
     event::{Activity, DecodeError, Fork, RawEvent, SockFacts, StateChange, Task},
     process::Comm,
-    record::{Record, SocketId},
+    record::{Numbers, Record, SocketId},
     tcp::TcpState::{self, *},
     time::Moment,
 };
@@ -112,6 +112,11 @@ impl Host {
         // Who sleeps until the deadline misses nothing.
         if (wants_counters || request.is_some()) && is_quiet && count == 0 && self.now > 0 {
             assert!(deadline.is_some_and(|deadline| deadline <= now.mono_ns), "{deadline:?} {now:?}");
+        }
+        // And who has done everything can sleep.
+        if count == 0 {
+            let next = self.session.deadline();
+            assert!(next.is_none_or(|deadline| deadline > now.mono_ns), "{next:?} {now:?}");
         }
         count
     }
@@ -207,7 +212,7 @@ fn change(ms: u64, socket: u64, from: TcpState, to: TcpState) -> RawEvent {
         from,
         to,
         sock: Some(SockFacts { fin_received: from == FinWait2, ..SockFacts::default() }),
-        numbers: None,
+        numbers: Some(Numbers::default()),
         cgroup: None,
         task: Task { pid: 0, tid: 0, uid: 0, comm: nobody, thread: nobody, activity: Some(Activity::Kernel) },
     })

@@ -70,3 +70,18 @@ fn without_a_dump_events_are_told_all_the_same() {
     assert_eq!(host.lines(), ["2 ESTABLISHED → CLOSE_WAIT"]);
     host.end();
 }
+
+#[test]
+fn so_many_at_once() {
+    let mut host = Host::new(Config::default(), NEVER);
+    let sockets = (1..=2_500).map(|socket| dumped(socket, Established)).collect();
+    host.session.on_dump(at(10), Ok(Dump { sockets, ..Dump::default() }), &mut host.told);
+    let mut sizes = Vec::new();
+    let mut is_left = true;
+    while is_left {
+        is_left = host.session.advance(&mut (), &mut host.told);
+        sizes.push(host.told.len());
+        host.told.clear();
+    }
+    assert_eq!(sizes, [1_024, 1_024, 452]);
+}

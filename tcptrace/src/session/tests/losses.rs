@@ -67,3 +67,45 @@ fn nothing_is_concluded_from_notes_that_may_be_lost() {
     assert_eq!(close(1, 1_400), (TimeWait, Some(Cause::FinReceived)));
     assert_eq!(close(1, 3_000), (Close, Some(Cause::TimeWaitLimit)));
 }
+
+/// Whether a child without a request is taken for one of a SYN cookie.
+fn is_cookie(host: &mut Host, child: u64) -> bool {
+    host.change(child, Listen, SynRecv);
+    host.change(child, SynRecv, Established);
+    host.run_until(host.now + 5);
+    let opened = |record: &Record| match record {
+        Record::Transition(step) if step.from == SynRecv => Some(step.cause),
+        _ => None,
+    };
+    host.told.iter().rev().find_map(opened).unwrap() == Some(Cause::SynCookie)
+}
+
+/// Its request may be what was lost; after a repair every request is known again, unless more was lost.
+#[test]
+fn no_syn_cookie_is_concluded_where_requests_may_be_lost() {
+    let config = Config { minisocket_timers: true, ..Config::default() };
+    let mut host = Host::tracing(config.clone());
+    assert!(is_cookie(&mut host, 1));
+    for loses_more in [false, true] {
+        let begin = host.now + 100;
+        host.counted.ring_full += 1;
+        host.counted.seen += 1;
+        host.forks(1);
+        host.run_until(begin);
+        assert!(!is_cookie(&mut host, begin + 1));
+        host.dump_takes = 50;
+        while host.dump_is_there.is_none() {
+            host.run_until(host.now + 5);
+        }
+        host.counted.ring_full += u64::from(loses_more);
+        host.counted.seen += u64::from(loses_more);
+        host.run_until(host.now + 50);
+        assert_eq!(is_cookie(&mut host, begin + 2), !loses_more);
+    }
+    // Nobody knows which requests there were before.
+    let mut host = Host::new(config, 50);
+    host.dump_fails = true;
+    host.run_until(50);
+    assert!(!is_cookie(&mut host, 1));
+    host.end();
+}

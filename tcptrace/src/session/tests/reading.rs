@@ -85,3 +85,16 @@ fn there_is_no_bound_while_a_dump_is_made() {
     assert_eq!((host.buffer.len(), host.told.len() as u64), (0, EVENTS));
     host.end();
 }
+
+/// The wall clock may be set at any time.
+#[test]
+fn wall_times_follow_the_wall_clock() {
+    let mut host = Host::tracing(Config::default());
+    host.change(1, Close, SynSent);
+    host.run_until(5);
+    host.session.read(Ok(change(6, 1, SynSent, Established)));
+    host.session.next_batch(Moment { mono_ns: 10 * MS, wall_ns: 0 });
+    host.session.advance(&mut (), &mut host.told);
+    let times: Vec<_> = host.told.iter().map(Record::at).collect();
+    assert_eq!(times, [at(0), Moment { mono_ns: 6 * MS, wall_ns: -4 * MS.cast_signed() }]);
+}

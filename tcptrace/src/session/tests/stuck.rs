@@ -85,3 +85,26 @@ fn not_asked_for_more_often_than_it_is_worth() {
     // 50 ms, then 100: not when each is due.
     assert_eq!(host.requested()[..4], [1_000, 2_050, 4_150, 6_250]);
 }
+
+/// Losses are told with the events around them, not before.
+#[test]
+fn losses_wait_too() {
+    let mut host = due();
+    host.run_until(1_050);
+    host.change(2, Established, CloseWait);
+    host.run_until(2_000);
+    host.change(3, SynSent, Established);
+    host.run_until(2_030);
+    host.change(4, SynSent, Established);
+    host.sockets = vec![dumped(2, CloseWait)];
+    host.dump_takes = 200;
+    host.run_until(2_060);
+    assert!(host.session.is_gathering());
+    host.counted.ring_full += 1;
+    host.counted.seen += 1;
+    host.told.clear();
+    host.run_until(2_245);
+    assert_eq!(host.lines(), [""; 0]);
+    host.run_until(2_255);
+    assert_eq!(host.lines(), ["2 stuck in CLOSE_WAIT", "lost 1"]);
+}
