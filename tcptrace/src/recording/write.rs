@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use super::{
     line::{End, Line, Process, Thread, Unseen, VERSION, VerdictEnd},
+    names,
     text::{Hex, Word},
     values::{Illegal, Quoted, Time},
     write_json::{Object, WriteJson},
@@ -16,8 +17,9 @@ use crate::{
     address::Endpoint,
     process::{self, Owner, signal_name},
     record::{
-        self, Cause, ConnectionEnd, ConnectionSummary, Context, Existing, Lost, Numbers, Orphan, Outcome,
-        Record, RecordKind, Reset, Retransmit, Start, Stuck, Subject, Totals, Transition,
+        self, CauseDetails, ConnectionEnd, ConnectionSummary, Context, Existing, Lost, Numbers, Orphan,
+        Outcome, OutcomeDetails, Record, RecordKind, Reset, Retransmit, Start, Stuck, Subject, Totals,
+        Transition,
     },
     stuck::advice,
     tcp::TcpState,
@@ -130,13 +132,12 @@ impl Object<'_, Line> {
             .in_context(*context)
             .process(subject.owner);
         if let Some(cause) = cause {
-            self.cause(Word(cause.name())).cause_inferred(cause.is_inferred().then_some(true));
-            match *cause {
-                Cause::Shutdown { both } => self.how(Word(if both { "both" } else { "write" })),
-                Cause::Killed { signal } => self.signal(signal_name(signal).as_str()),
-                Cause::Unreachable { errno } | Cause::Error { errno } => self.errno(errno),
-                _ => self,
-            };
+            let CauseDetails { both, signal, errno } = cause.details();
+            self.cause(Word(cause.name()))
+                .cause_inferred(cause.is_inferred().then_some(true))
+                .how(both.map(|both| Word(names::how(both))))
+                .signal(signal.map(signal_name))
+                .errno(errno);
         }
         self.illegal(step.is_illegal().then_some(Illegal::Step(true)));
         if let Some(Numbers { srtt_us, retransmits, bytes_sent, bytes_acked, bytes_received }) = *numbers {
@@ -149,11 +150,7 @@ impl Object<'_, Line> {
     }
 
     fn judge(&mut self, summary: &ConnectionSummary) {
-        let (reset_by, errno) = match summary.outcome {
-            Some(Outcome::Reset { by }) => (by, None),
-            Some(Outcome::Unreachable { errno } | Outcome::Error { errno }) => (None, Some(errno)),
-            _ => (None, None),
-        };
+        let OutcomeDetails { by, errno } = summary.outcome.map(Outcome::details).unwrap_or_default();
         self.connection(Quoted(summary.connection.0))
             .family(family(summary.ends.iter().any(|end| end.address.address.is_ipv6())))
             .netns(summary.netns.map(|netns| Quoted(netns.0)))
@@ -162,7 +159,7 @@ impl Object<'_, Line> {
             .opener(summary.opener)
             .closed_first(summary.closed_first)
             .ended(summary.outcome.map(|ended| Word(ended.name())))
-            .reset_by(reset_by)
+            .reset_by(by)
             .lasted_ns(summary.lasted_ns)
             .established_ns(summary.established_ns)
             .half_closed_ns(summary.half_closed_ns)
@@ -175,13 +172,13 @@ impl Object<'_, Line> {
         self.state(Word(state.name())).since_first_ns(since_first_ns)
     }
 
-    /// The words for a context, and for what it is concluded from.
+    /// The context, and what it is concluded from.
     fn in_context(&mut self, context: Option<Context>) -> &mut Self {
+        let Some(context) = context else { return self };
+        self.context(Word(names::context_name(context)));
         match context {
-            None => self,
-            Some(Context::Process) => self.context(Word("process")),
-            Some(Context::Softirq) => self.context(Word("softirq")),
-            Some(Context::Inferred(from)) => self.context(Word("inferred")).evidence(Word(from.name())),
+            Context::Inferred(from) => self.evidence(Word(from.name())),
+            Context::Process | Context::Softirq => self,
         }
     }
 }
