@@ -12,19 +12,16 @@ pub(super) fn both(name: &str) -> Option<bool> {
     [true, false].into_iter().find(|both| how(*both) == name)
 }
 
-/// Name of a context. What it is concluded from has a field of its own.
-pub(super) const fn context_name(context: Context) -> &'static str {
-    match context {
-        Context::Process => "process",
-        Context::Softirq => "softirq",
-        Context::Inferred(_) => "inferred",
-    }
-}
+pub(super) const PROCESS: &str = "process";
+pub(super) const SOFTIRQ: &str = "softirq";
+pub(super) const INFERRED: &str = "inferred";
 
-/// Context with this name; `None` for a conclusion without what it rests on.
+/// Context with this name; `None` for a conclusion without what it rests on, which has a field of its own.
 pub(super) fn context(name: &str, from: Option<Inference>) -> Option<Context> {
-    [Some(Context::Process), Some(Context::Softirq), from.map(Context::Inferred)]
-        .into_iter()
-        .flatten()
-        .find(|context| context_name(*context) == name)
+    match name {
+        PROCESS => Some(Context::Process),
+        SOFTIRQ => Some(Context::Softirq),
+        INFERRED => from.map(Context::Inferred),
+        _ => None,
+    }
 }
