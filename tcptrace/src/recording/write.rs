@@ -21,8 +21,7 @@ use crate::{
         Outcome, OutcomeDetails, Record, RecordKind, Reset, Retransmit, Start, Stuck, Subject, Totals,
         Transition,
     },
-    stuck::advice,
-    tcp::TcpState,
+    tcp::{TcpState, advice},
     time::Moment,
 };
 
