@@ -1,6 +1,6 @@
 //! In which context a change happened: seen, or concluded, and then what from.
 
-use crate::tcp::TcpState;
+use crate::{named::named, tcp::TcpState};
 
 /// Context in which a change happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,47 +26,26 @@ impl Context {
     }
 }
 
-/// What a conclusion rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Inference {
-    /// The kernel closed the full socket after the peer's FIN: a time-wait socket takes over (`tcp_time_wait`).
-    FinReceived,
-    /// The kernel closed a full socket that no process has and whose peer has sent no FIN: it goes on without one.
-    Orphaned,
-    /// The next event of the same socket begins elsewhere than the last one ended.
-    Continuity,
-    /// The other end, on this host, was told that its FIN has arrived.
-    PeerClosed,
-    /// The stand-in says so itself, but later.
-    Minisocket,
-    /// The kernel's list of sockets (`sock_diag`) shows it, or no longer does.
-    Listed,
+named! {
+    /// What a conclusion rests on.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Inference {
+        /// The kernel closed the full socket after the peer's FIN: a time-wait socket takes over (`tcp_time_wait`).
+        FinReceived => "fin_received",
+        /// The kernel closed a full socket that no process has and whose peer has sent no FIN: it goes on without one.
+        Orphaned => "orphaned",
+        /// The next event of the same socket begins elsewhere than the last one ended.
+        Continuity => "continuity",
+        /// The other end, on this host, was told that its FIN has arrived.
+        PeerClosed => "peer_closed",
+        /// The stand-in says so itself, but later.
+        Minisocket => "stand_in",
+        /// The kernel's list of sockets (`sock_diag`) shows it, or no longer does.
+        Listed => "sock_diag",
+    }
 }
 
 impl Inference {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::FinReceived,
-        Self::Orphaned,
-        Self::Continuity,
-        Self::PeerClosed,
-        Self::Minisocket,
-        Self::Listed,
-    ];
-
-    /// The word in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::FinReceived => "fin_received",
-            Self::Orphaned => "orphaned",
-            Self::Continuity => "continuity",
-            Self::PeerClosed => "peer_closed",
-            Self::Minisocket => "stand_in",
-            Self::Listed => "sock_diag",
-        }
-    }
-
     /// Whether a conclusion of this kind stands for an event of the kernel.
     #[must_use]
     pub const fn is_event(self) -> bool {
