@@ -97,7 +97,7 @@ impl Way {
 
     /// Sockets that are open as far as is known.
     pub fn open(&self) -> usize {
-        self.tracker.open()
+        self.tracker.open_sockets()
     }
 
     /// Ends it; tells what was shown.
@@ -118,9 +118,9 @@ impl Way {
             let at = at(seen.mono_ns());
             match seen {
                 RawEvent::StateChange(event) => tracker.apply(at, &event, records),
-                RawEvent::Accept(accept) => tracker.accepted(&accept),
+                RawEvent::Accept(accept) => tracker.apply_accept(&accept),
                 RawEvent::Fork(fork) => tracker.process_tree().fork(&fork),
-                RawEvent::SocketEvent(note) => tracker.note(at, &note, |_| None, records),
+                RawEvent::SocketEvent(note) => tracker.apply_socket_event(at, &note, |_| None, records),
             }
         }
         if let Some(watch) = watch {

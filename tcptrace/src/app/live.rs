@@ -165,7 +165,7 @@ impl Live {
 
     /// Ends the trace: detach, drain, account, and ask the kernel what is left of the sockets.
     pub(super) fn finish(&mut self, stop: &Stop) -> Result<Ended> {
-        log::info!("ending: {stop:?}; {} sockets open", self.tracker.open());
+        log::info!("ending: {stop:?}; {} sockets open", self.tracker.open_sockets());
         self.attached.detach();
         let now = self.clock.now();
         loop {
@@ -237,11 +237,11 @@ impl Live {
                     hierarchy.tell(tracker, &event);
                     tracker.apply(at, &event, records);
                 }
-                RawEvent::Accept(accept) => tracker.accepted(&accept),
+                RawEvent::Accept(accept) => tracker.apply_accept(&accept),
                 RawEvent::Fork(fork) => tracker.process_tree().fork(&fork),
                 RawEvent::SocketEvent(note) => {
                     log::trace!("{note:?}");
-                    tracker.note(at, &note, reason, records);
+                    tracker.apply_socket_event(at, &note, reason, records);
                 }
             }
             if self.records.len() >= AT_ONCE || i % AT_ONCE == AT_ONCE - 1 {

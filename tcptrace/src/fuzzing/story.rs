@@ -124,9 +124,9 @@ fn follow(tracker: &mut Tracker, batch: &mut Vec<RawEvent>, records: &mut Vec<Re
         let at = at(seen.mono_ns());
         match seen {
             RawEvent::StateChange(event) => tracker.apply(at, &event, records),
-            RawEvent::Accept(accept) => tracker.accepted(&accept),
+            RawEvent::Accept(accept) => tracker.apply_accept(&accept),
             RawEvent::Fork(fork) => tracker.process_tree().fork(&fork),
-            RawEvent::SocketEvent(note) => tracker.note(at, &note, |_| None, records),
+            RawEvent::SocketEvent(note) => tracker.apply_socket_event(at, &note, |_| None, records),
         }
     }
 }

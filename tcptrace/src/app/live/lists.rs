@@ -88,7 +88,7 @@ impl Live {
         let at = self.events.first().map_or(at, |event| at.min(self.clock.at(event.mono_ns())));
         let since: Vec<_> = self.events.iter().filter_map(RawEvent::state_change).cloned().collect();
         for found in merge(found, &since, &begun_requests(&self.events)) {
-            self.tracker.found(at, &found, &mut self.records);
+            self.tracker.add_existing(at, &found, &mut self.records);
             if self.records.len() >= AT_ONCE {
                 self.hand_on()?;
                 self.read_ahead();
@@ -156,7 +156,7 @@ impl Live {
             Ok(snapshot) => {
                 let listed: Vec<_> = snapshot.sockets.into_iter().map(SocketInfo::from).collect();
                 let at = self.clock.now();
-                self.tracker.listed(asked, at, &listed, &mut self.records);
+                self.tracker.apply_minisocket_dump(asked, at, &listed, &mut self.records);
             }
             Err(error) => log::warn!("what became of stand-ins is not known: {error:#}"),
         }

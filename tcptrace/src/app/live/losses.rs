@@ -212,7 +212,7 @@ impl Live {
         }
         let list = SockDiagDump {
             requested_at: asked,
-            found: self.wanted(snapshot.sockets),
+            sockets: self.wanted(snapshot.sockets),
             namespaces: snapshot.namespaces,
         };
         let mut since: Vec<_> = self.timers.waiting().iter().chain(&self.events).cloned().collect();
