@@ -158,7 +158,7 @@ impl Live {
                 self.tell_stuck(now)?;
             }
             self.look_for_losses(records > 0)?;
-            let waits = self.timers.wait() || !self.ahead.is_empty();
+            let waits = self.timers.is_waiting() || !self.ahead.is_empty();
             pacing = pacing.after(records, self.attached.reader.is_asked(), waits);
         }
     }
