@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use lives::moment;
 use tcptrace::{
     connection::{ConnectionTable, Keep},
-    ladder::{Ladder, Ladders, Notation, Row},
+    ladder::{Ladder, Ladders, Notation, Row, Side},
     record::{End, Record, Totals},
     render::{Palette, Render as _, Text},
 };
@@ -73,19 +73,19 @@ fn no_row_is_wider_than_the_terminal() {
     }
 }
 
-/// The segments alone, `>` from the left end, `<` from the right one, `?` without an answer.
+/// Segments of a life, `›` from the left end, `‹` from the right one, `?` without an answer.
 fn segments(life: &[Record]) -> Vec<String> {
     let mut table = ConnectionTable::new(Keep::All);
     life.iter().for_each(|record| table.add(record));
     let ladder = Ladder::of(&table.histories().next().unwrap()).unwrap();
     let mark = |arrow: &tcptrace::ladder::Arrow, sign: &str| {
-        let from = ["›", "‹"][arrow.from];
+        let from = if arrow.from == Side::Left { "›" } else { "‹" };
         format!("{from}{}{}{sign}", arrow.segment.name(), if arrow.unanswered { "?" } else { "" })
     };
     let rows = ladder.rows.iter().map(|row| match row {
         Row::Still(_) => String::new(),
         Row::Arrow(arrow) => mark(arrow, ""),
-        Row::Crossing(right, left) => format!("{}{}", mark(right, ""), mark(left, "")),
+        Row::Crossing(arrows) => format!("{}{}", mark(&arrows.left, ""), mark(&arrows.right, "")),
         Row::Departs(arrow) => mark(arrow, "…"),
         Row::Arrives(arrow) => format!("…{}", mark(arrow, "")),
     });
@@ -129,7 +129,7 @@ fn no_name_reaches_mermaid_raw() {
 }
 
 #[test]
-fn a_connection_is_told_once_and_when_it_is_over() {
+fn a_connection_is_drawn_once_and_when_it_is_over() {
     let mut ladders = Ladders::new(
         Notation::Picture,
         Text { zone: TimeZone::UTC, palette: Palette::default(), width: Some(80) },
