@@ -138,7 +138,7 @@ fn story() -> Vec<Record> {
     {
         let found =
             SocketInfo { cookie: Some(cookie), netns: None, tuple, state: Established, owner, cgroup: None };
-        tracker.found(moment(0), &found, &mut records);
+        tracker.add_existing(moment(0), &found, &mut records);
     }
     for step in steps {
         tracker.apply(moment(step.us), &step.event(), &mut records);

@@ -1,4 +1,4 @@
-//! A connection that a process has accepted, typed.
+//! The event of a connection that a process has accepted.
 
 use tcptrace_ebpf::RawAccept;
 use zerocopy::FromBytes as _;
@@ -6,16 +6,16 @@ use zerocopy::FromBytes as _;
 use super::DecodeError;
 use crate::process::{Comm, Evidence, Owner};
 
-/// A process has taken a connection from a listening socket.
+/// Acceptance of a connection from a listening socket by a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accept {
-    /// `CLOCK_MONOTONIC`, nanoseconds.
+    /// Time: `CLOCK_MONOTONIC`, nanoseconds.
     pub mono_ns: u64,
-    /// Address of the new socket.
+    /// Address of the new socket in the kernel's memory.
     pub pointer: u64,
-    /// Its cookie, if it has one.
+    /// Cookie of the new socket, if it has one.
     pub cookie: Option<u64>,
-    /// Who.
+    /// Process that has accepted it.
     pub owner: Owner,
 }
 

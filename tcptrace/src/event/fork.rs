@@ -1,18 +1,18 @@
-//! A new process, typed.
+//! The event of a new process.
 
 use tcptrace_ebpf::RawFork;
 use zerocopy::FromBytes as _;
 
 use super::DecodeError;
 
-/// A process that was made by another one.
+/// Creation of a process by another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fork {
-    /// `CLOCK_MONOTONIC`, nanoseconds.
+    /// Time: `CLOCK_MONOTONIC`, nanoseconds.
     pub mono_ns: u64,
-    /// The process that made it.
+    /// Id of the process that made it.
     pub parent: u32,
-    /// The new process. Its id may have been another one's before.
+    /// Id of the new process, which may have been another one's before.
     pub child: u32,
 }
 

@@ -1,5 +1,6 @@
-//! What the kernel side reports, decoded and typed. Decoding never panics: a record that makes no sense is an error to
-//! count.
+//! The events that the kernel side reports, decoded and typed.
+//!
+//! Decoding never panics: a record that makes no sense is an error to count.
 
 mod accept;
 mod fork;
@@ -22,19 +23,19 @@ pub use timers::Timers;
 pub enum RawEvent {
     /// A state change.
     StateChange(StateChange),
-    /// A process has accepted a connection.
+    /// A connection that a process has accepted.
     Accept(Accept),
-    /// A process has made another one.
+    /// A new process.
     Fork(Fork),
-    /// Anything else.
+    /// Any other event of a socket.
     SocketEvent(SocketEvent),
 }
 
 impl RawEvent {
-    /// Reads one record from the ring buffer.
+    /// Decodes one record of the ring buffer.
     ///
     /// # Errors
-    /// When size, version, kind or states are not those of this version.
+    /// [`DecodeError`] if size, version, kind or states are not those of this version.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let &[version, kind, ..] = bytes else { return Err(DecodeError::Size(bytes.len())) };
         if version != RECORD_VERSION {
@@ -57,28 +58,28 @@ impl RawEvent {
         }
     }
 
-    /// `CLOCK_MONOTONIC`, nanoseconds.
+    /// Time of the event: `CLOCK_MONOTONIC`, nanoseconds.
     #[must_use]
     pub const fn mono_ns(&self) -> u64 {
         match self {
             Self::StateChange(event) => event.mono_ns,
             Self::Accept(accept) => accept.mono_ns,
             Self::Fork(fork) => fork.mono_ns,
-            Self::SocketEvent(note) => note.mono_ns,
+            Self::SocketEvent(event) => event.mono_ns,
         }
     }
 }
 
-/// Why a record could not be read.
+/// Reason why a record could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// Shorter or longer than the record of this version.
+    /// Size that no record of this version has.
     Size(usize),
-    /// Made by a kernel side of another version.
+    /// Version of another kernel side.
     Version(u8),
-    /// Of a kind that this version does not know.
+    /// Kind that this version does not know.
     Kind(u8),
-    /// A state that this version does not know.
+    /// State that this version does not know.
     State(u8),
 }
 
@@ -164,7 +165,7 @@ mod tests {
         assert_eq!(RawEvent::decode(&[RECORD_VERSION]), Err(DecodeError::Size(1)));
     }
 
-    /// Only a record that has the size of its kind can be read.
+    /// No record is read but one that has the size of its kind.
     #[test]
     fn every_length_of_every_kind_is_read_or_refused() {
         let size = |kind| match kind {

@@ -1,4 +1,4 @@
-//! What happened to a socket besides its state changes, typed.
+//! The events of a socket besides its state changes.
 
 use tcptrace_ebpf::{Kind, RawNote, TimerStep as Raw};
 use zerocopy::FromBytes as _;
@@ -9,54 +9,54 @@ use crate::{
     tcp::TcpState,
 };
 
-/// Something about a socket that is no state change, or that the kernel does not report as one.
+/// Event of a socket that is no state change, or that the kernel does not report as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketEvent {
-    /// `CLOCK_MONOTONIC`, nanoseconds.
+    /// Time: `CLOCK_MONOTONIC`, nanoseconds.
     pub mono_ns: u64,
-    /// Address of the socket, minisocket or request socket.
+    /// Address of the socket, minisocket or request socket in the kernel's memory.
     pub pointer: u64,
-    /// The socket cookie, if it has one. A minisocket has that of the socket before it.
+    /// Socket cookie, if it has one. A minisocket has that of the full socket before it.
     pub cookie: Option<u64>,
-    /// Its network namespace.
+    /// Network namespace of the socket.
     pub netns: Option<Netns>,
     /// Both ends.
     pub tuple: Tuple,
-    /// State of the socket; of a minisocket the one that it stands for.
+    /// State of the socket; of a minisocket the state that it stands for.
     pub state: TcpState,
-    /// The thread that was current. On the loopback way it is often the one that sent the segment.
+    /// Thread that was current. On the loopback way it is often the one that sent the segment.
     pub tid: u32,
-    /// What happened.
+    /// Kind of event.
     pub kind: SocketEventKind,
 }
 
-/// What a note tells of.
+/// Kinds of socket events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketEventKind {
-    /// The timer of a time-wait minisocket, which lives as long as its timer.
+    /// Step of the timer of a time-wait minisocket, which lives as long as its timer.
     Timewait(TimerStep),
-    /// The timer of a request socket, the kernel's half-open connection.
+    /// Step of the timer of a request socket, the kernel's half-open connection.
     Request(TimerStep),
-    /// A RST is sent, for this reason: `enum sk_rst_reason`, if the kernel gives one.
+    /// RST that is sent.
     ResetSent {
-        /// Its number on the running kernel.
+        /// Number of the reason on the running kernel (`enum sk_rst_reason`), if it gives one.
         reason: Option<u32>,
     },
-    /// A segment is sent again.
+    /// Segment that is sent again.
     Retransmit,
-    /// A SYN+ACK is sent again.
+    /// SYN+ACK that is sent again.
     RetransmitSynAck,
 }
 
-/// What happened to a timer. The kernel reports the first three; [`Timers`](super::Timers) makes one step of those that
-/// belong together.
+/// Steps of a timer. The kernel reports the first three; [`Timers`](super::Timers) makes one step of those that belong
+/// together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerStep {
     /// Started.
     Started,
-    /// Stopped; in the kernel's own words also the first half of running out and of being started again.
+    /// Stopped; as the kernel reports it also the first half of running out and of being started again.
     Stopped,
-    /// Ran out.
+    /// Run out.
     Expired,
     /// Stopped or run out, and started again; or seen to get a new end, of which its own events may say nothing.
     Restarted,

@@ -1,4 +1,4 @@
-//! A state change, typed.
+//! The event of a state change.
 
 use tcptrace_ebpf::{Flags, RawTransition};
 use zerocopy::FromBytes as _;
@@ -11,70 +11,70 @@ use crate::{
     tcp::TcpState,
 };
 
-/// A state change as the kernel reported it, before anybody knows whose socket it is.
+/// State change as the kernel reports it, before anybody knows whose socket it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateChange {
-    /// `CLOCK_MONOTONIC`, nanoseconds.
+    /// Time: `CLOCK_MONOTONIC`, nanoseconds.
     pub mono_ns: u64,
-    /// Address of the kernel's socket: unique while the socket lives.
+    /// Address of the socket in the kernel's memory, unique while the socket lives.
     pub pointer: u64,
-    /// The socket cookie, if it has one.
+    /// Socket cookie, if it has one.
     pub cookie: Option<u64>,
-    /// The socket's network namespace.
+    /// Network namespace of the socket.
     pub netns: Option<Netns>,
     /// Both ends, as far as they are known at this moment.
     pub tuple: Tuple,
-    /// The state that is left.
+    /// State that is left.
     pub from: TcpState,
-    /// The state that is entered.
+    /// State that is entered.
     pub to: TcpState,
-    /// What `struct sock` said; `None` where the kernel's layout is not known.
+    /// Facts from `struct sock`; `None` where the kernel's layout is not known.
     pub sock: Option<SockFacts>,
-    /// What `struct tcp_sock` counted so far; `None` where the kernel's layout is not known.
+    /// Numbers that `struct tcp_sock` has counted; `None` where the kernel's layout is not known.
     pub numbers: Option<Numbers>,
     /// Id of the cgroup that the socket belongs to.
     pub cgroup: Option<u64>,
-    /// The task that was current. Not necessarily one that has to do with the socket.
+    /// Task that was current, not necessarily one that has to do with the socket.
     pub task: Task,
 }
 
 /// Facts read from `struct sock` inside the event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SockFacts {
-    /// The current task holds the socket inside a system call.
+    /// Whether the current task holds the socket inside a system call.
     pub owned: bool,
-    /// No process has the socket any more.
+    /// Whether no process has the socket any more.
     pub orphan: bool,
-    /// The peer's FIN has been received.
+    /// Whether the peer's FIN has been received.
     pub fin_received: bool,
-    /// `sk_err`: an errno, 0 for none.
+    /// Errno in `sk_err`, 0 for none.
     pub error: u16,
-    /// Our receiving side is shut down.
+    /// Whether the receiving side is shut down.
     pub receive_shutdown: bool,
-    /// The last reference to the socket's file is gone: `close()`. `None` if the file could not be read.
+    /// Whether the last reference to the socket's file is gone, as after `close()`; `None` if the file could not be read.
     pub file_released: Option<bool>,
-    /// What the connection had in hand at its step to `CLOSE`.
+    /// Unfinished business of the connection at its step to `CLOSE`.
     pub ending: Option<Ending>,
 }
 
-/// What a connection has in hand when it is closed for good.
+/// Unfinished business of a connection when it is closed for good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ending {
-    /// `SO_LINGER` with a time of 0.
+    /// Whether `SO_LINGER` is set with a time of 0.
     pub linger_zero: bool,
-    /// Data was received that the process has not read.
+    /// Whether data was received that the process has not read.
     pub unread: bool,
-    /// Something was sent that the peer has not acknowledged.
+    /// Whether something was sent that the peer has not acknowledged.
     pub unacknowledged: bool,
-    /// Data is there that could not be sent yet.
+    /// Whether there is data that could not be sent yet.
     pub unsent: bool,
-    /// `TCP_USER_TIMEOUT` is set: then it decides when to give up.
+    /// Whether `TCP_USER_TIMEOUT` is set, which then decides when to give up.
     pub user_timeout: bool,
-    /// Somebody is in its network namespace: what nobody is in any more is dropped without a RST.
+    /// Whether somebody is in its network namespace: where nobody is any more, connections are dropped without a RST.
     pub netns_in_use: bool,
 }
 
-/// The task that was current when the event fired.
+/// Task that was current when the event fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Process id (thread group) in the initial pid namespace.
@@ -87,18 +87,18 @@ pub struct Task {
     pub comm: Comm,
     /// Name of the thread.
     pub thread: Comm,
-    /// What it is doing; `None` where the kernel's layout is not known.
+    /// Activity of the task; `None` where the kernel's layout is not known.
     pub activity: Option<Activity>,
 }
 
-/// What the current task is.
+/// Activity of the current task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// A process that runs.
     Running,
-    /// A process on its way out; the signal that ended it, 0 for none.
+    /// A process on its way out.
     Exiting {
-        /// Number of the signal.
+        /// Number of the signal that ended it, 0 for none.
         signal: u8,
     },
     /// A kernel thread.

@@ -1,134 +1,169 @@
-//! Puts the deeds of both ends together into rungs: what one end sent is what the other one received.
+//! Aligns the segment events of both ends: what one end sent is what the other one received, in one row.
+//!
+//! Each end's events keep their order; between the ends the rows are in order of time. An event whose counterpart comes
+//! later at the other end waits for it. Where both ends wait for each other, a segment leaves in one row and arrives in
+//! another one, or two segments cross.
 
 use std::{cmp::Reverse, collections::VecDeque};
 
 use super::{
-    Arrow, Row, Segment, StateMark,
+    Arrow, Pair, Row, Segment, Side, StateMark,
     segments::{Act, SegmentEvent},
 };
 
-/// The rungs from top to bottom: each end's deeds in their order, and between the ends in the order of time.
-pub(super) fn rows(segment_events: [VecDeque<SegmentEvent>; 2]) -> Vec<Row> {
-    let mut alignment = Alignment { left: segment_events, in_flight: Vec::new(), rows: Vec::new() };
-    while let Some(place) = alignment.next() {
-        alignment.take(place);
+/// Rows from top to bottom.
+pub(super) fn rows(events: Pair<VecDeque<SegmentEvent>>) -> Vec<Row> {
+    let mut alignment = Alignment { events, in_flight: Vec::new(), rows: Vec::new() };
+    while let Some(side) = alignment.next_side() {
+        alignment.take_event(side);
     }
     alignment.rows
 }
 
 struct Alignment {
-    /// What is left of the deeds.
-    left: [VecDeque<SegmentEvent>; 2],
-    /// What was sent, by whom, and has yet to arrive.
-    in_flight: Vec<(usize, Segment)>,
+    /// Events that have no row yet.
+    events: Pair<VecDeque<SegmentEvent>>,
+    /// Segments that have left and have yet to arrive, by who sent them.
+    in_flight: Vec<(Side, Segment)>,
     rows: Vec<Row>,
 }
 
+/// Where the other end's events have the counterpart of an end's next one; the order is that of the distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Counterpart {
+    Nowhere,
+    Next,
+    /// After so many others.
+    After(usize),
+}
+
 impl Alignment {
-    /// The end whose next deed comes next.
-    fn next(&self) -> Option<usize> {
-        let ready = (0..2).filter(|place| self.is_ready(*place)).min_by_key(|place| self.time(*place));
-        // Each waits for the other: one goes ahead, preferably with what it sends, and of two that send the one whose
-        // segment takes longer.
-        ready.or_else(|| {
-            (0..2)
-                .filter_map(|place| Some((self.act(place)?, place)))
-                .map(|(act, place)| (matches!(act, Act::Sent(_)), self.counterpart(place), Reverse(place)))
-                .max()
-                .map(|(_, _, Reverse(place))| place)
+    /// The side whose next event gets the next row.
+    fn next_side(&self) -> Option<Side> {
+        let sides = || Side::BOTH.into_iter().filter(|side| self.act(*side).is_some());
+        let ready = sides().filter(|side| !matches!(self.counterpart(*side), Counterpart::After(_)));
+        // Where each waits for the other, one goes ahead, preferably with what it sends, and of two that send the one
+        // whose segment takes longer.
+        ready.min_by_key(|side| self.time(*side)).or_else(|| {
+            let sends = |side| matches!(self.act(side), Some(Act::Sent(_)));
+            sides().max_by_key(|side| (sends(*side), self.counterpart(*side), Reverse(*side)))
         })
     }
 
-    fn act(&self, place: usize) -> Option<Act> {
-        self.left[place].front().map(|event| event.what)
+    fn act(&self, side: Side) -> Option<Act> {
+        self.events[side].front().map(|event| event.what)
     }
 
-    /// The earlier one of the two times that a deed and its counterpart have.
-    fn time(&self, place: usize) -> Option<u64> {
-        let other = self.counterpart(place).filter(|at| *at == 0).and_then(|_| self.left[1 - place].front());
-        let own = self.left[place].front();
-        own.into_iter().chain(other).filter_map(|event| event.at).min()
+    /// The earlier one of the two times that an end's next event and its counterpart have.
+    fn time(&self, side: Side) -> Option<u64> {
+        let own = self.events[side].front();
+        let has_next = self.counterpart(side) == Counterpart::Next;
+        let others = self.events[side.other()].front().filter(|_| has_next);
+        own.into_iter().chain(others).filter_map(|event| event.at).min()
     }
 
-    /// How far the other end is from the counterpart of the next deed; `None` if there is none.
-    fn counterpart(&self, place: usize) -> Option<usize> {
-        let wanted = match self.act(place)? {
-            Act::Sent(segment) => Act::Received(segment),
-            Act::Received(segment) => Act::Sent(segment),
-            Act::Nothing | Act::GaveUp(_) => return None,
+    fn counterpart(&self, side: Side) -> Counterpart {
+        let wanted = match self.act(side) {
+            Some(Act::Sent(segment)) => Act::Received(segment),
+            Some(Act::Received(segment)) => Act::Sent(segment),
+            Some(Act::Nothing | Act::GaveUp(_)) | None => return Counterpart::Nowhere,
         };
-        self.left[1 - place].iter().position(|event| event.what == wanted)
+        match self.events[side.other()].iter().position(|event| event.what == wanted) {
+            None => Counterpart::Nowhere,
+            Some(0) => Counterpart::Next,
+            Some(others) => Counterpart::After(others),
+        }
     }
 
-    fn is_ready(&self, place: usize) -> bool {
-        self.act(place).is_some() && self.counterpart(place).is_none_or(|distance| distance == 0)
+    /// Makes a row of an end's next event.
+    fn take_event(&mut self, side: Side) {
+        let counterpart = self.counterpart(side);
+        let Some(event) = self.events[side].pop_front() else { return };
+        match event.what {
+            Act::Nothing => self.stand(side, event.mark),
+            Act::GaveUp(segment) => {
+                self.mark_unanswered(side, segment);
+                self.stand(side, event.mark);
+            }
+            Act::Sent(segment) => self.send(side, segment, event, counterpart),
+            Act::Received(segment) => self.receive(side, segment, event, counterpart),
+        }
     }
 
-    /// Makes a rung of the next deed of an end.
-    fn take(&mut self, place: usize) {
-        let distance = self.counterpart(place);
-        let Some(event) = self.left[place].pop_front() else { return };
-        let other = 1 - place;
-        match (event.what, distance) {
-            (Act::Nothing, _) => self.still(place, event.mark),
-            (Act::GaveUp(segment), _) => {
-                self.give_up(place, segment);
-                self.still(place, event.mark);
-            }
-            (Act::Sent(segment), None) => self.rows.push(Row::Arrow(sent(place, segment, event))),
-            (Act::Sent(segment), Some(0)) => {
-                let received = self.left[other].pop_front().and_then(|event| event.mark);
-                self.rows.push(Row::Arrow(Arrow { received, ..sent(place, segment, event) }));
-            }
-            (Act::Sent(segment), Some(_)) => self.depart(place, segment, event),
-            (Act::Received(segment), None) if self.lands(other, segment) => {
-                self.rows.push(Row::Arrives(received(place, segment, event)));
-            }
-            (Act::Received(segment), None) => {
-                self.rows.push(Row::Arrow(received(place, segment, event)));
-            }
-            (Act::Received(segment), Some(at)) => {
-                let mut arrow = received(place, segment, event);
-                if at == 0 {
-                    let sender = self.left[other].pop_front();
-                    (arrow.sent, arrow.words) =
-                        sender.map_or_else(Default::default, |it| (it.mark, it.words));
-                } else if let Some(late) = self.left[other].get_mut(at) {
-                    // Told out of order: the arrow stands here, the sender's state where it belongs.
-                    late.what = Act::Nothing;
-                }
+    fn send(&mut self, side: Side, segment: Segment, event: SegmentEvent, counterpart: Counterpart) {
+        let mut arrow = sent(side, segment, event);
+        match counterpart {
+            Counterpart::Nowhere => self.rows.push(Row::Arrow(arrow)),
+            Counterpart::Next => {
+                arrow.received = self.take_mark(side.other());
                 self.rows.push(Row::Arrow(arrow));
             }
+            Counterpart::After(_) => self.depart(arrow),
         }
     }
 
-    /// A segment leaves while the other end is busy; if that sends one too, they cross.
-    fn depart(&mut self, place: usize, segment: Segment, event: SegmentEvent) {
-        let other = 1 - place;
-        let arrow = sent(place, segment, event);
-        if let Some(Act::Sent(theirs)) = self.act(other)
-            && self.left[place].front().map(|event| event.what) == Some(Act::Received(theirs))
-            && self.left[other].get(1).map(|event| event.what) == Some(Act::Received(segment))
-            && let Some(event) = self.left[other].pop_front()
+    fn receive(&mut self, side: Side, segment: Segment, event: SegmentEvent, counterpart: Counterpart) {
+        let sender = side.other();
+        let mut arrow = received(side, segment, event);
+        match counterpart {
+            Counterpart::Nowhere if self.lands(sender, segment) => {
+                self.rows.push(Row::Arrives(arrow));
+                return;
+            }
+            Counterpart::Nowhere => {}
+            Counterpart::Next => {
+                if let Some(event) = self.events[sender].pop_front() {
+                    (arrow.sent, arrow.words) = (event.mark, event.words);
+                }
+            }
+            // Recorded out of order: the arrow stands here, the sender's state where it belongs.
+            Counterpart::After(others) => {
+                if let Some(late) = self.events[sender].get_mut(others) {
+                    late.what = Act::Nothing;
+                }
+            }
+        }
+        self.rows.push(Row::Arrow(arrow));
+    }
+
+    /// Lets a segment leave while the other end is busy; if that sends one too, they cross.
+    fn depart(&mut self, mut ours: Arrow) {
+        let (side, other) = (ours.from, ours.from.other());
+        if let Some(theirs) = self.crossed_by(&ours)
+            && let Some(event) = self.events[other].pop_front()
         {
-            let mut ours = arrow;
             let mut theirs = sent(other, theirs, event);
-            theirs.received = self.left[place].pop_front().and_then(|event| event.mark);
-            ours.received = self.left[other].pop_front().and_then(|event| event.mark);
-            let (from_left, from_right) = if place == 0 { (ours, theirs) } else { (theirs, ours) };
-            self.rows.push(Row::Crossing(from_left, from_right));
+            theirs.received = self.take_mark(side);
+            ours.received = self.take_mark(other);
+            self.rows.push(Row::Crossing(Pair::with(side, ours, theirs)));
         } else {
-            self.in_flight.push((place, segment));
-            self.rows.push(Row::Departs(arrow));
+            self.in_flight.push((side, ours.segment));
+            self.rows.push(Row::Departs(ours));
         }
     }
 
-    fn lands(&mut self, sender: usize, segment: Segment) -> bool {
+    /// The segment that crosses this one: each end sends its own and receives the other's right after.
+    fn crossed_by(&self, ours: &Arrow) -> Option<Segment> {
+        let (side, other) = (ours.from, ours.from.other());
+        let Some(Act::Sent(theirs)) = self.act(other) else { return None };
+        let next_but_one = self.events[other].get(1).map(|event| event.what);
+        let both_arrive = self.act(side) == Some(Act::Received(theirs))
+            && next_but_one == Some(Act::Received(ours.segment));
+        both_arrive.then_some(theirs)
+    }
+
+    /// Takes an end's next event into the row that is being made.
+    fn take_mark(&mut self, side: Side) -> Option<StateMark> {
+        self.events[side].pop_front().and_then(|event| event.mark)
+    }
+
+    /// Whether a segment that left before arrives now.
+    fn lands(&mut self, sender: Side, segment: Segment) -> bool {
         let at = self.in_flight.iter().position(|flying| *flying == (sender, segment));
         at.map(|at| self.in_flight.swap_remove(at)).is_some()
     }
 
-    fn give_up(&mut self, from: usize, segment: Segment) {
+    fn mark_unanswered(&mut self, from: Side, segment: Segment) {
         for row in &mut self.rows {
             if let Row::Arrow(arrow) = row
                 && (arrow.from, arrow.segment) == (from, segment)
@@ -139,27 +174,32 @@ impl Alignment {
         }
     }
 
-    /// Both in one rung, if both ends stood there at the same moment.
-    fn still(&mut self, place: usize, mark: Option<StateMark>) {
+    /// Shows a state without an arrow; both ends in one row, if they stood there at the same moment.
+    fn stand(&mut self, side: Side, mark: Option<StateMark>) {
         let Some(mark) = mark else { return };
-        if let Some(Row::Still(states)) = self.rows.last_mut()
-            && states[place].is_none()
-            && let Some(other) = &states[1 - place]
+        if let Some(Row::Still(marks)) = self.rows.last_mut()
+            && marks[side].is_none()
+            && let Some(other) = &marks[side.other()]
             && (other.since_ns, &other.words) == (mark.since_ns, &mark.words)
         {
-            states[place] = Some(mark);
+            marks[side] = Some(mark);
             return;
         }
-        let mut states = [None, None];
-        states[place] = Some(mark);
-        self.rows.push(Row::Still(states));
+        self.rows.push(Row::Still(Pair::with(side, Some(mark), None)));
     }
 }
 
-fn sent(from: usize, segment: Segment, event: SegmentEvent) -> Arrow {
+fn sent(from: Side, segment: Segment, event: SegmentEvent) -> Arrow {
     Arrow { segment, from, sent: event.mark, received: None, words: event.words, unanswered: false }
 }
 
-fn received(by: usize, segment: Segment, event: SegmentEvent) -> Arrow {
-    Arrow { segment, from: 1 - by, sent: None, received: event.mark, words: event.words, unanswered: false }
+fn received(by: Side, segment: Segment, event: SegmentEvent) -> Arrow {
+    Arrow {
+        segment,
+        from: by.other(),
+        sent: None,
+        received: event.mark,
+        words: event.words,
+        unanswered: false,
+    }
 }

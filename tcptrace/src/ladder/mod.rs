@@ -1,6 +1,6 @@
-//! A connection as a ladder: its two ends as the sides, its segments as the rungs between them.
+//! A connection as a ladder: its two ends as the sides, its segments as the rows between them.
 //!
-//! The kernel tells of states, not of segments. But the states of TCP change for few reasons, and most of them are a
+//! The kernel reports states, not segments. But the states of TCP change for few reasons, and most of them are a
 //! segment that was sent or that arrived: so the segments are concluded, and every output says so.
 
 mod align;
@@ -9,10 +9,12 @@ mod formats;
 mod mermaid;
 mod picture;
 mod segments;
+mod side;
 
 pub use ends::{End, Presence};
 pub use formats::{Ladders, Notation};
 pub use picture::Picture;
+pub use side::{Pair, Side};
 
 use crate::{
     connection::{ConnectionHistory, What},
@@ -21,29 +23,30 @@ use crate::{
     tcp::TcpState,
     time::Moment,
 };
+use ends::Layout;
 
-/// What every output says once.
+/// Sentence that every output says once.
 pub const INFERRED_TEXT: &str = "Segments are inferred from the states; times count from the first change.";
 
-/// A segment that changes states. The two kinds of `ACK` are kept apart, because both occur once in each direction.
+/// Segment that changes states. The two kinds of `ACK` are kept apart, because both occur once in each direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Segment {
-    /// Opens a direction.
+    /// SYN, which opens a direction.
     Syn,
-    /// Answers a SYN and opens the other direction.
+    /// Answer to a SYN, which opens the other direction.
     SynAck,
-    /// Ends the handshake.
+    /// Last segment of the handshake.
     Ack,
-    /// Closes a direction.
+    /// FIN, which closes a direction.
     Fin,
-    /// Answers a FIN.
+    /// Answer to a FIN.
     FinAck,
-    /// Ends everything.
+    /// RST, which ends everything.
     Rst,
 }
 
 impl Segment {
-    /// Its flags, as they are usually written.
+    /// Flags of the segment, as they are usually written.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,95 +59,95 @@ impl Segment {
     }
 }
 
-/// A state that one end was seen to enter, or to be in.
+/// State that one end was seen to enter, or to be in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateMark {
-    /// Since the connection's first step, nanoseconds; none for the state before the first step.
+    /// Time since the connection's first step, nanoseconds; none for the state before the first step.
     pub since_ns: Option<u64>,
-    /// The state.
+    /// State of the end.
     pub state: TcpState,
-    /// Where in the connection's life.
+    /// Phase of the connection's life.
     pub phase: Phase,
-    /// What happened, where no arrow says it.
+    /// Words on what happened, where no arrow says it.
     pub words: String,
 }
 
-/// A segment on its way.
+/// Segment on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrow {
-    /// Which.
+    /// Kind of segment.
     pub segment: Segment,
-    /// The end that sent it: 0 is left, 1 is right.
-    pub from: usize,
-    /// The state that the sender entered with it.
+    /// Side that sent it.
+    pub from: Side,
+    /// State that the sender entered with it.
     pub sent: Option<StateMark>,
-    /// The state that the receiver entered with it.
+    /// State that the receiver entered with it.
     pub received: Option<StateMark>,
-    /// Why it was sent, where there is evidence.
+    /// Words on why it was sent, where there is evidence.
     pub words: String,
     /// Whether it is known to have got no answer, so that nobody can say whether it arrived.
     pub unanswered: bool,
 }
 
-/// What stands in one place of the ladder.
+/// One row of a ladder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// No segment: states that ends are in, or enter by themselves.
-    Still([Option<StateMark>; 2]),
+    /// States that ends are in, or enter without a segment.
+    Still(Pair<Option<StateMark>>),
     /// One segment, from one side to the other.
     Arrow(Arrow),
-    /// Two segments that cross: from the left end, and from the right end.
-    Crossing(Arrow, Arrow),
-    /// A segment leaves, and much happens before it arrives.
+    /// Two segments that cross, each with the side that sent it.
+    Crossing(Pair<Arrow>),
+    /// Departure of a segment that arrives much later.
     Departs(Arrow),
-    /// It arrives.
+    /// Arrival of a segment that left in an earlier row.
     Arrives(Arrow),
 }
 
 /// A connection as a ladder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ladder {
-    /// Its number.
+    /// Number of the connection.
     pub id: ConnectionId,
-    /// When its first step was.
+    /// Time of the first step.
     pub began: Option<Moment>,
-    /// Left and right. The opener is left, if it is known.
-    pub ends: [End; 2],
+    /// Both ends. The opener is left, if it is known.
+    pub ends: Pair<End>,
     /// Whether the left end is known to have opened the connection to the right one.
     pub roles: bool,
-    /// From top to bottom.
+    /// Rows from top to bottom.
     pub rows: Vec<Row>,
-    /// Which ends have not come to their `CLOSE`.
-    pub goes_on: [bool; 2],
+    /// Whether each end has yet to come to its `CLOSE`.
+    pub goes_on: Pair<bool>,
 }
 
 impl Ladder {
-    /// Makes a ladder of what was told of a connection; `None` of an empty account.
+    /// Makes a ladder of a connection's history; `None` if that is empty.
     #[must_use]
     pub fn of(history: &ConnectionHistory) -> Option<Self> {
-        let (ends, places, roles) = ends::ends(history)?;
+        let Layout { ends, sides, roles } = Layout::of(history)?;
         let began = history.steps.first().map(|step| step.at);
-        let mut rows = Vec::from_iter(first_states(history, &places));
-        rows.extend(align::rows(segments::segment_events(history, &places)));
-        let goes_on = [0, 1].map(|place| {
-            let side = places.iter().position(|at| *at == place).and_then(|index| history.sides.get(index));
-            side.is_some_and(|side| side.state != TcpState::Close)
+        let mut rows = Vec::from_iter(first_states(history, &sides));
+        rows.extend(align::rows(segments::segment_events(history, &sides)));
+        let goes_on = Pair::from_fn(|side| {
+            let end = sides.iter().zip(&history.sides).find(|(at, _)| **at == side);
+            end.is_some_and(|(_, end)| end.state != TcpState::Close)
         });
         Some(Self { id: history.id, began, ends, roles, rows, goes_on })
     }
 }
 
-/// The states that the ends come from.
-fn first_states(history: &ConnectionHistory, places: &[usize]) -> Option<Row> {
-    let mut states = [None, None];
-    for (index, place) in places.iter().enumerate() {
+/// Row of the states that the ends come from.
+fn first_states(history: &ConnectionHistory, sides: &[Side]) -> Option<Row> {
+    let mut states = Pair::default();
+    for (index, side) in sides.iter().enumerate() {
         let first = history.steps.iter().find(|step| step.side == index);
-        states[*place] = first.and_then(|step| match step.what {
+        states[*side] = first.and_then(|step| match step.what {
             What::Changed(from, ..) => {
                 Some(StateMark { since_ns: None, state: from, phase: Phase::of(from), words: String::new() })
             }
             _ => None,
         });
     }
-    states.iter().any(Option::is_some).then_some(Row::Still(states))
+    (states.left.is_some() || states.right.is_some()).then_some(Row::Still(states))
 }

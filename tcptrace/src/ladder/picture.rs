@@ -1,4 +1,4 @@
-//! The ladder drawn with characters, between 72 and 100 columns wide.
+//! A ladder drawn with characters, between 72 and 100 columns wide.
 //!
 //! ```text
 //!      TIME       STATE │              lane               │ STATE       TIME
@@ -10,18 +10,19 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Arrow, End, Ladder, Presence, Row, StateMark};
+use super::{Arrow, End, Ladder, Pair, Presence, Row, Side, StateMark};
 use crate::{
     render::{TextStyle, owner, since},
     tcp::TcpState,
 };
 
-/// Columns of a time, and of a state.
+/// Columns of a time.
 const TIME: usize = 8;
+/// Columns of a state.
 const STATE: usize = 11;
-/// What a row needs besides the lane: the times, the states, both sides, and the spaces between them.
+/// Columns that a row needs besides the lane: the times, the states, both sides, and the spaces between them.
 const FRAME: usize = 2 * (TIME + 1 + STATE + 1 + 1);
-/// Where nothing tells the width.
+/// Columns of a picture where nothing tells the width.
 const USUAL: usize = 80;
 
 /// A ladder as it is drawn.
@@ -31,21 +32,21 @@ pub struct Picture<'a> {
     ladder: &'a Ladder,
     /// Columns between the sides; odd, so that it has a middle.
     lane: usize,
-    /// Which ends have come to their `CLOSE`.
-    over: [bool; 2],
+    /// Whether each end has come to its `CLOSE`.
+    over: Pair<bool>,
     text: String,
 }
 
 impl<'a> Picture<'a> {
-    /// A picture that has yet to be drawn.
+    /// Creates a picture that has yet to be drawn.
     #[must_use]
     pub fn new(style: &'a TextStyle, ladder: &'a Ladder) -> Self {
         let width = style.width.unwrap_or(USUAL).clamp(72, 100);
         let lane = (width - FRAME - 1) | 1;
-        Self { style, ladder, lane, over: [false; 2], text: String::new() }
+        Self { style, ladder, lane, over: Pair::default(), text: String::new() }
     }
 
-    /// Draws it: whole lines.
+    /// Draws the picture, in whole lines.
     #[must_use]
     pub fn draw(mut self) -> String {
         self.head();
@@ -53,7 +54,7 @@ impl<'a> Picture<'a> {
             match row {
                 Row::Still(marks) => self.still(marks),
                 Row::Arrow(arrow) => self.arrow(arrow),
-                Row::Crossing(right, left) => self.crossing(right, left),
+                Row::Crossing(arrows) => self.crossing(arrows),
                 Row::Departs(arrow) => self.half(arrow, true),
                 Row::Arrives(arrow) => self.half(arrow, false),
             }
@@ -68,15 +69,16 @@ impl<'a> Picture<'a> {
         let began = ladder.began.map_or_else(String::new, |at| format!("  {}", style.time(at)));
         let _ = writeln!(self.text, "{bold}Connection #{}{bold:#}{began}", ladder.id.0);
         if ladder.roles {
-            self.both(faint, ["client", "server"]);
+            self.both(faint, Pair { left: "client", right: "server" });
         }
-        let [left, right] = &ladder.ends;
-        self.both(Style::new(), [&left.address.to_string(), &right.address.to_string()]);
-        self.both(Style::new(), [&who(left), &who(right)]);
+        for about in [|end: &End| end.address.to_string(), who] {
+            let texts = ladder.ends.as_ref().map(about);
+            self.both(Style::new(), texts.as_ref().map(String::as_str));
+        }
     }
 
-    /// Something about each end, above its side; the right one goes on in the next row if there is no room.
-    fn both(&mut self, style: Style, [left, right]: [&str; 2]) {
+    /// Writes something about each end above its side; the right one goes to the next row if there is no room.
+    fn both(&mut self, style: Style, Pair { left, right }: Pair<&str>) {
         let width = FRAME + self.lane;
         let room = width.saturating_sub(left.width() + right.width());
         if room >= 2 || left.is_empty() {
@@ -87,16 +89,16 @@ impl<'a> Picture<'a> {
         }
     }
 
-    fn still(&mut self, marks: &[Option<StateMark>; 2]) {
-        let words = |place: usize| marks[place].as_ref().map_or("", |mark| mark.words.as_str());
+    fn still(&mut self, marks: &Pair<Option<StateMark>>) {
+        let words = marks.as_ref().map(|mark| mark.as_ref().map_or("", |mark| mark.words.as_str()));
         let room = self.lane - 1;
         // Both have the same to say, or only one of them speaks.
-        let lane = match (words(0), words(1)) {
+        let lane = match (words.left, words.right) {
             (left, right) if left == right => format!("{:^width$}", clip(left, room - 1), width = self.lane),
             (left, "") => format!(" {:<room$}", clip(left, room)),
             (_, right) => format!("{:>room$} ", clip(right, room)),
         };
-        self.row([marks[0].as_ref(), marks[1].as_ref()], &lane, [false; 2]);
+        self.row(marks.as_ref().map(Option::as_ref), &lane, Pair::default());
     }
 
     fn arrow(&mut self, arrow: &Arrow) {
@@ -104,55 +106,60 @@ impl<'a> Picture<'a> {
         let line = if arrow.unanswered {
             let solid = dashes(&label, self.lane * 2 / 3, '─');
             let dotted = "╌".repeat(self.lane - 2 - solid.width());
-            if arrow.from == 0 { format!("{solid}{dotted}? ") } else { format!(" ?{dotted}{solid}") }
+            match arrow.from {
+                Side::Left => format!("{solid}{dotted}? "),
+                Side::Right => format!(" ?{dotted}{solid}"),
+            }
         } else {
             let line = dashes(&label, self.lane - 1, '─');
-            if arrow.from == 0 { format!("{line}▶") } else { format!("◀{line}") }
+            match arrow.from {
+                Side::Left => format!("{line}▶"),
+                Side::Right => format!("◀{line}"),
+            }
         };
-        let marks = match arrow.from {
-            0 => [arrow.sent.as_ref(), arrow.received.as_ref()],
-            _ => [arrow.received.as_ref(), arrow.sent.as_ref()],
-        };
-        self.row(marks, &line, [arrow.from == 0, arrow.from == 1]);
+        let marks = Pair::with(arrow.from, arrow.sent.as_ref(), arrow.received.as_ref());
+        self.row(marks, &line, Pair::with(arrow.from, true, false));
         self.rest(arrow, rest);
     }
 
-    /// Two arrows with one slant each: they meet in the middle.
-    fn crossing(&mut self, right: &Arrow, left: &Arrow) {
+    /// Draws two arrows with one slant each, which meet in the middle.
+    fn crossing(&mut self, arrows: &Pair<Arrow>) {
         let half = (self.lane - 3) / 2;
-        let [(there, there_rest), (back, back_rest)] =
-            [right, left].map(|arrow| self.label(arrow, half.saturating_sub(2)));
+        let labels = arrows.as_ref().map(|arrow| self.label(arrow, half.saturating_sub(2)));
+        let (there, back) = (&labels.left.0, &labels.right.0);
         let gap = " ".repeat(half + 1);
-        let depart = format!("{}╲ ╱{}", dashes(&there, half, '─'), dashes(&back, half, '─'));
-        self.row([right.sent.as_ref(), left.sent.as_ref()], &depart, [true; 2]);
-        self.row([None, None], &format!("{gap}╳{gap}"), [false; 2]);
+        let depart = format!("{}╲ ╱{}", dashes(there, half, '─'), dashes(back, half, '─'));
+        self.row(arrows.as_ref().map(|arrow| arrow.sent.as_ref()), &depart, Pair { left: true, right: true });
+        self.row(Pair::default(), &format!("{gap}╳{gap}"), Pair::default());
         let line = "─".repeat(half - 1);
-        let marks = [left.received.as_ref(), right.received.as_ref()];
-        self.row(marks, &format!("◀{line}╱ ╲{line}▶"), [false; 2]);
-        self.rest(right, there_rest);
-        self.rest(left, back_rest);
+        let marks = Pair::from_fn(|side| arrows[side.other()].received.as_ref());
+        self.row(marks, &format!("◀{line}╱ ╲{line}▶"), Pair::default());
+        self.rest(&arrows.left, labels.left.1);
+        self.rest(&arrows.right, labels.right.1);
     }
 
-    /// The first or the second half of an arrow that takes long.
+    /// Draws the first or the second half of an arrow that takes long.
     fn half(&mut self, arrow: &Arrow, departs: bool) {
         let half = (self.lane - 1) / 2;
         let (label, rest) = self.label(arrow, half.saturating_sub(3));
         let blank = " ".repeat(half);
         let line = dashes(&label, if departs { half } else { half - 1 }, '─');
         let lane = match (departs, arrow.from) {
-            (true, 0) => format!("{line}╲{blank}"),
-            (true, _) => format!("{blank}╱{line}"),
-            (false, 0) => format!("{blank}╲{line}▶"),
-            (false, _) => format!("◀{line}╱{blank}"),
+            (true, Side::Left) => format!("{line}╲{blank}"),
+            (true, Side::Right) => format!("{blank}╱{line}"),
+            (false, Side::Left) => format!("{blank}╲{line}▶"),
+            (false, Side::Right) => format!("◀{line}╱{blank}"),
         };
-        let mark = if departs { &arrow.sent } else { &arrow.received };
-        let place = if departs { arrow.from } else { 1 - arrow.from };
-        let marks = [0, 1].map(|at| mark.as_ref().filter(|_| at == place));
-        self.row(marks, &lane, [departs && place == 0, departs && place == 1]);
+        let marks = if departs {
+            Pair::with(arrow.from, arrow.sent.as_ref(), None)
+        } else {
+            Pair::with(arrow.from, None, arrow.received.as_ref())
+        };
+        self.row(marks, &lane, Pair::with(arrow.from, departs, false));
         self.rest(arrow, rest);
     }
 
-    /// What is written on an arrow, and what does not fit on it.
+    /// Label of an arrow, and the words that do not fit on it.
     fn label<'b>(&self, arrow: &'b Arrow, room: usize) -> (String, &'b str) {
         let name = arrow.segment.name();
         let words = arrow.words.as_str();
@@ -164,19 +171,22 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// Words that did not fit on an arrow, beside its sender.
+    /// Writes the words that did not fit on an arrow beside its sender.
     fn rest(&mut self, arrow: &Arrow, words: &str) {
         if !words.is_empty() {
             let room = self.lane - 1;
             let words = clip(&format!("{}: {words}", arrow.segment.name()), room);
-            let lane = if arrow.from == 0 { format!(" {words:<room$}") } else { format!("{words:>room$} ") };
-            self.row([None, None], &lane, [false; 2]);
+            let lane = match arrow.from {
+                Side::Left => format!(" {words:<room$}"),
+                Side::Right => format!("{words:>room$} "),
+            };
+            self.row(Pair::default(), &lane, Pair::default());
         }
     }
 
-    /// What is not over goes on.
+    /// Shows which ends go on.
     fn tail(&mut self) {
-        let [left, right] = self.ladder.goes_on.map(|goes_on| if goes_on { "⋮" } else { "" });
+        let Pair { left, right } = self.ladder.goes_on.map(|goes_on| if goes_on { "⋮" } else { "" });
         if !(left.is_empty() && right.is_empty()) {
             let (indent, lane) = (" ".repeat(FRAME / 2 - 1), " ".repeat(self.lane));
             let left = format!("{left:1}");
@@ -184,8 +194,8 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// One row: times and states outside, the sides, and the lane between them.
-    fn row(&mut self, marks: [Option<&StateMark>; 2], lane: &str, departs: [bool; 2]) {
+    /// Writes one row: times and states outside, the sides, and the lane between them.
+    fn row(&mut self, marks: Pair<Option<&StateMark>>, lane: &str, departs: Pair<bool>) {
         let plain = Style::new();
         let faint = self.style.palette.faint();
         let time =
@@ -193,15 +203,15 @@ impl<'a> Picture<'a> {
         let state = |mark: Option<&StateMark>| mark.map_or("", |mark| name(mark.state));
         let style =
             |mark: Option<&StateMark>| mark.map_or(plain, |mark| self.style.palette.phase(mark.phase));
-        let [left, right] = marks;
+        let Pair { left, right } = marks;
         let (begin, end) = (style(left), style(right));
-        let edges = [0, 1].map(|place| self.edge(place, marks[place], departs[place]));
+        let edges = Pair::from_fn(|side| self.edge(side, marks[side], departs[side]));
         let mut row = format!(
             "{faint}{:>TIME$}{faint:#} {begin}{:>STATE$}{begin:#} {}{lane}{}",
             time(left),
             state(left),
-            edges[0],
-            edges[1]
+            edges.left,
+            edges.right
         );
         if right.is_some() {
             let _ =
@@ -209,24 +219,25 @@ impl<'a> Picture<'a> {
         }
         let _ = writeln!(self.text, "{}", row.trim_end());
         // The state before the first step is CLOSE too, but it has no time.
-        for (over, mark) in self.over.iter_mut().zip(marks) {
-            *over |= mark.is_some_and(|mark| mark.state == TcpState::Close && mark.since_ns.is_some());
+        for (side, mark) in marks.iter() {
+            self.over[side] |=
+                mark.is_some_and(|mark| mark.state == TcpState::Close && mark.since_ns.is_some());
         }
     }
 
-    /// One character of a side: broken where nothing is known, nothing where it is over.
-    fn edge(&self, place: usize, mark: Option<&StateMark>, departs: bool) -> char {
-        match (self.ladder.ends[place].presence, departs) {
+    /// Character of a side's edge: broken where nothing is known, nothing where it is over.
+    fn edge(&self, side: Side, mark: Option<&StateMark>, departs: bool) -> char {
+        match (self.ladder.ends[side].presence, departs) {
             (Presence::Elsewhere | Presence::Itself, _) => '┊',
-            _ if self.over[place] && mark.is_none() => ' ',
-            (_, true) if place == 0 => '├',
+            _ if self.over[side] && mark.is_none() => ' ',
+            (_, true) if side == Side::Left => '├',
             (_, true) => '┤',
             _ => '│',
         }
     }
 }
 
-/// The name of a state for people: a request is in `SYN_RECV`.
+/// Name of a state for people: a request is in `SYN_RECV`.
 pub(super) const fn name(state: TcpState) -> &'static str {
     match state {
         TcpState::NewSynRecv => TcpState::SynRecv.name(),
@@ -234,7 +245,7 @@ pub(super) const fn name(state: TcpState) -> &'static str {
     }
 }
 
-/// Whose an end is, or why that is not known.
+/// Owner of an end in words, or why that is not known.
 pub(super) fn who(end: &End) -> String {
     match end.presence {
         Presence::Here => owner(end.owner.as_ref()),
@@ -243,14 +254,14 @@ pub(super) fn who(end: &End) -> String {
     }
 }
 
-/// A label in the middle of a line.
+/// Line with a label in its middle.
 fn dashes(label: &str, width: usize, dash: char) -> String {
     let room = width.saturating_sub(label.width() + 2);
     let line = |count| std::iter::repeat_n(dash, count).collect::<String>();
     format!("{} {label} {}", line(room - room / 2), line(room / 2))
 }
 
-/// As much of the text as there is room for.
+/// The text, cut to the room that there is.
 fn clip(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();

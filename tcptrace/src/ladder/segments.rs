@@ -1,10 +1,10 @@
-//! What the steps of an account say about segments: which were sent, which arrived, and which state came with them.
+//! The segments behind the steps of a connection: which were sent, which arrived, and which state came with them.
 
 use std::collections::VecDeque;
 
-use super::{Segment, StateMark};
+use super::{Pair, Segment, Side, StateMark};
 use crate::{
-    connection::{ConnectionHistory, Side, Step, What},
+    connection::{self, ConnectionHistory, Step, What},
     record::{Cause, Context},
     render::{
         EXISTING_TEXT, Phase, describe_cause, describe_reset, describe_retransmit, describe_transition,
@@ -15,40 +15,40 @@ use crate::{
     },
 };
 
-/// What one end did, as far as it can be concluded.
+/// Something that one end did, as far as it can be concluded.
 #[derive(Clone, Debug)]
 pub(super) struct SegmentEvent {
     pub(super) what: Act,
-    /// When, as far as it can be known.
+    /// Time, nanoseconds, as far as it can be known.
     pub(super) at: Option<u64>,
-    /// The state that it entered with it.
+    /// State that the end entered with it.
     pub(super) mark: Option<StateMark>,
-    /// Why.
+    /// Words on why it was done.
     pub(super) words: String,
 }
 
-/// Kinds of deeds.
+/// Kinds of segment events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Sent(Segment),
     Received(Segment),
-    /// A state that no segment led into.
+    /// None: a state that no segment led into.
     Nothing,
-    /// The segment was given up: it had no answer.
+    /// Giving up a segment that had no answer.
     GaveUp(Segment),
 }
 
-/// The deeds of the left and of the right end, each in its order.
-pub(super) fn segment_events(history: &ConnectionHistory, places: &[usize]) -> [VecDeque<SegmentEvent>; 2] {
-    let mut segment_events = [VecDeque::new(), VecDeque::new()];
+/// Segment events of each end, in its order.
+pub(super) fn segment_events(history: &ConnectionHistory, sides: &[Side]) -> Pair<VecDeque<SegmentEvent>> {
+    let mut events = Pair::<VecDeque<_>>::default();
     let began = history.steps.first().map(|step| step.at);
     for step in &history.steps {
-        let Some(place) = places.get(step.side) else { continue };
+        let Some(side) = sides.get(step.side) else { continue };
         let (acts, with_state) = acts(history, step);
         let late = acts.len().saturating_sub(1) == with_state && with_state > 0;
         let mark = mark(history, step, began.map(|began| step.at.since(began)));
         for (i, act) in acts.into_iter().enumerate() {
-            segment_events[*place].push_back(SegmentEvent {
+            events[*side].push_back(SegmentEvent {
                 what: act,
                 // What the state came long after has no time of its own.
                 at: (!late || i == with_state).then_some(step.at.mono_ns),
@@ -57,10 +57,10 @@ pub(super) fn segment_events(history: &ConnectionHistory, places: &[usize]) -> [
             });
         }
     }
-    segment_events
+    events
 }
 
-/// The deeds behind a step, and which of them the new state belongs to.
+/// Acts behind a step, and which of them the new state belongs to.
 fn acts(history: &ConnectionHistory, step: &Step) -> (Vec<Act>, usize) {
     use Act::{GaveUp, Nothing, Received, Sent};
     use Segment::{Ack, Fin, FinAck, Rst, Syn, SynAck};
@@ -133,7 +133,7 @@ fn is_at_the_ack(history: &ConnectionHistory, step: &Step) -> bool {
     }
 }
 
-/// How a side came into `SYN_RECV`.
+/// State from which a side came into `SYN_RECV`, and the step.
 fn entered_syn_recv(history: &ConnectionHistory, side: usize) -> Option<(TcpState, &Step)> {
     history.steps.iter().filter(|step| step.side == side).find_map(|step| match step.what {
         What::Changed(from, SynRecv, ..) => Some((from, step)),
@@ -141,7 +141,7 @@ fn entered_syn_recv(history: &ConnectionHistory, side: usize) -> Option<(TcpStat
     })
 }
 
-/// Why a FIN or a RST was sent, as far as the step says it.
+/// Words on why a FIN or a RST was sent, as far as the step says it.
 fn words_on(act: Act, step: &Step) -> String {
     match (act, &step.what) {
         (Act::Received(Segment::Rst), What::Changed(_, _, _, Some(Cause::Refused))) => "refused".to_owned(),
@@ -152,7 +152,7 @@ fn words_on(act: Act, step: &Step) -> String {
     }
 }
 
-/// The state that a step leads into, and what is to be said of it if there is no arrow.
+/// Mark of the state that a step leads into, with the words that it has without an arrow.
 fn mark(history: &ConnectionHistory, step: &Step, since_ns: Option<u64>) -> StateMark {
     let (state, phase, words) = match step.what {
         What::Existing(state) => (state, Phase::of(state), EXISTING_TEXT.to_owned()),
@@ -163,12 +163,12 @@ fn mark(history: &ConnectionHistory, step: &Step, since_ns: Option<u64>) -> Stat
             (to, Phase::of(to), "(the step was not seen)".to_owned())
         }
         What::Changed(from, to, _, cause) => {
-            let subject = history.sides.get(step.side).map(Side::subject);
-            let told = subject.and_then(|subject| step.transition(subject));
+            let subject = history.sides.get(step.side).map(connection::Side::subject);
+            let transition = subject.and_then(|subject| step.transition(subject));
             (
                 to,
                 Phase::after(from, to, cause),
-                told.map_or_else(String::new, |told| describe_transition(&told)),
+                transition.map_or_else(String::new, |transition| describe_transition(&transition)),
             )
         }
     };

@@ -225,7 +225,7 @@ impl Session {
         match dump {
             Ok(dump) => {
                 let listed: Vec<_> = dump.sockets.into_iter().map(SocketInfo::from).collect();
-                self.tracker.listed(requested_at, now, &listed, out);
+                self.tracker.apply_minisocket_dump(requested_at, now, &listed, out);
             }
             Err(error) => log::warn!("what became of minisockets is not known: {error:#}"),
         }
@@ -246,7 +246,11 @@ impl Session {
         self.tracker.process_tree().track_descendants(&dump.processes);
         let since = self.unfollowed();
         let found = self.wanted(dump.sockets);
-        self.tracker.repair(SockDiagDump { requested_at, found, namespaces: dump.namespaces }, &since, out);
+        self.tracker.repair(
+            SockDiagDump { requested_at, sockets: found, namespaces: dump.namespaces },
+            &since,
+            out,
+        );
         // Unless more was lost every request that there is was dumped, or has been seen since.
         self.repaired_at = Some(now);
         self.losses.check_at_once();

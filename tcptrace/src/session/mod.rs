@@ -203,7 +203,7 @@ impl Session {
         while out.len() < at_most
             && let Some(found) = self.existing.sockets.next()
         {
-            self.tracker.found(self.existing.at, &found, out);
+            self.tracker.add_existing(self.existing.at, &found, out);
         }
         let end = self.batch.len().min(self.followed + AT_ONCE);
         while self.followed < end && out.len() < at_most {
@@ -229,11 +229,11 @@ impl Session {
                 lookup.learn_cgroup(event, tracker.cgroups());
                 tracker.apply(at, event, out);
             }
-            RawEvent::Accept(accept) => tracker.accepted(accept),
+            RawEvent::Accept(accept) => tracker.apply_accept(accept),
             RawEvent::Fork(fork) => tracker.process_tree().fork(fork),
             RawEvent::SocketEvent(event) => {
                 log::trace!("{event:?}");
-                tracker.note(at, event, |number| lookup.reset_reason(number), out);
+                tracker.apply_socket_event(at, event, |number| lookup.reset_reason(number), out);
             }
         }
     }
@@ -272,7 +272,9 @@ impl Session {
     /// Whether something that was read is not followed yet, or may not have to wait any longer soon.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.timers.wait() || !self.ahead.is_empty() || self.pending.as_ref().is_some_and(Pending::is_awaited)
+        self.timers.is_waiting()
+            || !self.ahead.is_empty()
+            || self.pending.as_ref().is_some_and(Pending::is_awaited)
     }
 
     /// Begins the end: no more dump is taken in, and what waits for one is followed with the next batches. When there is no
@@ -308,7 +310,7 @@ impl Session {
     /// Sockets that are open, as far as is known.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.tracker.open()
+        self.tracker.open_sockets()
     }
 
     fn watch(&mut self, records: &[Record]) {

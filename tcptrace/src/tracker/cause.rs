@@ -1,6 +1,6 @@
 //! Why a step was taken: what `struct sock` and the current task said inside the event. No evidence, no cause.
 
-use super::socket::Socket;
+use super::socket::Birth;
 use crate::{
     event::{Activity, Ending, SockFacts, StateChange},
     record::Cause,
@@ -8,15 +8,16 @@ use crate::{
     time::Moment,
 };
 
-/// A child that is made by the ACK is open after this time at the latest, nanoseconds: both are one packet's work.
+/// Time in which a child that is made by the ACK is open, nanoseconds: both are one packet's work.
 const ONE_PACKET: u64 = 100_000;
 
-/// Whether the ACK that opened this child made it too (`cookie_v4_check`): no request was there before, and it was open at
-/// once. A child of Fast Open has no request either, but it is made by the SYN, with data, and waits for the ACK.
-pub(super) fn syn_cookie(at: Moment, event: &StateChange, child: &Socket) -> Option<Cause> {
-    let (made, tid) = child.transient().without_request?;
+/// SYN cookie as the cause, if the ACK that opened a child made it too (`cookie_v4_check`): no request was there before,
+/// and it was open at once. A child of Fast Open has no request either, but it is made by the SYN, with data, and waits
+/// for the ACK.
+pub(super) fn syn_cookie(at: Moment, event: &StateChange, without_request: Option<Birth>) -> Option<Cause> {
+    let birth = without_request?;
     let opens = (event.from, event.to) == (TcpState::SynRecv, TcpState::Established);
-    let at_once = tid == event.task.tid && at.mono_ns.saturating_sub(made) <= ONE_PACKET;
+    let at_once = birth.tid == event.task.tid && at.mono_ns.saturating_sub(birth.at_ns) <= ONE_PACKET;
     let no_data = event.numbers.is_some_and(|numbers| numbers.bytes_received == 0);
     (opens && at_once && no_data).then_some(Cause::SynCookie)
 }
@@ -34,7 +35,7 @@ mod errno {
     pub(super) const EHOSTUNREACH: u16 = 113;
 }
 
-/// The cause of the step that `event` reports.
+/// Cause of the step that `event` reports, by what the event alone says.
 pub(super) fn cause(event: &StateChange) -> Option<Cause> {
     use TcpState::{
         Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
@@ -83,12 +84,13 @@ pub(super) fn lacks_time_wait(event: &StateChange) -> bool {
     }
 }
 
-/// How the process that holds the socket let go of it for good.
+/// Cause of a step by which the process that holds the socket lets go of it for good.
 fn closing(event: &StateChange, facts: &SockFacts) -> Option<Cause> {
     local(event, facts).filter(|_| facts.file_released == Some(true))
 }
 
-/// A process that ends takes its connections along: says that rather than how. `__tcp_close` looks for unread data first.
+/// Cause of an abort by the process. One that ends takes its connections along: that is said rather than how.
+/// `__tcp_close` looks for unread data first.
 fn abort(closed: Cause, facts: &SockFacts) -> Cause {
     let ending = facts.ending.unwrap_or_default();
     match closed {
@@ -99,7 +101,7 @@ fn abort(closed: Cause, facts: &SockFacts) -> Cause {
     }
 }
 
-/// What the process that holds the socket did.
+/// Cause of a step that the process that holds the socket has taken.
 fn local(event: &StateChange, facts: &SockFacts) -> Option<Cause> {
     if !facts.owned {
         return None;
@@ -112,7 +114,7 @@ fn local(event: &StateChange, facts: &SockFacts) -> Option<Cause> {
     }
 }
 
-/// What `sk_err` says at the end of a connection (`tcp_reset`, `tcp_write_err`, `tcp_v4_err`, `tcp_abort`).
+/// Cause of the end of a connection by its `sk_err` (`tcp_reset`, `tcp_write_err`, `tcp_v4_err`, `tcp_abort`).
 fn failure(from: TcpState, facts: &SockFacts) -> Cause {
     match facts.error {
         errno::ECONNREFUSED if from == TcpState::SynSent => Cause::Refused,
@@ -126,7 +128,7 @@ fn failure(from: TcpState, facts: &SockFacts) -> Cause {
     }
 }
 
-/// Which of its timers gave up on an open connection. `TCP_USER_TIMEOUT` decides for all of them where it is set
+/// Timer that gave up on an open connection. `TCP_USER_TIMEOUT` decides for all of them where it is set
 /// (`tcp_write_timeout`, `tcp_keepalive_timer`, `tcp_probe_timer`); keepalive runs only while nothing else is under way.
 fn timeout(from: TcpState, facts: &SockFacts) -> Cause {
     let Some(ending) = facts.ending.filter(|_| !matches!(from, TcpState::SynSent | TcpState::SynRecv)) else {

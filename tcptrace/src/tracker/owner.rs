@@ -7,7 +7,7 @@ use crate::{
     tcp::TcpState,
 };
 
-/// The current task as owner, if the event proves that it is.
+/// Current task as the owner, if the event proves that it holds the socket.
 pub(super) fn holder(event: &StateChange, cause: Option<Cause>) -> Option<Owner> {
     use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, Listen, SynRecv, SynSent};
     let task = &event.task;
@@ -30,7 +30,7 @@ pub(super) fn holder(event: &StateChange, cause: Option<Cause>) -> Option<Owner>
     holds.then(|| Owner::new(task.pid, task.comm, task.uid, Evidence::Syscall))
 }
 
-/// In which context the event happened.
+/// Context in which the event happened.
 pub(super) fn context(event: &StateChange) -> Option<Context> {
     event.sock.map(|facts| if facts.owned { Context::Process } else { Context::Softirq })
 }

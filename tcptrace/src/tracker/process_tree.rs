@@ -7,33 +7,33 @@ use foldhash::{HashMap, HashSet};
 
 use crate::{event::Fork, process::Owner};
 
-/// Ids of processes. No more than the system has.
+/// Ids of the processes that belong, no more than the system has.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessTree(HashSet<u32>);
 
 impl ProcessTree {
-    /// Takes in a process that was asked for.
+    /// Adds a process that was asked for.
     pub fn track(&mut self, pid: u32) {
         self.0.insert(pid);
     }
 
-    /// Takes in the descendants of its members, given every process that there is and its parent.
+    /// Adds the descendants of its members, given every process that there is and its parent.
     pub fn track_descendants(&mut self, processes: &[(u32, u32)]) {
         let mut children: HashMap<u32, Vec<u32>> = HashMap::default();
         for (pid, parent) in processes {
             children.entry(*parent).or_default().push(*pid);
         }
-        let mut look_at: Vec<u32> = self.0.iter().copied().collect();
-        while let Some(pid) = look_at.pop() {
+        let mut unvisited: Vec<u32> = self.0.iter().copied().collect();
+        while let Some(pid) = unvisited.pop() {
             for child in children.remove(&pid).unwrap_or_default() {
                 if self.0.insert(child) {
-                    look_at.push(child);
+                    unvisited.push(child);
                 }
             }
         }
     }
 
-    /// Takes in a child of one of them, and forgets an id that has become somebody else's.
+    /// Adds a child of a member, or forgets an id that has become somebody else's.
     pub fn fork(&mut self, fork: &Fork) {
         if self.0.contains(&fork.parent) {
             self.0.insert(fork.child);
@@ -42,7 +42,7 @@ impl ProcessTree {
         }
     }
 
-    /// The owner, with what is known of it here.
+    /// The owner, marked as one that belongs or does not.
     pub(super) fn mark(&self, owner: Owner) -> Owner {
         Owner { in_process_tree: self.0.contains(&owner.pid), ..owner }
     }
@@ -58,23 +58,23 @@ mod tests {
 
     #[test]
     fn descendants_belong_and_an_id_that_is_used_again_does_not() {
-        let mut family = ProcessTree::default();
-        family.track(10);
+        let mut tree = ProcessTree::default();
+        tree.track(10);
         for (parent, child) in [(10, 11), (11, 12), (1, 13), (13, 14)] {
-            family.fork(&fork(parent, child));
+            tree.fork(&fork(parent, child));
         }
-        assert_eq!(family.0, HashSet::from_iter([10, 11, 12]));
-        family.fork(&fork(1, 11));
-        family.fork(&fork(11, 15));
-        assert_eq!(family.0, HashSet::from_iter([10, 12]));
+        assert_eq!(tree.0, HashSet::from_iter([10, 11, 12]));
+        tree.fork(&fork(1, 11));
+        tree.fork(&fork(11, 15));
+        assert_eq!(tree.0, HashSet::from_iter([10, 12]));
     }
 
     #[test]
     fn those_that_are_there_already_belong_too() {
-        let mut family = ProcessTree::default();
-        family.track(10);
-        // In the order of ids, which is not that of birth; and a circle, which only a bad list has.
-        family.track_descendants(&[(1, 0), (2, 12), (10, 1), (11, 10), (12, 11), (13, 1), (20, 20)]);
-        assert_eq!(family.0, HashSet::from_iter([10, 11, 12, 2]));
+        let mut tree = ProcessTree::default();
+        tree.track(10);
+        // In the order of ids, which is not that of birth; and a circle, which only a wrong table has.
+        tree.track_descendants(&[(1, 0), (2, 12), (10, 1), (11, 10), (12, 11), (13, 1), (20, 20)]);
+        assert_eq!(tree.0, HashSet::from_iter([10, 11, 12, 2]));
     }
 }

@@ -1,5 +1,7 @@
-//! One socket's life, as far as it is known. A trace keeps one for every open socket, so it is small: numbers without a
-//! flag beside them, one owner for all who share it, and what is true only for a moment elsewhere.
+//! One socket, as far as it is known.
+//!
+//! A trace keeps one for every open socket of the host, so it is small: numbers without a flag beside them, one owner for
+//! all who share it, and what is true only for a moment elsewhere.
 
 mod table;
 mod transient;
@@ -15,9 +17,9 @@ use crate::{
     time::Moment,
 };
 pub(super) use table::{Key, Table};
-pub(super) use transient::Transient;
+pub(super) use transient::{Birth, Minisocket, Transient};
 
-/// What a socket is found by; in the table only the table changes it.
+/// Keys by which a socket is found; in the table only the table changes them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SocketKeys {
     pub(super) cookie: Option<u64>,
@@ -25,23 +27,23 @@ pub(super) struct SocketKeys {
     pub(super) tuple: Tuple,
 }
 
-/// What the tracker knows of a socket.
+/// A socket that the tracker follows.
 #[derive(Debug)]
 pub(super) struct Socket {
     cookie: PackedU64,
     pointer: PackedU64,
     tuple: Tuple,
-    /// 0 if it is not known.
+    /// Inode of the network namespace; 0 if it is not known.
     netns: u32,
     pub(super) state: TcpState,
-    /// A request socket that the kernel made while we watched.
-    pub(super) request: bool,
-    /// A minisocket has taken over.
+    /// Whether it is a request socket that was seen to be made.
+    pub(super) is_request: bool,
+    /// Whether a minisocket has taken over.
     pub(super) is_minisocket: bool,
-    /// A child whose cookie and addresses come with its next event.
-    pub(super) unfinished: bool,
-    /// When it entered the state, if that was seen: nanoseconds of the monotonic clock.
-    since: PackedU64,
+    /// Whether its cookie and addresses, or its name, come with a later event.
+    pub(super) is_unfinished: bool,
+    /// Time at which it entered the state, if that was seen: nanoseconds of the monotonic clock.
+    entered_ns: PackedU64,
     pub(super) owner: Option<Arc<Owner>>,
     pub(super) cgroup: Option<Arc<Cgroup>>,
     connection: PackedU64,
@@ -57,16 +59,16 @@ impl Socket {
             tuple,
             netns: 0,
             state,
-            request: false,
+            is_request: false,
             is_minisocket: false,
-            unfinished: false,
-            since: PackedU64::NONE,
+            is_unfinished: false,
+            entered_ns: PackedU64::NONE,
             owner: None,
             cgroup: None,
             connection: PackedU64::NONE,
             transient: None,
         };
-        socket.learn_netns(netns);
+        socket.set_netns_if_unknown(netns);
         socket.set_name(id);
         socket
     }
@@ -83,13 +85,13 @@ impl Socket {
         &self.tuple
     }
 
-    /// The identity to show: its cookie, or what it was called before that was known.
+    /// Identity to show: the cookie, or the name from before that was known.
     pub(super) fn id(&self) -> SocketId {
         let name = self.transient.as_ref().and_then(|transient| transient.name);
         name.unwrap_or_else(|| SocketId::Cookie(self.cookie.get().unwrap_or_default()))
     }
 
-    /// From now on it is shown as this one.
+    /// Sets the identity to show from now on.
     pub(super) fn set_name(&mut self, id: SocketId) {
         let name = (self.cookie.get().map(SocketId::Cookie) != Some(id)).then_some(id);
         self.update_transient(|transient| transient.name = name);
@@ -99,24 +101,24 @@ impl Socket {
         (self.netns != 0).then_some(Netns(self.netns))
     }
 
-    /// Says where it lives, unless that is known.
-    pub(super) fn learn_netns(&mut self, netns: Option<Netns>) {
+    pub(super) fn set_netns_if_unknown(&mut self, netns: Option<Netns>) {
         if let (0, Some(Netns(inode))) = (self.netns, netns) {
             self.netns = inode;
         }
     }
 
-    pub(super) fn since(&self) -> Option<u64> {
-        self.since.get()
+    /// Time at which the socket entered its state, if that was seen.
+    pub(super) fn entered_ns(&self) -> Option<u64> {
+        self.entered_ns.get()
     }
 
-    pub(super) fn set_since(&mut self, mono_ns: Option<u64>) {
-        self.since = PackedU64::from(mono_ns);
+    pub(super) fn set_entered_ns(&mut self, mono_ns: Option<u64>) {
+        self.entered_ns = PackedU64::from(mono_ns);
     }
 
-    /// How long it has been in its state, nanoseconds.
-    pub(super) fn lasted(&self, now: Moment) -> Option<u64> {
-        self.since.get().map(|since| now.mono_ns.saturating_sub(since))
+    /// Time that the socket has been in its state, nanoseconds.
+    pub(super) fn time_in_state(&self, now: Moment) -> Option<u64> {
+        self.entered_ns.get().map(|entered| now.mono_ns.saturating_sub(entered))
     }
 
     pub(super) fn connection(&self) -> Option<ConnectionId> {
@@ -127,12 +129,12 @@ impl Socket {
         self.connection = PackedU64::from(connection.map(|id| id.0));
     }
 
-    /// What is true of it for a moment.
+    /// State that passes.
     pub(super) fn transient(&self) -> &Transient {
         self.transient.as_deref().unwrap_or(Transient::NOTHING)
     }
 
-    /// Changes that. It takes memory as long as there is something.
+    /// Changes the state that passes, which takes memory only while there is some.
     pub(super) fn update_transient<T>(&mut self, change: impl FnOnce(&mut Transient) -> T) -> T {
         let mut nothing = Transient::default();
         let transient = self.transient.as_deref_mut().unwrap_or(&mut nothing);
@@ -145,28 +147,30 @@ impl Socket {
         changed
     }
 
-    /// The minisocket that is about to take over, for the event that says that it has.
-    pub(super) fn take_minisocket(&mut self) -> Option<(u64, TcpState)> {
-        self.transient().minisocket?;
-        self.update_transient(|transient| transient.minisocket.take())
+    /// Forgets the minisocket that was about to take over.
+    pub(super) fn forget_minisocket(&mut self) {
+        if self.transient().minisocket.is_some() {
+            self.update_transient(|transient| transient.minisocket = None);
+        }
     }
 
-    /// The records that were held back.
+    /// Takes out the records that were held back.
     pub(super) fn take_held(&mut self) -> Vec<Record> {
         self.update_transient(|transient| std::mem::take(&mut transient.held))
     }
 
-    /// Enters a state, unless it is in it.
+    /// Enters a state; nothing changes if the socket is in it.
     pub(super) fn enter(&mut self, state: TcpState, at: Moment) {
         if self.state != state {
             self.state = state;
-            self.set_since(Some(at.mono_ns));
+            self.set_entered_ns(Some(at.mono_ns));
             if self.transient.is_some() {
                 self.update_transient(|transient| transient.retransmits = 0);
             }
         }
     }
 
+    /// The socket as a record shows it.
     pub(super) fn subject(&self) -> Subject {
         Subject {
             socket: self.id(),
@@ -179,7 +183,7 @@ impl Socket {
     }
 }
 
-/// A number or none, in the room of a number: an `Option<u64>` takes twice that. No clock and no counter comes to the last.
+/// A number or none in 64 bits; an `Option<u64>` takes twice that. No clock and no counter comes to the last number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PackedU64(u64);
 

@@ -1,22 +1,26 @@
 //! The open sockets, findable by cookie, by address in memory, by tuple and, when they listen, by port.
 
-mod listed;
+mod dumped;
+mod held;
 mod listeners;
 mod pairing;
+mod requests;
+mod search;
+mod update;
 
 use foldhash::{HashMap, HashSet};
 
 use super::socket::{Key, Socket, Table};
 use crate::{
-    address::{Endpoint, Netns, Tuple},
-    event::StateChange,
-    record::{ConnectionId, Record, SocketId, Subject},
+    address::Netns,
+    record::{ConnectionId, Record, SocketId},
     tcp::TcpState,
 };
-pub(super) use listeners::Closing;
+pub(super) use listeners::ClosingListener;
 use pairing::Shared;
+pub(super) use requests::Request;
 
-/// The table and its indexes.
+/// The table of sockets and its indexes.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     last_serial: u64,
@@ -26,21 +30,10 @@ pub(super) struct Sockets {
     connections: HashMap<ConnectionId, Shared>,
     /// Children whose ends are not known yet.
     unfinished: HashSet<Key>,
-    /// Minisockets of which nothing tells when they end.
+    /// Minisockets whose end only a dump can show.
     unwatched: HashSet<Key>,
-    /// Steps that were told of notes, less the events that reported one of them again.
+    /// Number of steps that were emitted for socket events, less the state changes that reported one of them again.
     extra: i64,
-}
-
-/// What a request socket leaves to its child.
-#[derive(Debug)]
-pub(super) struct Request {
-    /// Its place in the connection.
-    pub(super) place: Option<ConnectionId>,
-    /// The name that it was told under already: one life has one name.
-    pub(super) name: Option<SocketId>,
-    /// Its own account of its beginning, where that was seen: when, nanoseconds, and the record if it is not told yet.
-    pub(super) noted: Option<(Option<u64>, Vec<Record>)>,
 }
 
 impl Sockets {
@@ -48,7 +41,7 @@ impl Sockets {
         self.table.len()
     }
 
-    /// No index holds more than the table.
+    /// Checks that no index holds more than the table.
     #[cfg(test)]
     pub(super) fn check(&self) {
         self.table.check();
@@ -86,22 +79,17 @@ impl Sockets {
         self.table.with_pointer(pointer)
     }
 
-    /// Steps that were told besides those that events report.
+    /// Number of steps that were emitted besides those that state changes report.
     pub(super) const fn extra(&self) -> i64 {
         self.extra
     }
 
-    /// Counts a step that was told of a note (1), or an event that reported such a step again (-1).
+    /// Counts a step that was emitted for a socket event (1), or a state change that reported such a step again (-1).
     pub(super) const fn count_extra(&mut self, count: i64) {
         self.extra += count;
     }
 
-    /// Gives a socket another place in memory: that of the minisocket that takes over.
-    pub(super) fn set_pointer(&mut self, key: Key, pointer: u64) {
-        self.table.set_pointer(key, Some(pointer));
-    }
-
-    /// The identity to show.
+    /// Returns the identity to show a new socket by.
     pub(super) fn allocate_id(&mut self, cookie: Option<u64>) -> SocketId {
         cookie.map_or_else(
             || {
@@ -113,9 +101,9 @@ impl Sockets {
     }
 
     pub(super) fn insert(&mut self, socket: Socket) -> Key {
-        let is_child = socket.unfinished && !socket.request;
+        let is_child = socket.is_unfinished && !socket.is_request;
         // A child begins as a copy of its listener, but has a peer.
-        let has_peer = socket.unfinished || socket.tuple().remote.is_set();
+        let has_peer = socket.is_unfinished || socket.tuple().remote.is_set();
         let listens = socket.state == TcpState::Listen && socket.tuple().local.is_set() && !has_peer;
         let key = self.table.insert(socket);
         if is_child {
@@ -127,213 +115,40 @@ impl Sockets {
         key
     }
 
-    /// The socket that an event in the middle of a life is about.
-    pub(super) fn find(&self, event: &StateChange) -> Option<Key> {
-        let at_pointer = self
-            .with_pointer(event.pointer)
-            .filter(|key| self.get(*key).is_some_and(|socket| fits(socket, event)));
-        // Before its cookie: that one may be known from the request that a child comes from.
-        if let Some(key) = at_pointer.filter(|key| self.get(*key).is_some_and(|socket| socket.unfinished)) {
-            return Some(key);
-        }
-        if let Some(key) = event.cookie.and_then(|cookie| self.with_cookie(cookie)) {
-            return Some(key);
-        }
-        if let Some(key) = at_pointer
-            && let Some(socket) = self.get(key)
-            && (socket.cookie().is_none() || event.cookie.is_none())
-        {
-            return Some(key);
-        }
-        // One that existed before the trace, on a kernel that shows no cookie in the event.
-        let mut found = self.found_at(event.cookie, event.netns, event.tuple);
-        let only = found.next()?;
-        found.next().is_none().then_some(only)
-    }
-
-    /// Sockets from before the trace that no event was about yet, and that could be this one; in no order.
-    fn found_at(&self, cookie: Option<u64>, netns: Option<Netns>, tuple: Tuple) -> impl Iterator<Item = Key> {
-        let could_be = self.table.with_tuple(tuple).filter(move |(_, socket)| {
-            socket.pointer().is_none()
-                && (socket.cookie().is_none() || cookie.is_none())
-                && same(socket.netns(), netns)
-        });
-        could_be.map(|(key, _)| key)
-    }
-
-    /// Takes over what an event tells of a socket that is in the table already.
-    pub(super) fn learn(&mut self, key: Key, event: &StateChange, out: &mut Vec<Record>) {
-        let unfinished = self.get(key).is_some_and(|socket| socket.unfinished);
-        let mut named = None;
-        if unfinished && let Some(request) = self.take_request(event.cookie, event.netns, &event.tuple) {
-            named = request.name;
-            if let Some(place) = request.place {
-                self.connect_as(key, place);
-            }
-            if let Some(child) = self.table.get_mut(key) {
-                child.update_transient(|transient| transient.without_request = None);
-            }
-            if let (Some((since, held)), Some(socket)) = (request.noted, self.table.get_mut(key)) {
-                socket.set_since(since);
-                let before =
-                    socket.update_transient(|transient| std::mem::replace(&mut transient.held, held));
-                self.extra -= i64::try_from(before.len()).unwrap_or(0);
-            }
-        }
-        let Some(socket) = self.table.get_mut(key) else { return };
-        if socket.transient().connecting.is_some() {
-            socket.update_transient(|transient| transient.connecting = None);
-        }
-        socket.learn_netns(event.netns);
-        let (place, known, before) = (socket.pointer(), socket.cookie(), *socket.tuple());
-        if place != Some(event.pointer) {
-            self.set_pointer(key, event.pointer);
-        }
-        if let (None, Some(cookie)) = (known, event.cookie) {
-            self.table.set_cookie(key, cookie);
-            if let Some(socket) = self.table.get_mut(key).filter(|socket| socket.unfinished) {
-                socket.set_name(named.unwrap_or(SocketId::Cookie(cookie)));
-            }
-        }
-        // A port that is 0 in an event is one that is not known there; what was known stays.
-        let end = |told: Endpoint, known: Endpoint| if told.is_set() { told } else { known };
-        let after = Tuple {
-            local: end(event.tuple.local, before.local),
-            remote: end(event.tuple.remote, before.remote),
-        };
-        if after != before {
-            self.forget_listener(before.local.port, key);
-            self.table.set_tuple(key, after);
-        }
-        let listens = event.from == TcpState::Listen;
-        if !listens && (after != before || self.get(key).is_some_and(|socket| socket.connection().is_none()))
-        {
-            self.connect(key);
-        }
+    /// Removes a socket whose life is over, and emits what was held back of it.
+    pub(super) fn remove(&mut self, key: Key, out: &mut Vec<Record>) {
         self.release(key, out);
-    }
-
-    /// Hands on a record, or holds it back until the socket's name and addresses are known.
-    pub(super) fn tell(&mut self, key: Key, record: Record, out: &mut Vec<Record>) {
-        match self.table.get_mut(key) {
-            Some(socket) if socket.unfinished => {
-                socket.update_transient(|transient| transient.held.push(record))
-            }
-            _ => out.push(record),
-        }
-    }
-
-    /// Ends the life of a socket.
-    pub(super) fn end(&mut self, key: Key, out: &mut Vec<Record>) {
-        self.release(key, out);
-        self.leave(key);
+        self.leave_connection(key);
         let Some(socket) = self.table.remove(key) else { return };
         self.unwatched.remove(&key);
         self.forget_listener(socket.tuple().local.port, key);
     }
 
-    /// Forgets a request socket: its child is told from now on, in its place in the connection.
-    pub(super) fn take_request(
-        &mut self,
-        cookie: Option<u64>,
-        netns: Option<Netns>,
-        tuple: &Tuple,
-    ) -> Option<Request> {
-        let is_request = |socket: &Socket| {
-            socket.request
-                || socket.state == TcpState::SynRecv && socket.pointer().is_none() && !socket.unfinished
-        };
-        let same_ends = || {
-            let there = self.table.with_tuple(*tuple);
-            let requests = there.filter(|(_, socket)| socket.request && same(socket.netns(), netns));
-            requests.map(|(key, _)| key).max()
-        };
-        let key = cookie
-            .and_then(|cookie| self.with_cookie(cookie))
-            .filter(|key| self.get(*key).is_some_and(is_request))
-            .or_else(same_ends)
-            .or_else(|| self.found_at(cookie, netns, *tuple).min())
-            .filter(|key| self.get(*key).is_some_and(is_request))?;
-        let socket = self.table.get_mut(key)?;
-        let place = socket.connection();
-        socket.set_connection(None);
-        let name = (socket.request && !socket.unfinished).then_some(socket.id());
-        let noted = socket.request.then(|| (socket.since(), socket.take_held()));
-        self.end(key, &mut Vec::new());
-        Some(Request { place, name, noted })
-    }
-
-    /// Names a request socket that had no cookie at first, if somebody has asked for it since.
-    pub(super) fn identify(&mut self, key: Key, cookie: Option<u64>) {
-        if let (Some(cookie), Some(socket)) = (cookie, self.get(key))
-            && socket.unfinished
-            && socket.cookie().is_none()
-        {
-            self.table.set_cookie_unless_taken(key, cookie);
-            self.table.get_mut(key).into_iter().for_each(|socket| socket.set_name(SocketId::Cookie(cookie)));
-        }
-    }
-
-    /// Whether a child of the listener at this end is about to be finished: then a request there is completed.
-    pub(super) fn awaits_child(&self, netns: Option<Netns>, local: Endpoint) -> bool {
-        let mut children = self.unfinished.iter().filter_map(|key| self.get(*key));
-        children.any(|child| child.tuple().local.port == local.port && same(child.netns(), netns))
-    }
-
-    /// Hands on everything that is still held back.
-    pub(super) fn release_all(&mut self, out: &mut Vec<Record>) {
-        let mut keys: Vec<_> =
-            self.table.iter().filter(|(_, socket)| socket.unfinished).map(|(key, _)| key).collect();
-        keys.sort_unstable();
-        for key in keys {
-            self.release(key, out);
-        }
-    }
-
-    pub(super) fn release(&mut self, key: Key, out: &mut Vec<Record>) {
-        let Some(socket) = self.table.get_mut(key).filter(|socket| socket.unfinished) else { return };
-        socket.unfinished = false;
-        self.unfinished.remove(&key);
-        let (subject, held) = (socket.subject(), socket.take_held());
-        for record in held {
-            out.push(self.renamed(record, subject.clone()));
-        }
-    }
-
-    /// A record that was held back, about the socket as it is known now.
-    pub(super) fn renamed(&mut self, mut record: Record, subject: Subject) -> Record {
-        if let Record::Transition(transition) = &mut record {
-            transition.since_first_ns = subject.connection.map(|id| self.since_first(id, transition.at));
-            transition.subject = subject;
-        }
-        record
-    }
-
-    /// A minisocket takes over: it has the cookie and the ends, but lives elsewhere in memory.
-    pub(super) fn become_minisocket(&mut self, key: Key, pointer: u64) {
-        self.set_pointer(key, pointer);
+    /// Replaces a full socket with its minisocket, which has the cookie and the ends, but lives elsewhere in memory; `None`
+    /// if nobody has seen where.
+    pub(super) fn replace_with_minisocket(&mut self, key: Key, pointer: Option<u64>) {
+        self.table.set_pointer(key, pointer);
         if let Some(socket) = self.table.get_mut(key) {
             socket.is_minisocket = true;
         }
     }
+
+    /// Sets whether the end of a minisocket is shown by nothing but a dump.
+    pub(super) fn set_unwatched(&mut self, key: Key, is_unwatched: bool) {
+        if is_unwatched && self.get(key).is_some() {
+            self.unwatched.insert(key);
+        } else {
+            self.unwatched.remove(&key);
+        }
+    }
+
+    /// Minisockets whose end only a dump can show.
+    pub(super) const fn unwatched(&self) -> &HashSet<Key> {
+        &self.unwatched
+    }
 }
 
 /// Whether two sockets can be in the same namespace.
-fn same(a: Option<Netns>, b: Option<Netns>) -> bool {
+fn may_share(a: Option<Netns>, b: Option<Netns>) -> bool {
     a.is_none() || b.is_none() || a == b
-}
-
-/// Whether an event can be about a socket, going by its ends alone: one that both know is the same. A child has any
-/// address of its listener until it is finished; a listener has no other end as long as it listens.
-fn fits(socket: &Socket, event: &StateChange) -> bool {
-    let any = socket.unfinished && socket.tuple().local.address.is_unspecified();
-    let end = |known: &Endpoint, told: &Endpoint, any: bool| {
-        !known.is_set()
-            || !told.is_set()
-            || (known.port == told.port && (any || known.address == told.address))
-    };
-    end(&socket.tuple().local, &event.tuple.local, any)
-        && end(&socket.tuple().remote, &event.tuple.remote, false)
-        && !(socket.state == TcpState::Listen && event.tuple.remote.is_set())
-        && !(event.from == TcpState::Listen && socket.tuple().remote.is_set())
 }

@@ -1,9 +1,9 @@
-//! Whatever is told, in whatever order: every state stands in the ladder once, and in the order of its end.
+//! Records of any kind in any order: every state stands in the ladder once, and in the order of its end.
 
 use proptest::{prelude::*, sample::select};
 use tcptrace::{
     connection::{ConnectionHistory, ConnectionTable, Keep, Retain, What},
-    ladder::{Ladder, Notation, Row, StateMark},
+    ladder::{Ladder, Notation, Pair, Row, Side, StateMark},
     record::{Cause, Context, Inference, Record},
     tcp::TcpState,
 };
@@ -33,7 +33,7 @@ fn record() -> impl Strategy<Value = Record> {
             match kind {
                 0 => end.was_in(from),
                 1 => end.stays(us),
-                _ => end.told(us, from, to, context, cause),
+                _ => end.step(us, from, to, context, cause),
             }
         },
     )
@@ -47,7 +47,7 @@ fn walk() -> impl Strategy<Value = Vec<Record>> {
         let mut states = [TcpState::Close, TcpState::Listen];
         let mut begun = [false; 2];
         let mut now = 0;
-        let mut told = Vec::new();
+        let mut records = Vec::new();
         for (left, us, choice) in steps {
             let side = usize::from(!left);
             let next: Vec<_> = tcptrace::tcp::leaves(states[side]).map(|(to, _)| to).collect();
@@ -56,30 +56,30 @@ fn walk() -> impl Strategy<Value = Vec<Record>> {
             }
             now += us;
             let to = *choice.get(&next);
-            told.push(ends[side].told(now, states[side], to, Context::Softirq, None));
+            records.push(ends[side].step(now, states[side], to, Context::Softirq, None));
             (states[side], begun[side]) = (to, true);
         }
-        told
+        records
     })
 }
 
-fn marks(ladder: &Ladder) -> [Vec<TcpState>; 2] {
-    let mut marks = [Vec::new(), Vec::new()];
-    let mut add = |place: usize, mark: &Option<StateMark>| {
-        marks[place].extend(mark.iter().filter(|mark| mark.since_ns.is_some()).map(|mark| mark.state));
+fn marks(ladder: &Ladder) -> Pair<Vec<TcpState>> {
+    let mut marks = Pair::<Vec<_>>::default();
+    let mut add = |side: Side, mark: &Option<StateMark>| {
+        marks[side].extend(mark.iter().filter(|mark| mark.since_ns.is_some()).map(|mark| mark.state));
     };
     for row in &ladder.rows {
         match row {
-            Row::Still(both) => both.iter().enumerate().for_each(|(place, mark)| add(place, mark)),
-            Row::Crossing(right, left) => {
-                add(0, &right.sent);
-                add(1, &left.sent);
-                add(1, &right.received);
-                add(0, &left.received);
+            Row::Still(both) => both.iter().for_each(|(side, mark)| add(side, mark)),
+            Row::Crossing(Pair { left, right }) => {
+                add(Side::Left, &left.sent);
+                add(Side::Right, &right.sent);
+                add(Side::Right, &left.received);
+                add(Side::Left, &right.received);
             }
             Row::Arrow(arrow) | Row::Departs(arrow) | Row::Arrives(arrow) => {
                 add(arrow.from, &arrow.sent);
-                add(1 - arrow.from, &arrow.received);
+                add(arrow.from.other(), &arrow.received);
             }
         }
     }
@@ -100,14 +100,14 @@ fn check(history: &ConnectionHistory) {
                 | What::Reset(state, _) => state,
             })
             .collect();
-        let place = ladder.ends.iter().position(|end| end.address == side.tuple.local).unwrap();
-        assert_eq!(marks[place], states, "{ladder:#?}");
+        let (at, _) = ladder.ends.iter().find(|(_, end)| end.address == side.tuple.local).unwrap();
+        assert_eq!(marks[at], states, "{ladder:#?}");
     }
 }
 
 proptest! {
     #[test]
-    fn no_state_is_lost_or_told_twice(records in proptest::collection::vec(record(), 1..20)) {
+    fn no_state_is_lost_or_shown_twice(records in proptest::collection::vec(record(), 1..20)) {
         let mut table = ConnectionTable::new(Keep::ALL);
         records.iter().for_each(|record| drop(table.add(record)));
         table.latest(Retain::All).for_each(|history| check(&history));

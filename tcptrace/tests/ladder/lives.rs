@@ -1,4 +1,4 @@
-//! Lives of connections, as the tracker tells them.
+//! Lives of connections, as the tracker emits them.
 
 use tcptrace::{
     address::{Endpoint, Tuple},
@@ -10,13 +10,13 @@ use tcptrace::{
     time::Moment,
 };
 
-/// Microseconds after ten o'clock.
+/// Moment so many microseconds after ten o'clock.
 pub fn moment(us: u64) -> Moment {
     const TEN: i64 = 1_763_287_200_000_000_000;
     Moment { mono_ns: us * 1_000, wall_ns: TEN + i64::try_from(us).unwrap() * 1_000 }
 }
 
-/// One end: what its records have in common.
+/// One end of a connection, with what its records have in common.
 #[derive(Clone, Copy)]
 pub struct End {
     cookie: u64,
@@ -38,7 +38,7 @@ impl End {
         }
     }
 
-    pub fn told(
+    pub fn step(
         &self,
         us: u64,
         from: TcpState,
@@ -61,17 +61,17 @@ impl End {
 
     /// A step by a packet or a timer.
     fn goes(&self, us: u64, from: TcpState, to: TcpState) -> Record {
-        self.told(us, from, to, Context::Softirq, None)
+        self.step(us, from, to, Context::Softirq, None)
     }
 
     /// A step with a cause.
     fn does(&self, us: u64, from: TcpState, to: TcpState, cause: Cause) -> Record {
-        self.told(us, from, to, Context::Process, Some(cause))
+        self.step(us, from, to, Context::Process, Some(cause))
     }
 
     /// A step that was concluded.
     fn must(&self, us: u64, from: TcpState, to: TcpState, from_what: Inference) -> Record {
-        self.told(us, from, to, Context::Inferred(from_what), None)
+        self.step(us, from, to, Context::Inferred(from_what), None)
     }
 
     pub fn was_in(&self, state: TcpState) -> Record {
@@ -106,7 +106,7 @@ pub fn usual() -> (End, End) {
     pair("127.0.0.1-47602", "127.0.0.1-10050")
 }
 
-/// As Linux tells it: the child socket comes with the ACK.
+/// Opening as Linux reports it: the child socket comes with the ACK.
 fn opened(client: &End, server: &End) -> Vec<Record> {
     vec![
         client.goes(0, Close, SynSent),
@@ -125,12 +125,12 @@ fn with(mut first: Vec<Record>, rest: impl IntoIterator<Item = Record>) -> Vec<R
     first
 }
 
-/// What is told a minute after the end.
+/// Record of a minute after the end.
 pub fn a_wait_ends() -> Record {
     usual().0.must(60_503_010, TimeWait, Close, Inference::FinReceived)
 }
 
-/// Every kind of life, by name.
+/// All kinds of lives, by name.
 pub fn all() -> Vec<(&'static str, Vec<Record>)> {
     let shutdown = Cause::Shutdown { both: false };
     let fin = Cause::FinReceived;

@@ -12,7 +12,7 @@ use lives::moment;
 use tcptrace::{
     connection::{ConnectionTable, Keep, Retain},
     filter::Filter,
-    ladder::{Ladder, Ladders, Notation, Row},
+    ladder::{Ladder, Ladders, Notation, Row, Side},
     pipeline::{Ending, Pipeline, Sink},
     record::{End, Record, Totals},
     render::{Palette, TextStyle},
@@ -84,19 +84,19 @@ fn no_row_is_wider_than_the_terminal() {
     }
 }
 
-/// The segments alone, `>` from the left end, `<` from the right one, `?` without an answer.
+/// Segments of a life, `›` from the left end, `‹` from the right one, `?` without an answer.
 fn segments(life: &[Record]) -> Vec<String> {
     let mut table = ConnectionTable::new(Keep::ALL);
     life.iter().for_each(|record| drop(table.add(record)));
     let ladder = Ladder::of(&table.latest(Retain::All).next().unwrap()).unwrap();
     let mark = |arrow: &tcptrace::ladder::Arrow, sign: &str| {
-        let from = ["›", "‹"][arrow.from];
+        let from = if arrow.from == Side::Left { "›" } else { "‹" };
         format!("{from}{}{}{sign}", arrow.segment.name(), if arrow.unanswered { "?" } else { "" })
     };
     let rows = ladder.rows.iter().map(|row| match row {
         Row::Still(_) => String::new(),
         Row::Arrow(arrow) => mark(arrow, ""),
-        Row::Crossing(right, left) => format!("{}{}", mark(right, ""), mark(left, "")),
+        Row::Crossing(arrows) => format!("{}{}", mark(&arrows.left, ""), mark(&arrows.right, "")),
         Row::Departs(arrow) => mark(arrow, "…"),
         Row::Arrives(arrow) => format!("…{}", mark(arrow, "")),
     });

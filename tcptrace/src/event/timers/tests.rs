@@ -1,4 +1,4 @@
-//! Notes in every order, and drains at every time.
+//! Timer events in every order, and drains at every time.
 
 use TimerStep::{Expired, Restarted, Reused, Started, Stopped};
 use proptest::{collection::vec, prelude::*};
@@ -8,9 +8,10 @@ use crate::{
     address::{Endpoint, Tuple},
     event::{StateChange, Task},
     process::Comm,
+    tcp::TcpState,
 };
 
-fn note(us: u64, pointer: u64, kind: SocketEventKind) -> RawEvent {
+fn event_at(us: u64, pointer: u64, kind: SocketEventKind) -> RawEvent {
     let end = |port| Endpoint { address: [127, 0, 0, 1].into(), port };
     RawEvent::SocketEvent(SocketEvent {
         mono_ns: us * 1_000,
@@ -25,7 +26,7 @@ fn note(us: u64, pointer: u64, kind: SocketEventKind) -> RawEvent {
 }
 
 fn timewait(us: u64, step: TimerStep) -> RawEvent {
-    note(us, 1, SocketEventKind::Timewait(step))
+    event_at(us, 1, SocketEventKind::Timewait(step))
 }
 
 fn steps(batch: &[RawEvent]) -> Vec<TimerStep> {
@@ -33,8 +34,8 @@ fn steps(batch: &[RawEvent]) -> Vec<TimerStep> {
 }
 
 #[test]
-fn what_follows_at_once_tells_what_a_stop_was() {
-    for (batch, told) in [
+fn what_follows_at_once_shows_what_a_stop_was() {
+    for (batch, folded) in [
         (vec![(0, Stopped), (3, Expired)], vec![Expired]),
         (vec![(0, Stopped), (3, Started)], vec![Restarted]),
         (vec![(0, Stopped), (3, Expired), (9, Started)], vec![Expired, Started]),
@@ -46,17 +47,17 @@ fn what_follows_at_once_tells_what_a_stop_was() {
     ] {
         let mut batch: Vec<_> = batch.into_iter().map(|(us, step)| timewait(us, step)).collect();
         Timers::default().finish(&mut batch);
-        assert_eq!(steps(&batch), told);
+        assert_eq!(steps(&batch), folded);
     }
 }
 
-/// As when their namespace goes. Each against all that come after it would take ten seconds.
+/// Many minisockets stop when their namespace goes; each against all that come after it would take ten seconds.
 #[test]
 fn many_that_stop_at_once_take_no_time() {
     let stopped = |number: u16| {
-        let mut seen = note(u64::from(number) / 4, u64::from(number), SocketEventKind::Timewait(Stopped));
-        if let RawEvent::SocketEvent(note) = &mut seen {
-            note.tuple.remote.port = number;
+        let mut seen = event_at(u64::from(number) / 4, u64::from(number), SocketEventKind::Timewait(Stopped));
+        if let RawEvent::SocketEvent(event) = &mut seen {
+            event.tuple.remote.port = number;
         }
         seen
     };
@@ -67,13 +68,13 @@ fn many_that_stop_at_once_take_no_time() {
     assert_eq!(steps(&batch), [Stopped; 30_000]);
 }
 
-/// The note after a stop was lost: until that is sure everything waits, and each batch is looked at once.
+/// The event after a stop was lost: until that is sure everything waits, and each batch is looked at once.
 #[test]
 fn what_waits_is_not_looked_at_again_and_again() {
     let elsewhere = |us| {
-        let mut seen = note(us, 2, SocketEventKind::Retransmit);
-        if let RawEvent::SocketEvent(note) = &mut seen {
-            note.tuple.remote.port = 2000;
+        let mut seen = event_at(us, 2, SocketEventKind::Retransmit);
+        if let RawEvent::SocketEvent(event) = &mut seen {
+            event.tuple.remote.port = 2000;
         }
         seen
     };
@@ -86,18 +87,18 @@ fn what_waits_is_not_looked_at_again_and_again() {
         assert!(batch.is_empty());
     }
     assert!(began.elapsed().as_secs() < 3, "{:?}", began.elapsed());
-    let mut told = Vec::new();
-    timers.finish(&mut told);
-    assert_eq!((told.len(), steps(&told)), (100_001, vec![Stopped]));
+    let mut folded = Vec::new();
+    timers.finish(&mut folded);
+    assert_eq!((folded.len(), steps(&folded)), (100_001, vec![Stopped]));
 }
 
-/// Whatever its time says, only what comes after it waits for what may follow it.
+/// Only what comes after an event waits for what may follow it, whatever its time says.
 #[test]
 fn what_came_before_does_not_wait() {
     let mut timers = Timers::default();
     timers.fold(&mut vec![timewait(u64::MAX / 2_000, Stopped)], 1_000);
     for us in 2..10 {
-        let mut batch = vec![note(us, 2, SocketEventKind::Retransmit)];
+        let mut batch = vec![event_at(us, 2, SocketEventKind::Retransmit)];
         timers.fold(&mut batch, us * 1_000);
         assert_eq!(batch.len(), 1);
     }
@@ -109,7 +110,7 @@ fn a_request_that_ran_out_may_go_on() {
     for us in [9, 15_000] {
         let steps_of = [(0, Stopped), (3, Expired), (us, Started)];
         let mut batch: Vec<_> =
-            steps_of.into_iter().map(|(us, step)| note(us, 1, SocketEventKind::Request(step))).collect();
+            steps_of.into_iter().map(|(us, step)| event_at(us, 1, SocketEventKind::Request(step))).collect();
         Timers::default().finish(&mut batch);
         assert_eq!(steps(&batch), [Restarted]);
     }
@@ -117,17 +118,19 @@ fn a_request_that_ran_out_may_go_on() {
 
 #[test]
 fn the_next_one_in_the_same_place_is_another() {
-    let mut batch =
-        vec![note(0, 1, SocketEventKind::Request(Stopped)), note(3, 1, SocketEventKind::Request(Started))];
-    if let RawEvent::SocketEvent(note) = &mut batch[1] {
-        note.tuple.remote.port += 1;
+    let mut batch = vec![
+        event_at(0, 1, SocketEventKind::Request(Stopped)),
+        event_at(3, 1, SocketEventKind::Request(Started)),
+    ];
+    if let RawEvent::SocketEvent(event) = &mut batch[1] {
+        event.tuple.remote.port += 1;
     }
     Timers::default().finish(&mut batch);
     assert_eq!(steps(&batch), [Stopped, Started]);
 }
 
-/// What is told of drains at these times, in microseconds, that find nothing.
-fn told_at(timers: &mut Timers, drains: impl IntoIterator<Item = u64>) -> Option<u64> {
+/// First of these drains, in microseconds, that finds nothing new and still emits something.
+fn first_emitting(timers: &mut Timers, drains: impl IntoIterator<Item = u64>) -> Option<u64> {
     drains.into_iter().find(|us| {
         let mut batch = Vec::new();
         timers.fold(&mut batch, us * 1_000);
@@ -139,15 +142,15 @@ fn told_at(timers: &mut Timers, drains: impl IntoIterator<Item = u64>) -> Option
 fn a_stop_waits_for_what_may_follow() {
     let mut timers = Timers::default();
     let mut batch =
-        vec![timewait(0, Started), timewait(9_000, Stopped), note(9_001, 2, SocketEventKind::Retransmit)];
+        vec![timewait(0, Started), timewait(9_000, Stopped), event_at(9_001, 2, SocketEventKind::Retransmit)];
     timers.fold(&mut batch, 9_002_000);
     assert_eq!(steps(&batch), [Started]);
-    assert!(timers.wait());
+    assert!(timers.is_waiting());
     batch = vec![timewait(9_004, Expired)];
     timers.fold(&mut batch, 14_000_000);
     assert_eq!(batch.iter().map(RawEvent::mono_ns).collect::<Vec<_>>(), [9_001_000, 9_004_000]);
     assert_eq!(steps(&batch), [Expired]);
-    assert!(!timers.wait());
+    assert!(!timers.is_waiting());
 }
 
 #[test]
@@ -159,22 +162,22 @@ fn it_waits_no_longer_than_that_can_take() {
     ] {
         let drained = |us: u64| {
             let mut timers = Timers::default();
-            let mut batch = vec![note(100_000, 1, kind)];
+            let mut batch = vec![event_at(100_000, 1, kind)];
             timers.fold(&mut batch, us * 1_000);
             assert!(batch.is_empty());
             timers
         };
         let ticks = |from: u64| (1..).map(move |tick| from + 5_000 * tick);
-        assert_eq!(told_at(&mut drained(101_000), ticks(101_000)), Some(121_000), "{kind:?}");
+        assert_eq!(first_emitting(&mut drained(101_000), ticks(101_000)), Some(121_000), "{kind:?}");
         // However often it is looked, and however long nobody could look or do anything.
-        assert_eq!(told_at(&mut drained(101_000), 101_001..), Some(120_000), "{kind:?}");
-        assert_eq!(told_at(&mut drained(101_000), ticks(900_000)), Some(920_000), "{kind:?}");
+        assert_eq!(first_emitting(&mut drained(101_000), 101_001..), Some(120_000), "{kind:?}");
+        assert_eq!(first_emitting(&mut drained(101_000), ticks(900_000)), Some(920_000), "{kind:?}");
     }
 }
 
 #[test]
 fn a_request_whose_child_is_there_does_not_wait() {
-    let request = note(0, 1, SocketEventKind::Request(Stopped));
+    let request = event_at(0, 1, SocketEventKind::Request(Stopped));
     let RawEvent::SocketEvent(SocketEvent { tuple, .. }) = request else { unreachable!() };
     let child = StateChange {
         mono_ns: 1,
@@ -202,7 +205,7 @@ fn a_request_whose_child_is_there_does_not_wait() {
 }
 
 proptest! {
-    /// However a stream is cut into batches, the same is told, in the same order.
+    /// The same steps come out in the same order, however a stream is cut into batches.
     #[test]
     fn batches_make_no_difference(
         seen in vec((prop_oneof![0..1_500_u64, 0..30_000_u64], 1..4_u64, 0..7_u8), 0..40),
@@ -224,7 +227,7 @@ proptest! {
                 };
                 // Requests and minisockets are never in the same place.
                 let pointer = pointer + if matches!(kind, SocketEventKind::Request(_)) { 10 } else { 0 };
-                note(us, pointer, kind)
+                event_at(us, pointer, kind)
             })
             .collect();
         let mut whole = stream.clone();
@@ -246,9 +249,9 @@ proptest! {
 
 #[test]
 fn another_socket_with_the_same_ends_is_the_reason() {
-    for (us, told) in [(5, Reused), (9_000, Reused), (20_000, Stopped)] {
-        let mut batch = vec![timewait(0, Stopped), note(us, 2, SocketEventKind::Request(Started))];
+    for (us, folded) in [(5, Reused), (9_000, Reused), (20_000, Stopped)] {
+        let mut batch = vec![timewait(0, Stopped), event_at(us, 2, SocketEventKind::Request(Started))];
         Timers::default().finish(&mut batch);
-        assert_eq!(steps(&batch), [told, Started]);
+        assert_eq!(steps(&batch), [folded, Started]);
     }
 }

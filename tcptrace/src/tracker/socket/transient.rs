@@ -1,33 +1,59 @@
 //! What is true of a socket for a moment, most of all while it opens and while it closes.
 
 use crate::{
+    event::SocketEvent,
     record::{Record, SocketId},
     tcp::TcpState,
 };
 
-/// Of most sockets at most times: nothing.
+/// State of a socket that passes; most sockets have none at most times.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::tracker) struct Transient {
-    /// What it is called, if not by its cookie.
+    /// Identity to show, if it is not the cookie.
     pub(in crate::tracker) name: Option<SocketId>,
-    /// The thread that called `connect()`, until its local port is known.
-    pub(in crate::tracker) connecting: Option<u32>,
-    /// A child that no request was seen of: since when, nanoseconds, and on whose time.
-    pub(in crate::tracker) without_request: Option<(u64, u32)>,
-    /// The minisocket that is about to take over, and the state it stands for.
-    pub(in crate::tracker) minisocket: Option<(u64, TcpState)>,
-    /// An orphan in `FIN_WAIT2` that was given up with a RST: nothing takes over.
+    /// Thread that called `connect()`, until the local port is known.
+    pub(in crate::tracker) connecting_tid: Option<u32>,
+    /// Birth of a child of which no request was seen.
+    pub(in crate::tracker) without_request: Option<Birth>,
+    /// Minisocket that is about to take over.
+    pub(in crate::tracker) minisocket: Option<Minisocket>,
+    /// An orphan in `FIN_WAIT2` was given up with a RST: nothing takes over.
     pub(in crate::tracker) given_up: bool,
-    /// Segments sent again in this state.
+    /// Number of segments sent again in this state.
     pub(in crate::tracker) retransmits: u64,
-    /// Records of one that is unfinished, held back until it is known who it is.
+    /// Records of an unfinished socket, held back until its cookie and addresses are known.
     pub(in crate::tracker) held: Vec<Record>,
+}
+
+/// When a child was made, and on whose time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tracker) struct Birth {
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub(in crate::tracker) at_ns: u64,
+    /// Thread that was current.
+    pub(in crate::tracker) tid: u32,
+}
+
+/// A minisocket before it takes over from its full socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tracker) struct Minisocket {
+    /// Place in memory.
+    pub(in crate::tracker) pointer: u64,
+    /// State that it stands for.
+    pub(in crate::tracker) state: TcpState,
+}
+
+impl Minisocket {
+    /// The minisocket that a timer's event is about.
+    pub(in crate::tracker) const fn of(event: &SocketEvent) -> Self {
+        Self { pointer: event.pointer, state: event.state }
+    }
 }
 
 impl Transient {
     pub(super) const NOTHING: &'static Self = &Self {
         name: None,
-        connecting: None,
+        connecting_tid: None,
         without_request: None,
         minisocket: None,
         given_up: false,

@@ -1,8 +1,8 @@
 //! The sockets that listen, so that a child finds the one that it comes from.
 
-use super::{Sockets, same};
 use std::sync::Arc;
 
+use super::{Sockets, may_share};
 use crate::{
     address::{Endpoint, Netns},
     cgroup::Cgroup,
@@ -10,22 +10,22 @@ use crate::{
     process::{Evidence, Owner},
     tcp::TcpState,
     tracker::{
-        is_unfinished,
+        change::is_unfinished,
         socket::{Key, Socket},
     },
 };
 
 /// A listening socket that is being closed, with everything in its queue (`inet_csk_listen_stop`).
 #[derive(Clone, Copy, Debug)]
-pub(in crate::tracker) struct Closing {
+pub(in crate::tracker) struct ClosingListener {
     netns: Option<Netns>,
     port: u16,
     tid: u32,
     at_ns: u64,
 }
 
-impl Closing {
-    /// The one that an event begins to close.
+impl ClosingListener {
+    /// The listening socket that an event begins to close.
     pub(in crate::tracker) fn of(event: &StateChange) -> Option<Self> {
         ((event.from, event.to) == (TcpState::Listen, TcpState::Close)).then_some(Self {
             netns: event.netns,
@@ -35,22 +35,22 @@ impl Closing {
         })
     }
 
-    /// Whether an event is the end of a connection in its queue: on the same thread, right after, and for no reason of
-    /// the connection's own.
-    pub(in crate::tracker) fn takes_along(&self, event: &StateChange) -> bool {
+    /// Whether an event ends a connection in the queue of the listening socket: on the same thread, right after, and for no
+    /// reason of the connection's own.
+    pub(in crate::tracker) fn is_reason_for(&self, event: &StateChange) -> bool {
         const TOGETHER: u64 = 1_000_000_000;
         let no_reason = event.sock.is_some_and(|facts| !facts.owned && !facts.orphan && facts.error == 0);
         no_reason
             && event.to == TcpState::Close
             && event.task.tid == self.tid
             && event.tuple.local.port == self.port
-            && same(event.netns, self.netns)
+            && may_share(event.netns, self.netns)
             && event.mono_ns.saturating_sub(self.at_ns) < TOGETHER
     }
 }
 
 impl Sockets {
-    /// Notes that a socket listens, so that children find it.
+    /// Adds a socket that listens, so that children find it.
     pub(in crate::tracker) fn add_listener(&mut self, key: Key) {
         let Some(port) = self.get(key).map(|socket| socket.tuple().local.port).filter(|port| *port != 0)
         else {
@@ -62,8 +62,8 @@ impl Sockets {
         }
     }
 
-    /// What a new child has of the listening socket that it comes from.
-    pub(in crate::tracker) fn parent(&self, child: &StateChange) -> Inherited {
+    /// Owner and cgroup that a new child has from its listening socket.
+    pub(in crate::tracker) fn inherited_by(&self, child: &StateChange) -> Inherited {
         if is_unfinished(child)
             && let Some(listener) = child.cookie.and_then(|cookie| self.with_cookie(cookie))
         {
@@ -75,8 +75,8 @@ impl Sockets {
         self.inherited_at(child.netns, child.tuple.local)
     }
 
-    /// What a child has of the socket that listens there. If several fit, as with `SO_REUSEPORT`, they must agree:
-    /// otherwise nobody knows.
+    /// Owner and cgroup that a child has from the socket that listens there. If several fit, as with `SO_REUSEPORT`, they
+    /// must agree: otherwise nobody knows.
     pub(in crate::tracker) fn inherited_at(&self, netns: Option<Netns>, local: Endpoint) -> Inherited {
         let rank = |socket: &Socket| {
             let address = socket.tuple().local.address;
@@ -94,7 +94,7 @@ impl Sockets {
                 .into_iter()
                 .flatten()
                 .filter_map(|key| self.get(*key))
-                .filter(|socket| socket.state == TcpState::Listen && same(socket.netns(), netns))
+                .filter(|socket| socket.state == TcpState::Listen && may_share(socket.netns(), netns))
         };
         let best = fitting().filter_map(rank).max();
         let mut listeners = fitting().filter(|socket| rank(socket) == best);

@@ -121,20 +121,20 @@ impl Ladder {
             [time, name, kind @ ("request" | "minisocket" | "RST" | "again"), more @ ..] => {
                 let note = self.note(time, name, kind, more);
                 let reason = |number| Some(format!("REASON_{number}"));
-                self.tracker.note(at(note.mono_ns), &note, reason, out);
+                self.tracker.apply_socket_event(at(note.mono_ns), &note, reason, out);
             }
             [time, name, "accept", who] => {
                 let Named { cookie, pointer, .. } = self.sockets[*name];
                 let (pid, comm) = process(who.strip_prefix("pid=").unwrap());
                 let owner = Owner::new(pid, comm, 0, Evidence::Accept);
-                self.tracker.accepted(&Accept { mono_ns: nanoseconds(time), pointer, cookie, owner });
+                self.tracker.apply_accept(&Accept { mono_ns: nanoseconds(time), pointer, cookie, owner });
             }
             ["requested_at", time] => (self.merging, self.requested_at) = (true, nanoseconds(time)),
             ["repaired"] => {
                 let found = std::mem::take(&mut self.found);
                 let list = SockDiagDump {
                     requested_at: at(self.requested_at),
-                    found,
+                    sockets: found,
                     namespaces: [Netns(1)].into(),
                 };
                 let since: Vec<_> = self.since.iter().cloned().map(RawEvent::StateChange).collect();
@@ -148,7 +148,7 @@ impl Ladder {
             ["attached"] => self.merging = true,
             ["listed"] => {
                 for found in merge(std::mem::take(&mut self.found), &self.since, &Default::default()) {
-                    self.tracker.found(at(0), &found, out);
+                    self.tracker.add_existing(at(0), &found, out);
                 }
                 for event in self.since.drain(..) {
                     self.tracker.apply(at(event.mono_ns), &event, out);
@@ -160,7 +160,7 @@ impl Ladder {
                 if self.merging {
                     self.found.push(found);
                 } else {
-                    self.tracker.found(at(0), &found, out);
+                    self.tracker.add_existing(at(0), &found, out);
                 }
             }
             [time, name, from, "→", to, more @ ..] => {

@@ -84,7 +84,7 @@ proptest! {
             }
         }
         tracker.sockets.check();
-        prop_assert_eq!(tracker.open(), 0, "every life has ended");
+        prop_assert_eq!(tracker.open_sockets(), 0, "every life has ended");
     }
 
     #[test]
@@ -97,7 +97,7 @@ proptest! {
         for event in &events {
             tracker.apply(at(event.mono_ns), event, &mut records);
             tracker.sockets.check();
-            prop_assert!(tracker.open() <= places.len(), "as many sockets as places in memory");
+            prop_assert!(tracker.open_sockets() <= places.len(), "as many sockets as places in memory");
         }
         tracker.finish(&mut records);
         prop_assert_eq!(records.iter().filter(|record| record.is_event()).count(), events.len());
@@ -186,13 +186,13 @@ proptest! {
         let mut tracker = Tracker::default();
         let mut records = Vec::new();
         for found in merge(there.into_values().collect(), &since, &Default::default()) {
-            tracker.found(at(0), &found, &mut records);
+            tracker.add_existing(at(0), &found, &mut records);
         }
         records.extend(tell(&mut tracker, &rest));
         for (socket, steps) in paths(&records) {
             prop_assert!(is_path(&steps), "{socket}: {steps:?}");
             prop_assert!(steps.iter().all(|(_, _, seen)| *seen), "{socket} has a gap: {steps:?}");
         }
-        prop_assert_eq!(tracker.open(), 0, "every life has ended");
+        prop_assert_eq!(tracker.open_sockets(), 0, "every life has ended");
     }
 }

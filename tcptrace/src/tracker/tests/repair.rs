@@ -196,7 +196,7 @@ proptest! {
         let since: Vec<_> = all[requested_at..listed].iter().cloned().map(RawEvent::StateChange).collect();
         let list = SockDiagDump {
             requested_at: at(requested_at as u64 * 1_000),
-            found: list.values().cloned().collect(),
+            sockets: list.values().cloned().collect(),
             namespaces: (1..3).map(Netns).collect(),
         };
         tracker.repair(list, &since, &mut records);
@@ -209,7 +209,7 @@ proptest! {
             told[..requested_at].iter().for_each(|told| {
                 if told.last { now.remove(&told.life) } else { now.insert(told.life, told.event.to) };
             });
-            prop_assert!(tracker.open() == now.len() || world.style == Style::Old);
+            prop_assert!(tracker.open_sockets() == now.len() || world.style == Style::Old);
             if world.style == Style::Modern {
                 for (life, state) in now {
                     prop_assert!(tracker.is_in_state(SocketId::Cookie(1_000 + life as u64), state));
@@ -233,7 +233,7 @@ proptest! {
         prop_assert!(gaps.is_empty() || !since.is_empty(), "{gaps:?}");
         // Before Linux 6.15 a child of which nothing but its first event came cannot be found in a list.
         if world.style != Style::Old {
-            prop_assert_eq!(tracker.open(), 0, "every life has ended");
+            prop_assert_eq!(tracker.open_sockets(), 0, "every life has ended");
         }
     }
 }

@@ -1,0 +1,89 @@
+//! From a request socket to its child: one life, which goes on in another place in memory.
+
+use super::{Sockets, may_share};
+use crate::{
+    address::{Endpoint, Netns, Tuple},
+    event::StateChange,
+    record::{ConnectionId, Record, SocketId},
+    tcp::TcpState,
+    tracker::socket::{Key, Socket},
+};
+
+/// What a request socket leaves to its child.
+#[derive(Debug)]
+pub(in crate::tracker) struct Request {
+    /// Connection in which the child takes its place.
+    pub(in crate::tracker) connection: Option<ConnectionId>,
+    /// Name that it was emitted under already: one life has one name.
+    pub(in crate::tracker) name: Option<SocketId>,
+    /// Beginning, where that was seen: when, nanoseconds, and the records that are still held back.
+    pub(in crate::tracker) seen: Option<(Option<u64>, Vec<Record>)>,
+}
+
+impl Sockets {
+    /// Takes out the request socket with these ends: its child is emitted from now on.
+    pub(in crate::tracker) fn take_request(
+        &mut self,
+        cookie: Option<u64>,
+        netns: Option<Netns>,
+        tuple: &Tuple,
+    ) -> Option<Request> {
+        let is_request = |socket: &Socket| {
+            socket.is_request
+                || socket.state == TcpState::SynRecv && socket.pointer().is_none() && !socket.is_unfinished
+        };
+        let same_ends = || {
+            let there = self.table.with_tuple(*tuple);
+            let requests = there.filter(|(_, socket)| socket.is_request && may_share(socket.netns(), netns));
+            requests.map(|(key, _)| key).max()
+        };
+        let key = cookie
+            .and_then(|cookie| self.with_cookie(cookie))
+            .filter(|key| self.get(*key).is_some_and(is_request))
+            .or_else(same_ends)
+            .or_else(|| self.existing_with(cookie, netns, *tuple).min())
+            .filter(|key| self.get(*key).is_some_and(is_request))?;
+        let socket = self.table.get_mut(key)?;
+        let connection = socket.connection();
+        socket.set_connection(None);
+        let name = (socket.is_request && !socket.is_unfinished).then_some(socket.id());
+        let seen = socket.is_request.then(|| (socket.entered_ns(), socket.take_held()));
+        self.remove(key, &mut Vec::new());
+        Some(Request { connection, name, seen })
+    }
+
+    /// Lets an unfinished child take over from its request, once an event shows which one that was, and returns the name
+    /// that the request was emitted under.
+    pub(super) fn take_over_request(&mut self, key: Key, event: &StateChange) -> Option<SocketId> {
+        let Request { connection, name, seen } =
+            self.take_request(event.cookie, event.netns, &event.tuple)?;
+        if let Some(connection) = connection {
+            self.take_over_connection(key, connection);
+        }
+        let child = self.table.get_mut(key)?;
+        child.update_transient(|transient| transient.without_request = None);
+        if let Some((since, held)) = seen {
+            child.set_entered_ns(since);
+            let before = child.update_transient(|transient| std::mem::replace(&mut transient.held, held));
+            self.extra -= i64::try_from(before.len()).unwrap_or(0);
+        }
+        name
+    }
+
+    /// Names a request socket that had no cookie at first, if it has got one since.
+    pub(in crate::tracker) fn identify(&mut self, key: Key, cookie: Option<u64>) {
+        if let (Some(cookie), Some(socket)) = (cookie, self.get(key))
+            && socket.is_unfinished
+            && socket.cookie().is_none()
+        {
+            self.table.set_cookie_unless_taken(key, cookie);
+            self.table.get_mut(key).into_iter().for_each(|socket| socket.set_name(SocketId::Cookie(cookie)));
+        }
+    }
+
+    /// Whether a child of the listener at this end is about to be finished: then a request there is completed.
+    pub(in crate::tracker) fn awaits_child(&self, netns: Option<Netns>, local: Endpoint) -> bool {
+        let mut children = self.unfinished.iter().filter_map(|key| self.get(*key));
+        children.any(|child| child.tuple().local.port == local.port && may_share(child.netns(), netns))
+    }
+}
