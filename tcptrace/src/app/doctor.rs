@@ -188,12 +188,12 @@ fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
 const fn without(extra: Extra) -> &'static str {
     match extra {
         Extra::Minisockets => "TIME_WAIT, orphans and half-open connections are inferred",
-        Extra::OrphanFins => "some FINs to an orphan are inferred, later than they come",
+        Extra::OrphanFins => "some FINs to orphans are inferred, and reported late",
         Extra::Resets => "RSTs are not reported",
         Extra::Retransmits => "retransmits are not reported",
         Extra::Forks => "--children and `tcptrace -- COMMAND` miss new processes",
         Extra::Accepts => {
-            "a connection has its listener's owner until another process uses it; --accepts sees more"
+            "until another process changes its state, a connection has the owner of its listener; --accepts sees more"
         }
         Extra::AcceptCalls => "--accepts has no effect",
     }
