@@ -33,7 +33,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         return positive(Duration::from_secs(seconds.into()));
     }
     let span: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("{text:?} is no duration: write it like 30s, 5m or 1h30m"))?;
+        text.parse().map_err(|_| format!("{text:?} is not a duration: write it like 30s, 5m or 1h30m"))?;
     positive(Duration::try_from(span).map_err(|_| format!("{text:?} is negative"))?)
 }
 

@@ -1,6 +1,6 @@
-//! The command that a trace is for: a process that is there and waits, until everything is attached, to become it.
+//! The command to trace: a process that waits until everything is attached, and then becomes the command.
 //!
-//! It runs with the credentials, the files and the environment that tcptrace was started with.
+//! The command runs with the credentials, files and environment that tcptrace was started with.
 
 use std::{
     env,
@@ -25,24 +25,24 @@ use tokio::sync::oneshot;
 
 use super::{Failure, Kind};
 
-/// The directories that `execvp` searches where the environment names none.
+/// Directories that `execvp` searches where `PATH` is not set.
 const USUAL_PATH: &str = "/bin:/usr/bin";
 
-/// How a command came to its end; an error if it could not even be run.
+/// Exit status of a command, or why it could not be run.
 pub(super) type Outcome = io::Result<ExitStatus>;
 
-/// A process that will be the command, and then is.
+/// The process that becomes the command.
 pub(super) struct Command {
     program: OsString,
     pub(super) pid: u32,
     pub(super) handle: OwnedFd,
-    /// A byte in here lets it go; an end without one makes it exit.
+    /// Pipe to the waiting process: a byte releases it, the end of the pipe makes it exit.
     release: Option<PipeWriter>,
     ended: oneshot::Receiver<Outcome>,
 }
 
 impl Command {
-    /// Makes the process, if there is such a program at all.
+    /// Starts the process, if the program exists. It waits for [`release`](Self::release).
     pub(super) fn hold(words: &[OsString]) -> Result<Self, Failure> {
         let [program, arguments @ ..] = words else { return Err(Failure::usage(anyhow!("no command"))) };
         find(program)?;
@@ -79,20 +79,22 @@ impl Command {
         Ok(Self { program: program.clone(), pid, handle, release: Some(release), ended })
     }
 
-    /// Lets it become the command.
+    /// Lets the process become the command.
     pub(super) fn release(&mut self) {
         if let Some(mut release) = self.release.take() {
-            // Somebody may have ended it meanwhile: then its end says so.
+            // Fails if something has ended the process meanwhile: its exit status says so.
             let _ = release.write_all(&[1]);
         }
     }
 
-    /// Waits for its end. To be called once.
+    /// Waits until the command ends. To be called once.
     pub(super) async fn ended(&mut self) -> Outcome {
-        (&mut self.ended).await.unwrap_or_else(|_| Err(io::Error::other("nobody waits for it")))
+        (&mut self.ended)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other("the thread that waits for it is gone")))
     }
 
-    /// The exit code to end with: that of the command, as shells tell it.
+    /// Exit code of the command, as shells report it.
     pub(super) fn code(&self, outcome: Outcome) -> Result<u8, Failure> {
         let status = outcome.map_err(|error| cannot_run(&self.program, &error))?;
         let code = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1);
@@ -100,13 +102,13 @@ impl Command {
     }
 }
 
-/// In the new process: says who it is, and waits.
+/// Runs in the new process: sends its process id, then waits.
 fn wait(mut go: &PipeReader, mut tell: &PipeWriter) -> io::Result<()> {
     tell.write_all(&process::id().to_ne_bytes())?;
     go.read_exact(&mut [0])
 }
 
-/// Fails as `execvp` would, but before anything is traced.
+/// Looks the program up as `execvp` does, before anything is traced.
 fn find(program: &OsStr) -> Result<(), Failure> {
     let candidates: Vec<PathBuf> = if program.as_bytes().contains(&b'/') {
         vec![program.into()]
@@ -132,7 +134,7 @@ fn executable(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(path, Access::EXEC_OK)?)
 }
 
-/// 127 and 126 as shells have it.
+/// Failure with the exit codes of shells: 127 if the program does not exist, else 126.
 fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
     let program = program.to_string_lossy();
     let (code, error) = match error.kind() {

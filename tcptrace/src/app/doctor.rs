@@ -1,4 +1,4 @@
-//! `tcptrace doctor`: tries everything that a trace needs, and says what to do about what does not work.
+//! `tcptrace doctor`: tries everything a trace needs, and says what to do about what does not work.
 
 use std::{fmt, io::Write as _, path::Path};
 
@@ -13,10 +13,10 @@ use crate::{
     snapshot::{self, Options, Scope, States},
 };
 
-/// How one check came out.
+/// Outcome of a check.
 enum Outcome {
     Good(String),
-    /// A trace works without it, but something is missing from it.
+    /// A trace works without this, but shows less.
     Worse(String),
     Bad(String),
 }
@@ -54,7 +54,9 @@ pub(super) fn run() -> Result<(), Failure> {
     out.write_all(page.as_bytes()).and_then(|()| out.flush()).context("write to standard output")?;
     match best {
         Some(_) => Ok(()),
-        None => Err(Failure::cannot_trace(anyhow!("no hook can be attached: see above for what to do"))),
+        None => {
+            Err(Failure::cannot_trace(anyhow!("no hook can be attached: the lines above say what to do")))
+        }
     }
 }
 
@@ -63,8 +65,8 @@ impl Check {
         use crate::render::Phase;
         let (word, phase, text) = match &self.outcome {
             Outcome::Good(text) => ("ok", Phase::Open, text),
-            Outcome::Worse(text) => ("less", Phase::Closing, text),
-            Outcome::Bad(text) => ("no", Phase::Broken, text),
+            Outcome::Worse(text) => ("warn", Phase::Closing, text),
+            Outcome::Bad(text) => ("fail", Phase::Broken, text),
         };
         let style = palette.phase(phase);
         format!("  {style}{word:<4}{style:#}  {:<15} {text}\n", self.name)
@@ -78,7 +80,7 @@ fn kernel() -> Check {
     let outcome = match version {
         (..=4, _) | (5, ..8) => Outcome::Bad(format!("{release}: the ring buffer needs Linux 5.8 or newer")),
         (5, ..12) => Outcome::Worse(format!(
-            "{release}: socket cookies need Linux 5.12; below, only the classic hook works"
+            "{release}: socket cookies need Linux 5.12 or newer, so only the classic hook works"
         )),
         _ => Outcome::Good(release),
     };
@@ -95,7 +97,7 @@ fn privileges() -> Check {
         ("CAP_SYS_ADMIN", CapabilitySet::SYS_ADMIN),
     ];
     let outcome = match rustix::thread::capabilities(None) {
-        Err(error) => Outcome::Worse(format!("cannot be read: {error}")),
+        Err(error) => Outcome::Worse(format!("cannot read the capabilities: {error}")),
         Ok(sets) => {
             let missing: Vec<_> = wanted
                 .iter()
@@ -104,13 +106,13 @@ fn privileges() -> Check {
                 .collect();
             let lacks = |name| missing.contains(&name);
             if missing.is_empty() {
-                Outcome::Good("all that tcptrace can use".to_owned())
+                Outcome::Good("every capability tcptrace can use".to_owned())
             } else if lacks("CAP_SYS_ADMIN") && (lacks("CAP_BPF") || lacks("CAP_PERFMON")) {
                 Outcome::Bad(format!("missing {}: try sudo", Words(&missing)))
             } else {
                 Outcome::Worse(format!(
-                    "missing {} (TIME_WAIT as it happens: CAP_SYSLOG; classic hook: CAP_DAC_READ_SEARCH; owners of sockets that were there before: \
-                     CAP_SYS_PTRACE; other network namespaces: CAP_SYS_ADMIN)",
+                    "missing {}. CAP_SYSLOG adds TIME_WAIT as it happens, CAP_DAC_READ_SEARCH the classic hook, CAP_SYS_PTRACE the \
+                     owners of sockets that already exist, CAP_SYS_ADMIN their other network namespaces",
                     Words(&missing)
                 ))
             }
@@ -132,7 +134,7 @@ fn btf() -> Check {
         Outcome::Good("/sys/kernel/btf/vmlinux".to_owned())
     } else {
         Outcome::Worse(
-            "none: this kernel was built without CONFIG_DEBUG_INFO_BTF, only the classic hook works"
+            "none: this kernel was built without CONFIG_DEBUG_INFO_BTF, so only the classic hook works"
                 .to_owned(),
         )
     };
@@ -154,7 +156,7 @@ fn tracefs() -> Check {
     Check { name: "tracefs", outcome }
 }
 
-/// Really attaches, and detaches again. With the better hook come those that see what it does not.
+/// Attaches the hook and detaches it again. With `tp_btf` come the hooks that see more.
 fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
     let settings = Settings {
         choice,
@@ -170,7 +172,10 @@ fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
     };
     let extras = attached.filter(|_| choice == Choice::Btf).map_or_else(Vec::new, |attached| {
         let seen = attached.extras.iter().map(|extra| (*extra, Outcome::Good("seen".to_owned())));
-        let unseen = attached.missing.iter().map(|(extra, why)| (*extra, Outcome::Worse(why.clone())));
+        let unseen = attached
+            .missing
+            .iter()
+            .map(|(extra, why)| (*extra, Outcome::Worse(format!("{why}; {}", without(*extra)))));
         let mut all: Vec<_> = seen.chain(unseen).collect();
         all.sort_by_key(|(extra, _)| *extra);
         all.into_iter().map(|(extra, outcome)| Check { name: extra.title(), outcome }).collect()
@@ -178,12 +183,27 @@ fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
     std::iter::once(Check { name, outcome }).chain(extras).collect()
 }
 
+/// What a trace does without one of the hooks.
+const fn without(extra: Extra) -> &'static str {
+    match extra {
+        Extra::Minisockets => "TIME_WAIT, orphans and half-open connections are inferred",
+        Extra::OrphanFins => "some FINs to orphans are inferred, and reported late",
+        Extra::Resets => "RSTs are not reported",
+        Extra::Retransmits => "retransmits are not reported",
+        Extra::Forks => "--children and `tcptrace -- COMMAND` miss new processes",
+        Extra::Accepts => {
+            "until another process changes its state, a connection has the owner of its listener; --accepts sees more"
+        }
+        Extra::AcceptCalls => "--accepts has no effect",
+    }
+}
+
 fn sockets() -> Vec<Check> {
     match snapshot::take(Options { scope: Scope::Everywhere, states: States::All, owners: true }) {
         Err(error) => vec![Check {
             name: "sockets now",
             outcome: Outcome::Worse(format!(
-                "cannot be listed, so those that were there before are not shown: {error:#}"
+                "cannot be listed, so sockets that already exist are not shown: {error:#}"
             )),
         }],
         Ok(snapshot) => {

@@ -1,4 +1,4 @@
-//! `tcptrace explain`: one state's page, or the whole diagram.
+//! `tcptrace explain`: the page of one state, or the whole diagram.
 
 use std::io::Write as _;
 

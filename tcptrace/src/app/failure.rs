@@ -1,50 +1,50 @@
-//! How a command can fail, and the exit code for it.
+//! Failures of a command, and their exit codes.
 
 use std::{io, process::ExitCode};
 
 use crate::probe::RAISE;
 
-/// Kinds of failure. The exit codes are part of the outside contract.
+/// Kinds of failure. Their exit codes are part of the contract with users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It went wrong while running.
+    /// A failure while running.
     Run,
-    /// The command line makes no sense here.
+    /// A wrong command line.
     Usage,
-    /// This kernel or these privileges do not allow it.
+    /// Tracing is not possible with this kernel or these privileges.
     CannotTrace,
-    /// What `--fail-on` names was met.
+    /// A condition of `--fail-on` occurred.
     Condition,
-    /// The command to trace cannot be run: with the exit code that shells have for it.
+    /// The command to trace cannot be run. Holds the exit code that shells use for this.
     Command(u8),
 }
 
-/// A failure: one sentence with the next step, and its kind.
+/// A failure: its kind, and a sentence that says what to do.
 #[derive(Debug)]
 pub struct Failure {
-    /// The kind.
+    /// Kind of the failure.
     pub kind: Kind,
-    /// What went wrong.
+    /// Error that caused the failure.
     pub error: anyhow::Error,
 }
 
 impl Failure {
-    /// A wrong command line.
+    /// A failure of the kind [`Kind::Usage`].
     pub fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self { kind: Kind::Usage, error: error.into() }
     }
 
-    /// Tracing is not possible here.
+    /// A failure of the kind [`Kind::CannotTrace`].
     pub fn cannot_trace(error: impl Into<anyhow::Error>) -> Self {
         Self { kind: Kind::CannotTrace, error: error.into() }
     }
 
-    /// What `--fail-on` names was met.
+    /// A failure of the kind [`Kind::Condition`], with the sentence that describes the condition.
     pub fn condition(words: String) -> Self {
         Self { kind: Kind::Condition, error: anyhow::Error::msg(words) }
     }
 
-    /// Whether the reader of our output has gone away: that is a normal end (`| head -1`).
+    /// Whether the reader of the output closed the pipe, as `| head -1` does: a normal end.
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
         self.error.chain().any(|cause| {
@@ -52,7 +52,7 @@ impl Failure {
         })
     }
 
-    /// The next step, where the error itself cannot know it.
+    /// What to do, where the error itself does not say it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         let no_descriptor = |cause: &(dyn std::error::Error + 'static)| {
@@ -61,7 +61,7 @@ impl Failure {
         if self.error.chain().any(no_descriptor) { RAISE } else { "" }
     }
 
-    /// The exit code.
+    /// Exit code of the failure.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self.kind {

@@ -1,4 +1,4 @@
-//! `tcptrace list`: the sockets there are now.
+//! `tcptrace list`: the sockets that exist now.
 
 use std::io::Write as _;
 
@@ -24,12 +24,12 @@ pub(super) fn run(args: ListArgs) -> Result<(), Failure> {
     let mut sockets = snapshot.sockets;
     let any_cgroup = filter.cgroups.is_empty() && filter.containers.is_empty();
     sockets.retain(|found| {
-        // A socket that is only bound has no part in any connection; no other tool lists it.
+        // A socket that is only bound belongs to no connection, and no other tool lists it.
         (found.state != TcpState::Close || filter.states.contains(&TcpState::Close))
             && filter.lists(found)
             && (any_cgroup || filter.has_cgroup(found.cgroup.as_deref()))
     });
-    // Listeners first, then what belongs together side by side.
+    // Listeners first, then the two ends of a connection side by side.
     sockets.sort_by_key(|found| {
         let (local, remote) = (found.tuple.local, found.tuple.remote);
         (

@@ -1,4 +1,4 @@
-//! Names on the command line that only this host can resolve.
+//! Users and network namespaces of the command line, which only this host can resolve.
 
 use std::{fs, os::unix::fs::MetadataExt as _};
 
@@ -12,7 +12,7 @@ use crate::{
     filter::Filter,
 };
 
-/// The filter of a selection, its users and its network namespace looked up.
+/// Filter of a selection, with its users and its network namespace looked up.
 pub(super) fn resolve(selection: Selection) -> Result<Filter, Failure> {
     let Selection { mut filter, users, netns } = selection;
     filter.uids = users.iter().map(user).collect::<anyhow::Result<_>>().map_err(Failure::usage)?;
@@ -21,15 +21,13 @@ pub(super) fn resolve(selection: Selection) -> Result<Filter, Failure> {
         Some(NetnsName::Inode(inode)) => Some(Netns(inode)),
         Some(NetnsName::Path(path)) => {
             let inode = fs::metadata(&path)
-                .with_context(|| {
-                    format!("look up network namespace {path} (`ip netns` lists the named ones)")
-                })
+                .with_context(|| format!("look up network namespace {path} (`ip netns` lists the names)"))
                 .map_err(Failure::usage)?
                 .ino();
             // Namespace inodes come from a 32-bit counter (fs/nsfs.c).
             let inode = u32::try_from(inode)
                 .ok()
-                .with_context(|| format!("{path} is no network namespace"))
+                .with_context(|| format!("{path} is not a network namespace"))
                 .map_err(Failure::usage)?;
             Some(Netns(inode))
         }
@@ -37,7 +35,7 @@ pub(super) fn resolve(selection: Selection) -> Result<Filter, Failure> {
     Ok(filter)
 }
 
-/// The number of a user.
+/// Number of a user.
 fn user(name: &UserName) -> anyhow::Result<u32> {
     match name {
         UserName::Id(id) => Ok(*id),
@@ -46,22 +44,22 @@ fn user(name: &UserName) -> anyhow::Result<u32> {
             .filter_map(account)
             .find_map(|(known, user, _)| (known == name).then_some(user))
             .with_context(|| {
-                format!("no user {name:?} in {USERS}: give the number instead (`id -u {name}`)")
+                format!("no user {name:?} in {USERS}: write the number instead (`id -u {name}`)")
             }),
     }
 }
 
-/// A user to run as, and the group to do it in: one's own, or for a number that nobody has, the same number.
+/// User and group to run as. The group is the user's own, or has the user's number where nobody has that number.
 pub(super) fn account_of(name: &UserName) -> Result<(Uid, Gid), Failure> {
     let id = user(name).map_err(Failure::usage)?;
     let users = users(&id.to_string()).map_err(Failure::usage)?;
     let group = users.lines().filter_map(account).find_map(|(_, user, group)| (user == id).then_some(group));
     let is_one = id != u32::MAX;
     let is_one = is_one.then(|| (Uid::from_raw(id), Gid::from_raw(group.unwrap_or(id))));
-    is_one.context("no user has this number").map_err(Failure::usage)
+    is_one.with_context(|| format!("{id} is not a user id")).map_err(Failure::usage)
 }
 
-/// By this alone: a directory service could not be asked without its libraries.
+/// The only source of user names: asking a directory service would take its libraries.
 const USERS: &str = "/etc/passwd";
 
 fn users(wanted: &str) -> anyhow::Result<String> {
@@ -75,7 +73,7 @@ fn account(line: &str) -> Option<(&str, u32, u32)> {
     Some((name, user.parse().ok()?, group.parse().ok()?))
 }
 
-/// Release of the running kernel, like `6.18.44`.
+/// Release of the running kernel, such as `6.18.44`.
 pub(super) fn kernel_release() -> String {
     rustix::system::uname().release().to_string_lossy().into_owned()
 }

@@ -1,9 +1,9 @@
-//! SIGINT, SIGTERM and SIGHUP: the first one asks for an orderly end, the second one does not wait for it.
+//! SIGINT, SIGTERM and SIGHUP: the first signal ends the trace in order, the second one ends the process at once.
 //!
-//! While a command is traced they are for the command: the terminal gives it Ctrl+C too, and what it makes of that is its
-//! own matter; SIGTERM and SIGHUP are passed on. Its end is the trace's.
+//! While a command is traced, signals are for the command: Ctrl+C reaches it through the terminal, SIGTERM and SIGHUP are
+//! passed on. The trace ends when the command does.
 //!
-//! With an output file SIGHUP means to open it again, as for any daemon that writes logs. Else the terminal has gone.
+//! With an output file SIGHUP reopens the file, as in any daemon that writes logs. Without one, the terminal is gone.
 
 use std::{
     future::pending,
@@ -26,7 +26,7 @@ use tokio::{
 
 use super::runtime::runtime;
 
-/// The exit codes of a process that dies of SIGHUP, of SIGINT and of SIGTERM.
+/// Exit codes of a process that dies of SIGHUP, SIGINT and SIGTERM.
 const HUNG_UP: i32 = 129;
 const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
@@ -34,16 +34,16 @@ const TERMINATED: i32 = 143;
 /// What SIGHUP asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hangup {
-    /// To open the output file again.
+    /// Reopen the output files.
     Reopens,
-    /// To end.
+    /// End the trace.
     Ends,
-    /// Nothing: whoever started it said so (`nohup`).
+    /// Nothing: tcptrace was started with SIGHUP ignored (`nohup`).
     Ignored,
 }
 
 impl Hangup {
-    /// As it is for a trace that writes to a file, or to standard output.
+    /// What SIGHUP asks of a trace that writes to a file, or only to standard output.
     pub(super) fn of(writes_to_file: bool) -> Self {
         match writes_to_file {
             true => Self::Reopens,
@@ -63,17 +63,17 @@ fn is_ignored(signal: i32) -> bool {
     action.sa_sigaction == libc::SIG_IGN
 }
 
-/// The signals that end a trace, or reopen its output.
+/// Signals that end a trace or reopen its outputs.
 pub(super) struct Signals {
     first: oneshot::Receiver<()>,
     reopen: Arc<Notify>,
 }
 
 impl Signals {
-    /// Begins to listen, before the trace is announced.
+    /// Starts listening, before the first record is written.
     ///
-    /// On a thread of its own: a trace that waits for a full pipe to be read, or writes a long report, does not look for
-    /// signals, and must end at the second one all the same.
+    /// Runs on a thread of its own: a trace that waits for a full pipe, or writes a long report, does not look for signals,
+    /// and must still end at the second one.
     pub(super) fn listen(command: Option<OwnedFd>, hangup: Hangup) -> Result<Self> {
         let (tell, first) = oneshot::channel();
         let reopen = Arc::new(Notify::new());
@@ -91,21 +91,21 @@ impl Signals {
         Ok(Self { first, reopen })
     }
 
-    /// Tells when to open the output again.
+    /// Notified when the outputs should be reopened.
     pub(super) fn reopen(&self) -> Arc<Notify> {
         Arc::clone(&self.reopen)
     }
 
-    /// Waits for the first one.
+    /// Waits for the first signal.
     pub(super) async fn received(&mut self) {
         if (&mut self.first).await.is_err() {
-            // The thread is gone, and no signal will be seen.
+            // The thread is gone: no signal will arrive.
             pending().await
         }
     }
 }
 
-/// Tells of the first signal, and ends the process at the second, with the code of one that dies of it.
+/// Reports the first signal, and ends the process at the second one, with the exit code of a process that dies of it.
 fn watch(
     ready: &mpsc::SyncSender<Result<()>>,
     tell: oneshot::Sender<()>,
@@ -116,7 +116,7 @@ fn watch(
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-        // To listen would end that it is ignored.
+        // Listening would stop ignoring the signal.
         let mut hung_up = match hangup {
             Hangup::Ignored => None,
             _ => Some(signal(SignalKind::hangup()).context("listen for SIGHUP")?),
@@ -139,7 +139,7 @@ fn watch(
                 }
             }
         };
-        // Whoever does not wait for these has given up already.
+        // Fails only if the caller has given up already.
         let _ = ready.send(Ok(()));
         std::process::exit(match command {
             Some(command) => pass_on(&command, &mut next).await,
@@ -152,8 +152,8 @@ fn watch(
     })
 }
 
-/// Leaves the signals to a command; says with which code to end when one comes that it does not get: a second SIGTERM or
-/// SIGHUP, or any when it is over.
+/// Leaves signals to the command. Returns the exit code for a signal that is not for the command: a second SIGTERM or
+/// SIGHUP, or any signal once the command is over.
 async fn pass_on(command: &OwnedFd, next: &mut impl AsyncFnMut() -> i32) -> i32 {
     let mut asked = false;
     loop {
@@ -168,7 +168,7 @@ async fn pass_on(command: &OwnedFd, next: &mut impl AsyncFnMut() -> i32) -> i32 
             return code;
         }
         if let Some(signal) = to_pass_on {
-            // It may end at this very moment: then there is nothing to send.
+            // Fails if the command ends at this very moment: nobody is left to signal.
             let _ = pidfd_send_signal(command, signal);
         }
     }

@@ -1,4 +1,4 @@
-//! What is written, and where: the options that tracing and replaying share.
+//! Outputs: the options that `tcptrace` and `tcptrace replay` share.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,64 +7,72 @@ use std::{
 
 use clap::{Args, ColorChoice, ValueEnum};
 
-/// What is written, and where.
+use super::{STOP, values::count};
+
+/// Formats and files of the outputs, and how much goes there.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Output format [default: text]
+    /// Write this format [default: text]
     #[arg(short, long, value_enum)]
     pub format: Option<Format>,
-    /// Write to a file instead of standard output
+    /// Write to this file instead of standard output
+    ///
+    /// The file is opened once everything is attached: a trace that cannot start leaves it as it is. SIGHUP opens it
+    /// again, for logrotate.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Write this format to this file, `-` for standard output. Repeat it for several outputs at once:
-    /// --out text=- --out json=trace.jsonl
+    /// Add an output, like json=FILE or text=- (standard output); repeatable
+    ///
+    /// For example --out text=- --out json=trace.jsonl. -f and -o can be used too, and describe one more output. An output that fails (full disk, closed pipe) is reported
+    /// and stops; the others go on, and the exit code is 1.
     #[arg(long, value_name = "FORMAT=FILE")]
     pub out: Vec<OutputSpec>,
-    /// End after this many changes were shown
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Stop after showing N state changes, orphans included
+    #[arg(long, value_name = "N", value_parser = count, help_heading = STOP)]
     pub count: Option<u64>,
-    /// Connections in the closing report of the text format: all, none, or the latest N
-    #[arg(long, value_name = "all|N|none", default_value = "20")]
+    /// Report the latest N connections at the end (text format)
+    #[arg(long, value_name = "N|all|none", default_value = "20")]
     pub report: Report,
-    /// Colours: on a terminal unless NO_COLOR is set, always, or never
+    /// Use colours; auto means on a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
 }
 
 impl OutputArgs {
-    /// The outputs: that of `-f` and `-o`, unless only `--out` is given, and those of `--out`.
+    /// All outputs: that of `-f` and `-o`, unless only `--out` is given, then those of `--out`.
     ///
     /// # Errors
-    /// When two outputs would go to the same place.
+    /// When two outputs would write to the same place.
     pub fn outputs(&self) -> Result<Vec<OutputSpec>, String> {
         let is_main = self.format.is_some() || self.output.is_some() || self.out.is_empty();
         let main = is_main.then(|| OutputSpec::new(self.format.unwrap_or_default(), self.output.as_deref()));
         let outputs: Vec<_> = main.into_iter().chain(self.out.iter().cloned()).collect();
         for (index, output) in outputs.iter().enumerate() {
             if outputs.iter().take(index).any(|other| other.path == output.path) {
-                return Err(format!("two outputs go to {}: give each a file of its own", output.name()));
+                return Err(format!("two outputs write to {}: give each its own file", output.name()));
             }
         }
         Ok(outputs)
     }
 }
 
-/// An output as it is asked for.
+/// An output as the command line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputSpec {
-    /// Its format.
+    /// Format.
     pub format: Format,
-    /// Its file; none for standard output.
+    /// File; `None` for standard output.
     pub path: Option<PathBuf>,
 }
 
 impl OutputSpec {
-    /// An output in this format to this file, or to standard output where there is none or it is called `-`.
+    /// An output in this format to this file; without one, or with `-`, to standard output.
     fn new(format: Format, path: Option<&Path>) -> Self {
         Self { format, path: path.filter(|path| *path != Path::new("-")).map(Path::to_owned) }
     }
 
-    /// Where it goes, for people.
+    /// Name of the file or of standard output, for messages.
     #[must_use]
     pub fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
@@ -76,7 +84,7 @@ impl FromStr for OutputSpec {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((format, path)) = text.split_once('=').filter(|(_, path)| !path.is_empty()) else {
-            return Err("write it as FORMAT=FILE, like json=trace.jsonl or text=-".to_owned());
+            return Err(format!("{text:?} is not FORMAT=FILE: write it like json=trace.jsonl or text=-"));
         };
         let format = Format::from_str(format, false).map_err(|_| {
             let known: Vec<_> = Format::value_variants()
@@ -89,28 +97,28 @@ impl FromStr for OutputSpec {
     }
 }
 
-/// Formats of the records of a trace.
+/// Output formats of a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A timeline for people, with a report at the end
+    /// A timeline, with a report at the end
     #[default]
     Text,
-    /// JSON lines for pipelines
+    /// JSON lines, for pipelines and for `tcptrace replay`
     Json,
-    /// Each connection as a ladder, its segments between its two ends, when it is over
+    /// A ladder of segments between the two ends of each connection, drawn when it is over
     Ladder,
-    /// The same as Mermaid sequence diagrams, in Markdown
+    /// The same ladders as Mermaid sequence diagrams, in Markdown
     Mermaid,
 }
 
-/// Connections in the closing report.
+/// Which connections the report at the end of a trace covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// None of them.
+    /// No connection.
     None,
-    /// The most recent ones.
+    /// The latest ones, this many.
     Latest(usize),
-    /// All of them.
+    /// Every connection.
     All,
 }
 
@@ -121,10 +129,9 @@ impl FromStr for Report {
         match text {
             "all" => Ok(Self::All),
             "none" | "0" => Ok(Self::None),
-            _ => text
-                .parse()
-                .map(Self::Latest)
-                .map_err(|_| format!("{text:?} is none of all, none, or a number")),
+            _ => text.parse().map(Self::Latest).map_err(|_| {
+                format!("{text:?} is not a number of connections: write all, none, or a number like 20")
+            }),
         }
     }
 }
@@ -159,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_said() {
+    fn mistakes_are_explained() {
         for (line, says) in [
             ("tcptrace --out json", "FORMAT=FILE"),
             ("tcptrace --out json=", "FORMAT=FILE"),
             ("tcptrace --out yaml=x", "choose one of text, json, ladder, mermaid"),
-            ("tcptrace --out text=- --out json=-", "two outputs go to standard output"),
-            ("tcptrace -o x --out json=x", "two outputs go to x"),
+            ("tcptrace --out text=- --out json=-", "two outputs write to standard output"),
+            ("tcptrace -o x --out json=x", "two outputs write to x"),
         ] {
             assert!(outputs(line).is_err_and(|error| error.contains(says)), "{line}");
         }

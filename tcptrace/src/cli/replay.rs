@@ -9,21 +9,21 @@ use super::{OutputArgs, SelectArgs, WatchArgs};
 /// Options of `tcptrace replay`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Recordings are made by `tcptrace -f json -o FILE`. Those of several hosts are merged by their wall clocks, \
-                  and both ends of a connection get one number. What cannot be read is left out, told, and counted."
+    after_help = "`tcptrace -f json -o FILE` makes a recording. Recordings of several hosts are merged by wall clock, and both \
+                  ends of a connection get one number. Lines that cannot be read are skipped, reported and counted. --netns \
+                  takes only an inode number here."
 )]
 pub struct ReplayArgs {
-    /// Recordings, one of each host; `-` for standard input
-    #[arg(required = true, value_name = "FILE")]
+    /// Recordings to replay, one per host; `-` is standard input
+    #[arg(required = true, value_name = "RECORDING")]
     pub files: Vec<PathBuf>,
-    /// What is written, and where.
-    #[command(flatten)]
-    pub output: OutputArgs,
-    /// What to look for in what is told.
-    #[command(flatten)]
-    pub watch: WatchArgs,
-    // Last, because its heading would go on over what follows.
-    /// Which sockets.
+    /// Filters.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Outputs.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Checks.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }

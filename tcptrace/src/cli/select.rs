@@ -1,4 +1,4 @@
-//! Which sockets: the options that tracing and listing share.
+//! Filters: the options that `tcptrace`, `tcptrace list` and `tcptrace replay` share.
 
 use std::net::IpAddr;
 
@@ -10,57 +10,63 @@ use crate::{
     tcp::TcpState,
 };
 
-/// Which sockets.
+/// Heading of the filters.
+pub(super) const FILTERS: &str = "Filters (all must match)";
+
+/// Filters. A socket is shown if it matches all of them.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Which sockets (all conditions must hold)")]
+#[command(next_help_heading = FILTERS)]
 pub struct SelectArgs {
-    /// Port of either end
-    #[arg(short, long, value_name = "N[,N|A-B…]")]
+    /// Match the port of either end, like 443 or 80,443,8000-8100
+    #[arg(short, long, value_name = "PORTS")]
     pub port: Vec<Ports>,
-    /// Port of the local end
-    #[arg(long, value_name = "N[,N|A-B…]")]
+    /// Match the port of the local end
+    #[arg(long, value_name = "PORTS")]
     pub local_port: Vec<Ports>,
-    /// Port of the remote end
-    #[arg(long, value_name = "N[,N|A-B…]")]
+    /// Match the port of the remote end
+    #[arg(long, value_name = "PORTS")]
     pub remote_port: Vec<Ports>,
-    /// Address or network of either end
-    #[arg(long, value_name = "CIDR", value_parser = network, value_delimiter = ',')]
+    /// Match the address of either end, like 10.0.0.1 or fe80::/10
+    #[arg(long, value_name = "IP|NETWORK", value_parser = network, value_delimiter = ',')]
     pub addr: Vec<IpNet>,
-    /// Process id of the owner
-    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    /// Match the process id of the owner
+    #[arg(long, value_name = "PID", value_parser = pid, value_delimiter = ',')]
     pub pid: Vec<u32>,
-    /// User of the owner: a number, or a name in /etc/passwd
+    /// Match the user of the owner: a number, or a name from /etc/passwd
     #[arg(long, value_name = "USER", value_delimiter = ',')]
     pub uid: Vec<UserName>,
-    /// Process name of the owner; * and ? stand for anything and for one character
+    /// Match the process name of the owner; * and ? are wildcards
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub comm: Vec<String>,
-    /// Cgroup of the socket, with those below it: a path like /system.slice/nginx.service
+    /// Match a cgroup and those below it, like /system.slice/nginx.service
     #[arg(long, value_name = "PATH", value_parser = below_root, value_delimiter = ',')]
     pub cgroup: Vec<String>,
-    /// Container of the socket: the beginning of its id, or the name of a systemd machine
+    /// Match a container: the start of its id, or the name of a systemd machine
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub container: Vec<String>,
-    /// State, in any spelling; a change matches if it leaves or enters it
+    /// Match a state, in any spelling; changes into it and out of it match
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     pub state: Vec<TcpState>,
-    /// Network namespace: `self`, a name below /run/netns, a path like /proc/PID/ns/net, or an inode number
+    /// Match a network namespace: self, a name, a path, or an inode number
+    ///
+    /// A name is one below /run/netns (`ip netns`), a path is one like /proc/PID/ns/net, an inode number is what
+    /// `lsns -t net` shows.
     #[arg(long, value_name = "NETNS")]
     pub netns: Option<NetnsName>,
-    /// Only IPv4, also in IPv6 sockets
+    /// Match only IPv4, including IPv4 on IPv6 sockets
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub ipv4: bool,
-    /// Only IPv6
+    /// Match only IPv6
     #[arg(short = '6', long)]
     pub ipv6: bool,
 }
 
-/// A user as it was named.
+/// A user as the command line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserName {
-    /// By number.
+    /// Number.
     Id(u32),
-    /// By name.
+    /// Name.
     Name(String),
 }
 
@@ -72,12 +78,12 @@ impl std::str::FromStr for UserName {
     }
 }
 
-/// A network namespace as it was named.
+/// A network namespace as the command line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetnsName {
-    /// By inode number.
+    /// Inode number.
     Inode(u32),
-    /// By a file that stands for it.
+    /// File that stands for the namespace.
     Path(String),
 }
 
@@ -87,7 +93,7 @@ impl std::str::FromStr for NetnsName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.is_empty() {
             return Err(
-                "a network namespace has a name, a path or an inode number (`ip netns`, `lsns -t net`)",
+                "the name is empty: write self, a name (`ip netns`), a path, or an inode number (`lsns -t net`)",
             );
         }
         Ok(match text.parse() {
@@ -99,14 +105,14 @@ impl std::str::FromStr for NetnsName {
     }
 }
 
-/// A filter whose names have yet to be looked up.
+/// A filter, before its names are looked up.
 #[derive(Debug)]
 pub struct Selection {
-    /// Everything but the names.
+    /// Filter without users and network namespace.
     pub filter: Filter,
-    /// The users.
+    /// Users.
     pub users: Vec<UserName>,
-    /// The namespace.
+    /// Network namespace.
     pub netns: Option<NetnsName>,
 }
 
@@ -156,18 +162,24 @@ impl From<SelectArgs> for Selection {
     }
 }
 
-/// Also as a directory of the mounted hierarchy.
+/// Reads the path of a cgroup, which may also be its directory below `/sys/fs/cgroup`.
 fn below_root(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
-        return Err(format!("{text:?} is no path from the root: write it like /system.slice"));
+        return Err(format!("{text:?} is not an absolute path: write it like /system.slice/nginx.service"));
     }
     let mounted = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
     let path = mounted.iter().find_map(|root| text.strip_prefix(root)).unwrap_or(text);
     Ok(format!("/{}", path.trim_matches('/')))
 }
 
+/// Reads an address or a network.
 fn network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| format!("{text:?} is no address or network: write it like 10.0.0.0/8 or fe80::1"))
+        .map_err(|_| format!("{text:?} is not an IP address or network: write it like 10.0.0.0/8 or fe80::1"))
+}
+
+/// Reads a process id.
+fn pid(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a process id: write a number like 4711"))
 }

@@ -1,4 +1,4 @@
-//! Sizes with a unit, as people type them.
+//! Sizes and counts, as people type them.
 
 /// Reads `65536`, `64K`, `16M`: bytes, from one page to 1 GiB.
 pub(super) fn bytes(text: &str) -> Result<u32, String> {
@@ -10,8 +10,14 @@ pub(super) fn bytes(text: &str) -> Result<u32, String> {
     let bytes = digits.parse::<u32>().ok().and_then(|number| number.checked_mul(unit));
     match bytes {
         Some(bytes @ 4_096..=1_073_741_824) => Ok(bytes),
-        _ => Err(format!("{text:?} is no size from 4K to 1024M")),
+        _ => Err(format!("{text:?} is not a size from 4K to 1024M: write it like 64K or 16M")),
     }
+}
+
+/// Reads a number from 1 up.
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{text:?} is not a count: write a number like 100"))
 }
 
 #[cfg(test)]
@@ -25,6 +31,14 @@ mod tests {
         assert_eq!(bytes("4096"), Ok(4_096));
         for text in ["1K", "5000M", "", "M", "x", "4é"] {
             assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        assert_eq!(count("1"), Ok(1));
+        for text in ["0", "-1", "", "ten"] {
+            assert!(count(text).is_err(), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Options about what is amiss: sockets that are stuck, and conditions that make a command fail.
+//! Checks: sockets that are stuck, and conditions that make the exit code 4.
 
 use std::str::FromStr;
 
@@ -6,26 +6,29 @@ use clap::{Args, ValueEnum};
 
 use crate::{pipeline, stuck::Limits};
 
-/// What to look for in what is told.
+/// Checks.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Checks")]
 pub struct WatchArgs {
-    /// Tell of sockets that stay in a state that should pass: for this long, like 30s or CLOSE_WAIT=30s,FIN_WAIT2=2m;
-    /// without a value for 5 s to 2 min, by state
-    #[arg(long, value_name = "TIME|STATE=TIME,…", num_args = 0..=1, default_missing_value = "")]
+    /// Report sockets that stay too long in a transient state
+    ///
+    /// LIMITS is a time for all of these states (30s), times by state (CLOSE_WAIT=30s,FIN_WAIT2=2m), or both. Without it
+    /// the limits are 5 s to 2 min, depending on the state.
+    #[arg(long, value_name = "LIMITS", num_args = 0..=1, default_missing_value = "")]
     pub stuck: Option<Stuck>,
-    /// Exit with 4 if one of these was seen; `stuck` turns --stuck on
-    #[arg(long, value_name = "WHAT,…", value_enum, value_delimiter = ',')]
+    /// Exit with code 4 if one of these occurs; stuck turns on --stuck
+    #[arg(long, value_name = "CONDITION", value_enum, value_delimiter = ',')]
     pub fail_on: Vec<Condition>,
 }
 
-/// What can make a command fail.
+/// Conditions that make the exit code 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Condition {
-    /// A socket stayed too long in a state
+    /// A socket stayed too long in a transient state
     Stuck,
     /// A connection ended with a RST
     Reset,
-    /// A step was told that Linux never takes
+    /// An impossible transition was reported
     Illegal,
     /// Events were lost
     Lost,
@@ -42,7 +45,7 @@ impl From<Condition> for pipeline::Condition {
     }
 }
 
-/// Limits, or nothing for the usual ones.
+/// Limits of `--stuck`; the default ones for an empty text.
 #[derive(Clone, Debug)]
 pub struct Stuck(pub Limits);
 
@@ -55,14 +58,14 @@ impl FromStr for Stuck {
 }
 
 impl WatchArgs {
-    /// How long sockets may stay in which state, if that is to be told.
+    /// Limits by state; `None` if stuck sockets are not reported.
     #[must_use]
     pub fn limits(&self) -> Option<Limits> {
         let implied = || self.fail_on.contains(&Condition::Stuck).then(Limits::default);
         self.stuck.as_ref().map(|stuck| stuck.0.clone()).or_else(implied)
     }
 
-    /// The conditions that make the command fail.
+    /// Conditions that make the exit code 4.
     #[must_use]
     pub fn conditions(&self) -> Vec<pipeline::Condition> {
         self.fail_on.iter().copied().map(Into::into).collect()

@@ -55,7 +55,7 @@ impl fmt::Display for Ports {
     }
 }
 
-/// Why a text is no set of ports.
+/// Why a text is not a set of ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ParsePortsError {
     /// Not a number from 1 to 65535.
@@ -68,7 +68,7 @@ impl fmt::Display for ParsePortsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Port(text) => {
-                write!(f, "{text:?} is no port: give numbers from 1 to 65535, like 80,443,8000-8100")
+                write!(f, "{text:?} is not a port: give numbers from 1 to 65535, like 80,443,8000-8100")
             }
             Self::Range(start, end) => write!(f, "the range {start}-{end} is empty: write {end}-{start}"),
         }
@@ -112,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_port_is_named() {
+    fn mistakes_are_explained() {
         for (text, message) in [
-            ("0", "\"0\" is no port: give numbers from 1 to 65535, like 80,443,8000-8100"),
-            ("70000", "\"70000\" is no port: give numbers from 1 to 65535, like 80,443,8000-8100"),
-            ("80,", "\"\" is no port: give numbers from 1 to 65535, like 80,443,8000-8100"),
-            ("http", "\"http\" is no port: give numbers from 1 to 65535, like 80,443,8000-8100"),
+            ("0", "\"0\" is not a port: give numbers from 1 to 65535, like 80,443,8000-8100"),
+            ("70000", "\"70000\" is not a port: give numbers from 1 to 65535, like 80,443,8000-8100"),
+            ("80,", "\"\" is not a port: give numbers from 1 to 65535, like 80,443,8000-8100"),
+            ("http", "\"http\" is not a port: give numbers from 1 to 65535, like 80,443,8000-8100"),
             ("90-80", "the range 90-80 is empty: write 80-90"),
         ] {
             assert_eq!(text.parse::<Ports>().unwrap_err().to_string(), message);

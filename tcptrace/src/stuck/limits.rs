@@ -62,7 +62,7 @@ impl FromStr for Limits {
             let state = state.parse().map_err(|error| format!("{error}"))?;
             let state = if state == NewSynRecv { SynRecv } else { state };
             if !DEFAULTS.iter().any(|(passing, _)| *passing == state) {
-                return Err(format!("a socket may stay in {state} for good"));
+                return Err(format!("{state} is not a transient state: a socket may stay in it for good"));
             }
             limits.set(state, duration(limit)?);
         }

@@ -52,9 +52,9 @@ pub struct ParseStateError(String);
 
 impl fmt::Display for ParseStateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no TCP state is called {:?}; one of: ", self.0)?;
+        write!(f, "{:?} is not a TCP state: choose one of ", self.0)?;
         for (i, state) in TcpState::ALL.into_iter().filter(|s| *s != TcpState::NewSynRecv).enumerate() {
-            write!(f, "{}{state}", if i == 0 { "" } else { " " })?;
+            write!(f, "{}{state}", if i == 0 { "" } else { ", " })?;
         }
         Ok(())
     }
@@ -115,6 +115,9 @@ mod tests {
             assert_eq!(word.parse(), Ok(state), "{word}");
         }
         let error = "HALF_OPEN".parse::<TcpState>().unwrap_err().to_string();
-        assert!(error.starts_with("no TCP state is called \"HALF_OPEN\"; one of: ESTABLISHED "), "{error}");
+        assert!(
+            error.starts_with("\"HALF_OPEN\" is not a TCP state: choose one of ESTABLISHED, "),
+            "{error}"
+        );
     }
 }
