@@ -84,7 +84,7 @@ impl Tracker {
             None if event.to == TcpState::Listen || is_unfinished => {}
             None => self.sockets.assign_connection(key),
         }
-        let Some(Request { name, seen: Some((since, held)), .. }) = request else { return (key, false) };
+        let Some(Request { name, since, held, .. }) = request else { return (key, false) };
         if let Some(socket) = self.sockets.get_mut(key) {
             socket.state = event.to;
             socket.set_entered_ns(since);

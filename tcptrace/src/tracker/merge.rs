@@ -20,17 +20,23 @@ use crate::{
 /// Both ends of a socket, and the namespace they are in.
 type Ends = (Option<Netns>, Tuple);
 
-/// Ends of the request sockets that began with these events: the first event of each starts its timer. A request that
-/// was there before stops it first, when the SYN+ACK is sent again.
+/// Ends of the request sockets that began with these events, or whose child did. The first event of one that began starts
+/// its timer; a request that was there before stops it first, when the SYN+ACK is sent again. A child has the cookie of its
+/// request only if that had one: a dump that shows the request meanwhile gives it another.
 #[must_use]
 pub fn begun_requests(since: &[RawEvent]) -> HashSet<Ends> {
     let mut first: HashMap<Ends, TimerStep> = HashMap::default();
     for event in since {
-        if let RawEvent::SocketEvent(SocketEvent {
-            kind: SocketEventKind::Request(step), netns, tuple, ..
-        }) = event
-        {
-            first.entry((*netns, *tuple)).or_insert(*step);
+        match event {
+            RawEvent::SocketEvent(SocketEvent {
+                kind: SocketEventKind::Request(step), netns, tuple, ..
+            }) => {
+                first.entry((*netns, *tuple)).or_insert(*step);
+            }
+            RawEvent::StateChange(event) if is_first(event) && event.to == TcpState::SynRecv => {
+                first.insert((event.netns, event.tuple), TimerStep::Started);
+            }
+            _ => {}
         }
     }
     first.into_iter().filter(|(_, step)| *step == TimerStep::Started).map(|(ends, _)| ends).collect()

@@ -23,10 +23,11 @@ impl Tracker {
         let known = self
             .sockets
             .with_pointer(event.pointer)
-            .filter(|key| self.sockets.get(*key).is_some_and(|socket| socket.is_request));
+            .filter(|key| self.sockets.get(*key).is_some_and(|socket| socket.is_request))
+            .or_else(|| self.sockets.adopt_existing_request(event));
         match (step, known) {
             (TimerStep::Started, None) => self.add_request(at, event, out),
-            // Its child has taken over, or it was there before.
+            // Its child has taken over.
             (_, None) => {}
             // A SYN+ACK was sent again: the handshake hangs, so it is emitted before there is a child to name it by.
             (TimerStep::Started | TimerStep::Restarted, Some(key)) => {

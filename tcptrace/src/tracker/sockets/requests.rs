@@ -3,7 +3,7 @@
 use super::{Sockets, may_share};
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::StateChange,
+    event::{SocketEvent, StateChange},
     record::{ConnectionId, Record, SocketId},
     tcp::TcpState,
     tracker::socket::{Key, Socket},
@@ -16,8 +16,10 @@ pub(in crate::tracker) struct Request {
     pub(in crate::tracker) connection: Option<ConnectionId>,
     /// Name that it was emitted under already: one life has one name.
     pub(in crate::tracker) name: Option<SocketId>,
-    /// Beginning, where that was seen: when, nanoseconds, and the records that are still held back.
-    pub(in crate::tracker) seen: Option<(Option<u64>, Vec<Record>)>,
+    /// Beginning, nanoseconds, if that was seen.
+    pub(in crate::tracker) since: Option<u64>,
+    /// Records of the beginning that are still held back.
+    pub(in crate::tracker) held: Vec<Record>,
 }
 
 impl Sockets {
@@ -28,10 +30,7 @@ impl Sockets {
         netns: Option<Netns>,
         tuple: &Tuple,
     ) -> Option<Request> {
-        let is_request = |socket: &Socket| {
-            socket.is_request
-                || socket.state == TcpState::SynRecv && socket.pointer().is_none() && !socket.is_unfinished
-        };
+        let is_request = |socket: &Socket| socket.is_request || is_existing_request(socket);
         let same_ends = || {
             let there = self.table.with_tuple(*tuple);
             let requests = there.filter(|(_, socket)| socket.is_request && may_share(socket.netns(), netns));
@@ -46,27 +45,39 @@ impl Sockets {
         let socket = self.table.get_mut(key)?;
         let connection = socket.connection();
         socket.set_connection(None);
-        let name = (socket.is_request && !socket.is_unfinished).then_some(socket.id());
-        let seen = socket.is_request.then(|| (socket.entered_ns(), socket.take_held()));
+        let name = (!socket.is_unfinished).then_some(socket.id());
+        let (since, held) = (socket.entered_ns(), socket.take_held());
         self.remove(key, &mut Vec::new());
-        Some(Request { connection, name, seen })
+        Some(Request { connection, name, since, held })
+    }
+
+    /// Finds the request from before the trace that an event is the first to speak of, and makes it findable by its place in
+    /// memory. Whoever dumped it gave it its cookie; the event may be older.
+    pub(in crate::tracker) fn adopt_existing_request(&mut self, event: &SocketEvent) -> Option<Key> {
+        let is_it = |key: &Key| self.get(*key).is_some_and(is_existing_request);
+        let key = event
+            .cookie
+            .and_then(|cookie| self.with_cookie(cookie))
+            .or_else(|| self.existing_with(event.cookie, event.netns, event.tuple).min())
+            .filter(is_it)?;
+        self.table.set_pointer(key, Some(event.pointer));
+        self.get_mut(key)?.is_request = true;
+        Some(key)
     }
 
     /// Lets an unfinished child take over from its request, once an event shows which one that was, and returns the name
     /// that the request was emitted under.
     pub(super) fn take_over_request(&mut self, key: Key, event: &StateChange) -> Option<SocketId> {
-        let Request { connection, name, seen } =
+        let Request { connection, name, since, held } =
             self.take_request(event.cookie, event.netns, &event.tuple)?;
         if let Some(connection) = connection {
             self.take_over_connection(key, connection);
         }
         let child = self.table.get_mut(key)?;
         child.update_transient(|transient| transient.without_request = None);
-        if let Some((since, held)) = seen {
-            child.set_entered_ns(since);
-            let before = child.update_transient(|transient| std::mem::replace(&mut transient.held, held));
-            self.extra -= i64::try_from(before.len()).unwrap_or(0);
-        }
+        child.set_entered_ns(since);
+        let before = child.update_transient(|transient| std::mem::replace(&mut transient.held, held));
+        self.extra -= i64::try_from(before.len()).unwrap_or(0);
         name
     }
 
@@ -86,4 +97,9 @@ impl Sockets {
         let mut children = self.unfinished.iter().filter_map(|key| self.get(*key));
         children.any(|child| child.tuple().local.port == local.port && may_share(child.netns(), netns))
     }
+}
+
+/// Whether a socket is a request from before the trace, of which no event has spoken yet.
+fn is_existing_request(socket: &Socket) -> bool {
+    socket.state == TcpState::SynRecv && socket.pointer().is_none() && !socket.is_unfinished
 }

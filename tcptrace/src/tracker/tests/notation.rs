@@ -26,7 +26,7 @@ use crate::{
     record::Record,
     tcp::TcpState,
     time::Moment,
-    tracker::{SockDiagDump, SocketInfo, Tracker, merge},
+    tracker::{SockDiagDump, SocketInfo, Tracker, begun_requests, merge},
 };
 
 /// A socket that a ladder names.
@@ -147,7 +147,9 @@ impl Ladder {
             ["finish"] => self.tracker.finish(out),
             ["attached"] => self.merging = true,
             ["listed"] => {
-                for found in merge(std::mem::take(&mut self.found), &self.since, &Default::default()) {
+                let events: Vec<_> = self.since.iter().cloned().map(RawEvent::StateChange).collect();
+                let begun = begun_requests(&events);
+                for found in merge(std::mem::take(&mut self.found), &self.since, &begun) {
                     self.tracker.add_existing(at(0), &found, out);
                 }
                 for event in self.since.drain(..) {
