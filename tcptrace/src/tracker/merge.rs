@@ -50,14 +50,21 @@ impl From<crate::found::Found> for Found {
 /// The two ends of a request socket, and where.
 type Request = (Option<Netns>, Tuple);
 
-/// The requests that began with these observations: the first note of each starts its timer. One that was there before
-/// stops it first, when the SYN+ACK is sent again.
+/// The requests that began with these observations, or whose child did. The first note of one that began starts its timer; one
+/// that was there before stops it first, when the SYN+ACK is sent again. A child has the cookie of its request only if that had
+/// one: a list that shows the request meanwhile gives it another.
 #[must_use]
 pub fn begun_requests(since: &[Observation]) -> HashSet<Request> {
     let mut first: HashMap<Request, TimerStep> = HashMap::default();
     for seen in since {
-        if let Observation::Note(Note { sign: Sign::Request(step), netns, tuple, .. }) = seen {
-            first.entry((*netns, *tuple)).or_insert(*step);
+        match seen {
+            Observation::Note(Note { sign: Sign::Request(step), netns, tuple, .. }) => {
+                first.entry((*netns, *tuple)).or_insert(*step);
+            }
+            Observation::Event(event) if begins(event) && event.to == TcpState::SynRecv => {
+                first.insert((event.netns, event.tuple), TimerStep::Started);
+            }
+            _ => {}
         }
     }
     first.into_iter().filter(|(_, step)| *step == TimerStep::Started).map(|(request, _)| request).collect()

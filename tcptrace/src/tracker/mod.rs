@@ -1,9 +1,10 @@
 //! From events to the story: one life per socket, two sockets per connection, owners and causes.
 //!
 //! Pure: time is an argument. A socket that reaches `CLOSE`, or that a time-wait stand-in takes over, is forgotten; so
-//! the tables are as large as the number of open sockets. What is left over are sockets whose end no event tells: those
-//! found at the start as requests or as stand-ins in `FIN_WAIT2`, and those whose end was turned away by the kernel's
-//! filter once their port was known: until their place in memory is used again, or a list shows that they are gone.
+//! the tables are as large as the number of open sockets. What is left over are sockets whose end no event tells: where
+//! stand-ins are not seen, those found at the start as requests or as stand-ins in `FIN_WAIT2`; and those whose end was
+//! turned away by the kernel's filter once their port was known: until their place in memory is used again, or a list shows
+//! that they are gone.
 
 mod cause;
 mod family;
@@ -266,7 +267,7 @@ impl Tracker {
             None if event.to == TcpState::Listen || unfinished => {}
             None => self.sockets.connect(key),
         }
-        let Some(Request { name, noted: Some((since, held)), .. }) = request else { return (key, false) };
+        let Some(Request { name, since, held, .. }) = request else { return (key, false) };
         if let Some(socket) = self.sockets.get_mut(key) {
             socket.state = event.to;
             socket.set_since(since);

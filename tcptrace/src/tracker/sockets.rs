@@ -9,7 +9,7 @@ use foldhash::{HashMap, HashSet};
 use super::socket::{Key, Socket, Table};
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    event::Event,
+    event::{Event, Note},
     record::{ConnectionId, Record, SocketId, Subject},
     tcp::TcpState,
 };
@@ -39,8 +39,10 @@ pub(super) struct Request {
     pub(super) place: Option<ConnectionId>,
     /// The name that it was told under already: one life has one name.
     pub(super) name: Option<SocketId>,
-    /// Its own account of its beginning, where that was seen: when, nanoseconds, and the record if it is not told yet.
-    pub(super) noted: Option<(Option<u64>, Vec<Record>)>,
+    /// When it began, nanoseconds, if that was seen.
+    pub(super) since: Option<u64>,
+    /// The record of that, if it is not told yet.
+    pub(super) held: Vec<Record>,
 }
 
 impl Sockets {
@@ -173,9 +175,9 @@ impl Sockets {
             if let Some(child) = self.table.get_mut(key) {
                 child.change(|passing| passing.without_request = None);
             }
-            if let (Some((since, held)), Some(socket)) = (request.noted, self.table.get_mut(key)) {
-                socket.set_since(since);
-                let before = socket.change(|passing| std::mem::replace(&mut passing.held, held));
+            if let Some(socket) = self.table.get_mut(key) {
+                socket.set_since(request.since);
+                let before = socket.change(|passing| std::mem::replace(&mut passing.held, request.held));
                 self.extra -= i64::try_from(before.len()).unwrap_or(0);
             }
         }
@@ -236,10 +238,7 @@ impl Sockets {
         netns: Option<Netns>,
         tuple: &Tuple,
     ) -> Option<Request> {
-        let is_request = |socket: &Socket| {
-            socket.request
-                || socket.state == TcpState::SynRecv && socket.pointer().is_none() && !socket.unfinished
-        };
+        let is_request = |socket: &Socket| socket.request || is_found_request(socket);
         let same_ends = || {
             let there = self.table.with_tuple(*tuple);
             let requests = there.filter(|(_, socket)| socket.request && same(socket.netns(), netns));
@@ -254,10 +253,24 @@ impl Sockets {
         let socket = self.table.get_mut(key)?;
         let place = socket.connection();
         socket.set_connection(None);
-        let name = (socket.request && !socket.unfinished).then_some(socket.id());
-        let noted = socket.request.then(|| (socket.since(), socket.take_held()));
+        let name = (!socket.unfinished).then_some(socket.id());
+        let (since, held) = (socket.since(), socket.take_held());
         self.end(key, &mut Vec::new());
-        Some(Request { place, name, noted })
+        Some(Request { place, name, since, held })
+    }
+
+    /// The request from before the trace that a note is the first to speak of, from now on found by its place in memory. Whoever
+    /// listed it gave it its cookie; the note may be older.
+    pub(super) fn found_request(&mut self, note: &Note) -> Option<Key> {
+        let is_it = |key: &Key| self.get(*key).is_some_and(is_found_request);
+        let key = note
+            .cookie
+            .and_then(|cookie| self.with_cookie(cookie))
+            .or_else(|| self.found_at(note.cookie, note.netns, note.tuple).min())
+            .filter(is_it)?;
+        self.moves(key, note.pointer);
+        self.get_mut(key)?.request = true;
+        Some(key)
     }
 
     /// Names a request socket that had no cookie at first, if somebody has asked for it since.
@@ -313,6 +326,11 @@ impl Sockets {
             socket.stand_in = true;
         }
     }
+}
+
+/// A request socket that a list showed, and that nothing has told of.
+fn is_found_request(socket: &Socket) -> bool {
+    socket.state == TcpState::SynRecv && socket.pointer().is_none() && !socket.unfinished
 }
 
 /// Whether two sockets can be in the same namespace.

@@ -64,10 +64,11 @@ impl Tracker {
         let known = self
             .sockets
             .with_pointer(note.pointer)
-            .filter(|key| self.sockets.get(*key).is_some_and(|socket| socket.request));
+            .filter(|key| self.sockets.get(*key).is_some_and(|socket| socket.request))
+            .or_else(|| self.sockets.found_request(note));
         match (step, known) {
             (TimerStep::Started, None) => self.half_open(at, note, out),
-            // Its child has taken over, or it was there before.
+            // Its child has taken over.
             (_, None) => {}
             // A SYN+ACK was sent again: the handshake hangs, so it is told of before there is a child to name it by.
             (TimerStep::Started | TimerStep::Restarted, Some(key)) => {

@@ -92,7 +92,7 @@ fn one_that_never_says_who_it_is() {
     );
 }
 
-/// It has the request's cookie, and its place in the connection.
+/// It has the request's cookie, and its place in the connection; its own first event is the step that was told already.
 #[test]
 fn the_child_of_a_request_that_was_found() {
     ladder(
@@ -108,10 +108,59 @@ fn the_child_of_a_request_that_was_found() {
             = server#1  SYN_RECV
         +1us   server  LISTEN → SYN_RECV  as=listener
         +2us   server  SYN_RECV → ESTABLISHED
-            = server#1  LISTEN → SYN_RECV  httpd:5(listener)
-            = server#1  SYN_RECV → ESTABLISHED  httpd:5(listener)  after 1µs
+            = server#1  SYN_RECV → ESTABLISHED  httpd:5(listener)
         +3us   server  ESTABLISHED → CLOSE_WAIT
             = server#1  ESTABLISHED → CLOSE_WAIT  httpd:5(listener)  FinReceived  after 1µs
+        ",
+    );
+}
+
+/// A SYN+ACK is sent again, or the note of the first one comes late: it is the same request, and it ends.
+#[test]
+fn notes_of_a_request_that_was_found() {
+    ladder(
+        "
+        sees stand-ins
+        one  = 127.0.0.1:80 > 10.0.0.1:4000
+        late = 127.0.0.1:80 > 10.0.0.1:4001
+        gone = 127.0.0.1:80 > 10.0.0.1:4002
+        found  one   SYN_RECV
+            = one#1  SYN_RECV
+        found  late  SYN_RECV
+            = late#2  SYN_RECV
+        found  gone  SYN_RECV
+            = gone#3  SYN_RECV
+        +1us   one   request started
+        +2us   one   LISTEN → SYN_RECV
+        +2us   one   request stopped
+        +3us   one   SYN_RECV → ESTABLISHED
+            = one#1  SYN_RECV → ESTABLISHED
+        +4us   late  request started nameless
+        +5us   late  LISTEN → SYN_RECV
+        +5us   late  request stopped nameless
+        +6us   late  SYN_RECV → ESTABLISHED
+            = late#2  SYN_RECV → ESTABLISHED
+        +1s    gone  request restarted
+        +3s    gone  request expired
+            = gone#3  SYN_RECV → CLOSE  TimedOut
+        ",
+    );
+}
+
+/// The list gave the request a cookie, and so the child got another one.
+#[test]
+fn a_request_that_was_listed_when_its_child_was_there() {
+    ladder(
+        "
+        request = 127.0.0.1:80 > 10.0.0.1:4000
+        child   = 127.0.0.1:80 > 10.0.0.1:4000
+        attached
+        +1us   child  LISTEN → SYN_RECV
+        found  request  SYN_RECV
+        +2us   child  SYN_RECV → ESTABLISHED
+        listed
+            = child#1  LISTEN → SYN_RECV
+            = child#1  SYN_RECV → ESTABLISHED  after 1µs
         ",
     );
 }

@@ -24,7 +24,7 @@ use crate::{
     record::Record,
     tcp::TcpState,
     time::Moment,
-    tracker::{Found, List, Tracker, merge},
+    tracker::{Found, List, Tracker, begun_requests, merge},
 };
 
 /// A socket that a ladder names.
@@ -141,7 +141,9 @@ impl Ladder {
             ["finish"] => self.tracker.finish(out),
             ["attached"] => self.merging = true,
             ["listed"] => {
-                for found in merge(std::mem::take(&mut self.found), &self.since, &Default::default()) {
+                let seen: Vec<_> = self.since.iter().cloned().map(Observation::Event).collect();
+                let begun = begun_requests(&seen);
+                for found in merge(std::mem::take(&mut self.found), &self.since, &begun) {
                     self.tracker.found(at(0), &found, out);
                 }
                 for event in self.since.drain(..) {
