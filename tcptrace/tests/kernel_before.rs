@@ -89,6 +89,36 @@ fn they_are_told_once_and_keep_their_owners() {
     });
 }
 
+/// A listener that waits for data (`TCP_DEFER_ACCEPT`) leaves a request what it is until there are some.
+#[test]
+fn a_request_goes_on_as_a_connection() {
+    in_a_namespace(|| {
+        let (server, client) = (Actor::new("server"), Actor::new("client"));
+        let listener = server.tell("listen l 127.0.0.1:0");
+        server.order("defer l");
+        let opened = client.tell(&format!("connect c {}", listener.local));
+        let request = wait_for("the request", || ss::all().into_iter().find(|line| line.state == "SYN_RECV"));
+        let tracer = Tracer::start(&[]);
+        tracer.wait_for("the snapshot", |record| record["socket"] == *opened.cookie);
+        client.order("send c");
+        let accepted = server.tell("accept l s");
+        assert_eq!(accepted.cookie, request.cookie);
+        client.order("close c");
+        tracer.wait_for_step(&accepted.cookie, "CLOSE_WAIT");
+        let trace = tracer.finish();
+        trace.assert_life(
+            &accepted,
+            &[
+                "socket:SYN_RECV - - -",
+                "SYN_RECV>ESTABLISHED softirq server/listener -",
+                "ESTABLISHED>CLOSE_WAIT softirq server/acceptor fin_received",
+            ],
+        );
+        let connection = |cookie: &str| trace.of_socket(cookie)[0]["connection"].clone();
+        assert_eq!(connection(&opened.cookie), connection(&accepted.cookie));
+    });
+}
+
 /// `Trace::check` finds what is told twice, out of order, or with a step missing.
 #[test]
 fn a_trace_that_begins_amid_a_flood_misses_nothing() {
