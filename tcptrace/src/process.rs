@@ -15,7 +15,7 @@ use crate::named::named;
 pub struct Comm([u8; 16]);
 
 impl Comm {
-    /// From the kernel's `TASK_COMM_LEN` bytes; what follows the first NUL is cut off.
+    /// Name from the kernel's `TASK_COMM_LEN` bytes; what follows the first NUL is cut off.
     #[must_use]
     pub fn new(mut bytes: [u8; 16]) -> Self {
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(15).min(15);
@@ -23,7 +23,7 @@ impl Comm {
         Self(bytes)
     }
 
-    /// From any bytes, cut to what the kernel keeps.
+    /// Name from any bytes, cut to what the kernel keeps.
     #[must_use]
     pub fn from_slice(name: &[u8]) -> Self {
         let mut bytes = [0; 16];
@@ -33,7 +33,7 @@ impl Comm {
         Self::new(bytes)
     }
 
-    /// The name's bytes.
+    /// Bytes of the name.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         // Behind its first NUL are nothing but NULs.
@@ -49,8 +49,8 @@ impl Comm {
 }
 
 impl Comm {
-    /// Appends it for terminals: everything that is not a plain visible character is escaped, so that no name can move the
-    /// cursor, change a colour, or turn the direction of the text.
+    /// Appends the name for terminals: everything that is not a plain visible character is escaped, so that no name can
+    /// move the cursor, change a colour, or turn the direction of the text.
     ///
     /// # Errors
     /// Only those of `out`.
@@ -100,7 +100,7 @@ impl fmt::Debug for Comm {
 }
 
 named! {
-    /// How we know that a process owns a socket.
+    /// Evidence that a process owns a socket.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum Evidence {
         /// Inherited from the listening socket: true until somebody else accepts.
@@ -119,7 +119,7 @@ named! {
 pub struct Thread {
     /// Thread id in the initial pid namespace; that of the first thread is the process id.
     pub tid: u32,
-    /// Its name, which each thread may choose for itself.
+    /// Name of the thread, which each may choose for itself.
     pub comm: Comm,
 }
 
@@ -128,20 +128,20 @@ pub struct Thread {
 pub struct Owner {
     /// Process id in the initial pid namespace.
     pub pid: u32,
-    /// The process's name: that of its first thread.
+    /// Name of the process: that of its first thread.
     pub comm: Comm,
-    /// The thread that is in the system call; of what happens outside of one there is none.
+    /// Thread that is in the system call; `None` for what happens outside of one.
     pub thread: Option<Thread>,
-    /// Its real user id.
+    /// Real user id of the process.
     pub uid: u32,
-    /// How we know.
+    /// Evidence for the ownership.
     pub evidence: Evidence,
-    /// Whether it is one of those that were asked for together with their descendants, or such a descendant.
+    /// Whether the process is one of those traced with their descendants, or such a descendant.
     pub in_process_tree: bool,
 }
 
 impl Owner {
-    /// An owner who is nobody's relative, as far as is known.
+    /// Owner without a thread, and in no process tree as far as is known.
     #[must_use]
     pub const fn new(pid: u32, comm: Comm, uid: u32, evidence: Evidence) -> Self {
         Self { pid, comm, thread: None, uid, evidence, in_process_tree: false }

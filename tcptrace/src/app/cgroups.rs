@@ -30,7 +30,7 @@ impl Hierarchy {
     /// Has the tracker know the cgroup of an event.
     pub(super) fn tell(&mut self, tracker: &mut Tracker, event: &StateChange) {
         self.tell_of_process(tracker, event);
-        let Some(id) = event.cgroup.filter(|id| tracker.cgroups().lacks(*id)) else { return };
+        let Some(id) = event.cgroup.filter(|id| !tracker.cgroups().has(*id)) else { return };
         if !self.paths.contains_key(&id) {
             let begin = Instant::now();
             if self.not_before.is_some_and(|time| begin < time) {

@@ -65,7 +65,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
         let mut stuck = watch.overdue(at).into_iter().map(Record::Stuck).collect();
         story.tell(&mut stuck).context("write")?;
     }
-    let judged = left.iter().filter_map(|left| left.skipped.judged).max_by_key(|at| at.wall_ns);
+    let judged = left.iter().filter_map(|left| left.skipped.open_at).max_by_key(|at| at.wall_ns);
     let judged = judged.map_or(at, |judged| merge.moment(judged));
     story.finish(judged).context("write")?;
     let Totals { shown, filtered, .. } = story.totals();

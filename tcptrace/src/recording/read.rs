@@ -34,7 +34,7 @@ pub struct Broken;
 /// known here, because a newer version wrote it. What is not understood is counted.
 ///
 /// # Errors
-/// [`Broken`]: to count that is left to the caller.
+/// [`Broken`], which the caller counts.
 pub fn read(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>, usize), Broken> {
     let mut unknown = Vec::new();
     let mut input = Deserializer::from_slice(text);
@@ -58,10 +58,10 @@ pub fn read(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>,
         RecordKind::Retransmit => line.retransmit(&mut words),
         RecordKind::Reset => line.reset(&mut words),
         RecordKind::Stuck => line.stuck(&mut words),
-        // Follows from the other records, so it is made anew of those that are emitted. The moment at which connections were
-        // open still does not.
+        // Follows from the other records, so it is made anew of those that are emitted. The moment at which connections
+        // were open still does not.
         RecordKind::Connection => {
-            skipped.judged = line.at().filter(|_| line.open == Some(true)).or(skipped.judged);
+            skipped.open_at = line.at().filter(|_| line.open == Some(true)).or(skipped.open_at);
             return Ok((None, taken));
         }
         RecordKind::Lost => line.lost(),
@@ -92,7 +92,7 @@ fn foreign(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>, 
     }
 }
 
-/// How many bytes were read: everything is on one line, so the column of an error is the place of what follows.
+/// Number of bytes that were read: everything is on one line, so the column of an error is the place of what follows.
 fn taken(input: &mut Deserializer<SliceRead<'_>>, text: &[u8]) -> usize {
     input.end().map_or_else(|trailing| trailing.column().saturating_sub(1), |()| text.len())
 }
