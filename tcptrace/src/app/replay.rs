@@ -99,7 +99,7 @@ fn finish(
         emission.emit(&mut detector.overdue(at).into_iter().map(Record::Stuck).collect())?;
     }
     emission.pipeline.close();
-    let judged = left.iter().filter_map(|left| left.skipped.judged).max_by_key(|at| at.wall_ns);
+    let open_at = left.iter().filter_map(|left| left.skipped.open_at).max_by_key(|at| at.wall_ns);
     let Totals { shown, filtered, .. } = emission.pipeline.totals();
     let [filtered, lost] = left.iter().fold([filtered, 0], |[filtered, lost], left| {
         [filtered + left.totals.filtered, lost + left.totals.lost]
@@ -107,7 +107,7 @@ fn finish(
     let totals = Totals { seen: shown + filtered + lost, shown, filtered, lost };
     let ending = Ending {
         end: End { at, totals, illegal: emission.pipeline.illegal() },
-        open_at: judged.map_or(at, |judged| merge.moment(judged)),
+        open_at: open_at.map_or(at, |open_at| merge.moment(open_at)),
         is_complete: is_full || left.iter().all(|left| left.is_complete),
         is_recorded: true,
         dumped: None,

@@ -140,12 +140,12 @@ impl ConnectionHistory {
                 let counted = |numbers| Counted {
                     numbers,
                     from: step.from,
-                    to: Cause::stands_for(step.cause, step.to),
+                    to: Cause::reached_state(step.cause, step.to),
                     in_order: step.cause.is_none(),
                 };
                 self.sides[side].counted = step.numbers.map(counted).or(self.sides[side].counted);
                 self.sides[side].since =
-                    (!step.context.is_some_and(|context| context.is_unseen(step.from))).then_some(step.at);
+                    (!step.context.is_some_and(|context| context.is_gap_after(step.from))).then_some(step.at);
                 (step.at, What::Changed(step.from, step.to, step.context, step.cause))
             }
             Record::Orphan(orphan) => {
@@ -355,7 +355,7 @@ impl Step {
             }
             (_, FinWait1 | FinWait2) => Some(FirstClose::Side(side, cause)),
             // What ended it was not seen.
-            (_, Close) if context.is_some_and(|context| context.is_unseen(from)) => None,
+            (_, Close) if context.is_some_and(|context| context.is_gap_after(from)) => None,
             (SynSent | SynRecv, Close) => Some(FirstClose::Never(side, cause)),
             (_, Close) if cause == Some(Cause::ResetReceived) => Some(FirstClose::Peer(side, cause)),
             (_, Close) => Some(FirstClose::Side(side, cause)),
@@ -366,7 +366,7 @@ impl Step {
     /// Whether only what came of it was seen.
     #[must_use]
     pub fn is_unseen(&self) -> bool {
-        matches!(self.what, What::Changed(from, _, Some(context), _) if context.is_unseen(from))
+        matches!(self.what, What::Changed(from, _, Some(context), _) if context.is_gap_after(from))
     }
 
     /// The step as a transition, for the words that describe it.

@@ -23,7 +23,7 @@ pub fn replay(bytes: &[u8]) {
     let written = lines(&records);
     let (again, nothing) = read(&written);
     assert_eq!(again, records);
-    assert_eq!(SkippedReport { judged: None, ..nothing }, SkippedReport::default());
+    assert_eq!(SkippedReport { open_at: None, ..nothing }, SkippedReport::default());
     if records.is_empty() && skipped == SkippedReport::default() {
         let mut lines = bytes.split(|byte| *byte == b'\n');
         // Verdicts are made anew.
