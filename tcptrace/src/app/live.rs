@@ -4,7 +4,12 @@
 mod dump;
 mod finish;
 
-use std::{future::pending, io, time::Duration};
+use std::{
+    future::pending,
+    io,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use tokio::{
@@ -57,8 +62,10 @@ pub(super) struct Live {
     pub(super) story: Story,
     records: Vec<Record>,
     dump: Option<DumpThread>,
-    /// What ended it before it was known which sockets were there before.
-    stopped: Option<Stop>,
+    pacing: Pacing,
+    reader_is_gone: Pin<Box<dyn Future<Output = ()>>>,
+    /// What has ended it.
+    stop: Option<Stop>,
 }
 
 impl Live {
@@ -73,10 +80,12 @@ impl Live {
             attached,
             hierarchy: Hierarchy::default(),
             clock,
+            reader_is_gone: Box::pin(story.out.reader_is_gone()),
             story,
             records: Vec::new(),
             dump: None,
-            stopped: None,
+            pacing: Pacing::default(),
+            stop: None,
         }
     }
 
@@ -88,7 +97,10 @@ impl Live {
 
     /// Tells of the sockets that were there before. A signal ends that, and then the trace.
     pub(super) async fn tell_existing(&mut self, signals: &mut Signals) -> Result<()> {
-        self.stopped = self.trace(signals, pending(), Session::has_begun).await?;
+        let mut over = pin!(pending());
+        while self.stop.is_none() && !self.session.has_begun() {
+            self.stop = self.turn(signals, over.as_mut()).await?;
+        }
         Ok(())
     }
 
@@ -99,66 +111,64 @@ impl Live {
         duration: Option<Duration>,
         command: Option<&mut Command>,
     ) -> Result<Stop> {
-        let time_is_over = sleep_until_if(duration.map(|duration| Instant::now() + duration));
+        let time_is_over = until(duration.map(|duration| Instant::now() + duration));
         let command_is_over = async {
             match command {
                 Some(command) => command.ended().await,
                 None => pending().await,
             }
         };
-        let over = async {
+        let mut over = pin!(async {
             tokio::select! {
                 biased;
                 outcome = command_is_over => Stop::Command(outcome),
                 () = time_is_over => Stop::Time,
             }
-        };
-        let stopped = match self.stopped.take() {
-            Some(stop) => Some(stop),
-            None => self.trace(signals, over, |_| false).await?,
-        };
-        stopped.context("the trace ended by itself")
+        });
+        loop {
+            if let Some(stop) = self.stop.take() {
+                return Ok(stop);
+            }
+            if self.story.is_enough() {
+                return Ok(Stop::Count);
+            }
+            self.stop = self.turn(signals, over.as_mut()).await?;
+        }
     }
 
-    /// Traces until the session is where it should be, or something else ends it: then it says what.
-    async fn trace(
+    /// Waits until there is something to do, and does it; or says what ends the trace.
+    async fn turn(
         &mut self,
         signals: &mut Signals,
-        over: impl Future<Output = Stop>,
-        is_there: impl Fn(&Session) -> bool,
+        over: Pin<&mut impl Future<Output = Stop>>,
     ) -> Result<Option<Stop>> {
-        tokio::pin!(over);
-        let reader_is_gone = self.story.out.reader_is_gone();
-        tokio::pin!(reader_is_gone);
+        let deadline = self.session.deadline().map(|at| Instant::now() + self.clock.until(at));
         let reopen = signals.reopen();
-        let mut pacing = Pacing::default();
-        while !is_there(&self.session) {
-            if self.story.is_enough() {
-                return Ok(Some(Stop::Count));
+        let Self { attached, dump, reader_is_gone, pacing, .. } = self;
+        let dumped = tokio::select! {
+            biased;
+            _ = signals.received() => return Ok(Some(Stop::Signal)),
+            () = reopen.notified() => {
+                self.story.out.reopen();
+                return Ok(None);
             }
-            let deadline = self.session.deadline().map(|at| Instant::now() + self.clock.until(at));
-            let Self { attached, dump, .. } = self;
-            let made = tokio::select! {
-                biased;
-                _ = signals.received() => return Ok(Some(Stop::Signal)),
-                () = reopen.notified() => {
-                    self.story.out.reopen();
-                    continue;
-                }
-                stop = &mut over => return Ok(Some(stop)),
-                () = &mut reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
-                made = DumpThread::made(dump) => Some(made),
-                waited = wait(&mut attached.reader, pacing) => waited.map(|()| None)?,
-                () = sleep_until_if(deadline) => None,
-            };
-            if let Some((request, dump)) = made {
-                self.take_dump(request, dump)?;
-            }
-            let records = self.step()?;
-            self.look()?;
-            let is_asked = self.attached.reader.is_asked();
-            pacing = pacing.after(records, is_asked, self.session.is_waiting());
+            stop = over => return Ok(Some(stop)),
+            () = reader_is_gone => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+            dumped = DumpThread::made(dump) => Some(dumped),
+            waited = wait(&mut attached.reader, *pacing) => waited.map(|()| None)?,
+            () = until(deadline) => None,
+        };
+        let everything = matches!(dumped, Some((DumpRequest::Everything { .. }, _)));
+        if let Some((_, dump)) = dumped {
+            self.take_dump(dump)?;
         }
+        let records = self.step()?;
+        self.look()?;
+        if everything {
+            memory::trim_allocator();
+        }
+        let is_asked = self.attached.reader.is_asked();
+        self.pacing = self.pacing.after(records, is_asked, self.session.is_waiting());
         Ok(None)
     }
 
@@ -193,22 +203,18 @@ impl Live {
         if let Some(request) = self.session.request_dump(now) {
             match DumpThread::begin(request) {
                 Ok(thread) => self.dump = Some(thread),
-                Err(error) => self.take_dump(request, Err(error))?,
+                Err(error) => self.take_dump(Err(error))?,
             }
         }
         Ok(())
     }
 
     /// Hands the session a dump, with what has happened while it was made.
-    fn take_dump(&mut self, request: DumpRequest, dump: Result<Dump>) -> Result<()> {
+    fn take_dump(&mut self, dump: Result<Dump>) -> Result<()> {
         let now = self.clock.now();
         self.read_until(now);
         self.session.on_dump(now, dump, &mut self.records);
-        self.hand_on()?;
-        if matches!(request, DumpRequest::Everything { .. }) {
-            memory::trim_allocator();
-        }
-        Ok(())
+        self.hand_on()
     }
 
     /// Empties the kernel's buffer, as long as not too much waits here already.
@@ -282,7 +288,7 @@ async fn wait(reader: &mut Reader, pacing: Pacing) -> Result<()> {
 }
 
 /// Waits for a moment, or for ever.
-async fn sleep_until_if(moment: Option<Instant>) {
+async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => pending().await,
