@@ -12,7 +12,7 @@ use std::{
 
 use clap::Parser;
 use flood::{
-    Flood, How, Raw, Way,
+    Flood, FloodPipeline, How, Raw,
     lives::{INTERVAL, RECORDS},
     resident_kib,
 };
@@ -69,13 +69,13 @@ fn main() {
 fn soak(connections: u64, lose: Option<u64>, how: How) {
     let began = Instant::now();
     let mut flood = Flood::new(2_000, 120_000);
-    let mut way = Way::new(how, Path::new("/dev/null")).watching();
+    let mut pipeline = FloodPipeline::watching(how, Path::new("/dev/null"));
     println!("{:>8} {:>12} {:>14} {:>9} {:>9}", "hours", "connections", "events", "sockets", "KiB");
     let (mut next, mut count) = (0, 0_u64);
     while flood.begun() < connections {
         if flood.begun() >= next {
             let hours = (flood.begun() * INTERVAL) as f64 / 3.6e12;
-            let (events, open, kib) = (way.events, way.open(), resident_kib());
+            let (events, open, kib) = (pipeline.events, pipeline.open(), resident_kib());
             println!("{hours:>8.2} {next:>12} {events:>14} {open:>9} {kib:>9}");
             next += (connections / 48).max(1);
         }
@@ -83,25 +83,25 @@ fn soak(connections: u64, lose: Option<u64>, how: How) {
         count += 1;
         // A multiplier that scatters: the lost ones are of no particular kind.
         if lose.is_none_or(|lose| !(count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(lose)) {
-            way.take(&raw);
+            pipeline.take(&raw);
         }
     }
-    let (events, kib, elapsed) = (way.events, resident_kib(), began.elapsed());
-    let shown = way.finish().shown;
+    let (events, kib, elapsed) = (pipeline.events, resident_kib(), began.elapsed());
+    let shown = pipeline.finish().shown;
     println!("{events} events, {shown} steps told, {kib} KiB, {elapsed:.1?}, {how:?}");
 }
 
 fn cost(open: u64, how: How) {
     let mut flood = Flood::new(open, 0);
-    let mut way = Way::new(how, Path::new("/dev/null")).watching();
+    let mut pipeline = FloodPipeline::watching(how, Path::new("/dev/null"));
     // Two rounds before it counts: all places are taken then.
     while flood.begun() < 2 * open {
-        flood.next().iter().for_each(|raw| way.take(raw));
+        flood.next().iter().for_each(|raw| pipeline.take(raw));
     }
     let records: Vec<_> = flood.take(1_000_000).collect();
-    let (before, began) = (way.events, Instant::now());
-    records.iter().for_each(|raw| way.take(raw));
-    let (events, elapsed) = (way.events - before, began.elapsed());
+    let (before, began) = (pipeline.events, Instant::now());
+    records.iter().for_each(|raw| pipeline.take(raw));
+    let (events, elapsed) = (pipeline.events - before, began.elapsed());
     println!(
         "{open:>8} connections open: {:>6.0} ns for each event ({events} events, {} KiB, {how:?})",
         elapsed.as_nanos() as f64 / events as f64,
@@ -114,8 +114,8 @@ fn make(connections: u64) -> impl Iterator<Item = Raw> {
 }
 
 fn tell(connections: u64, how: How, to: &Path) {
-    let mut way = Way::new(how, to);
-    make(connections).for_each(|raw| way.take(&raw));
-    let events = way.events;
-    println!("{events} events, {} told", way.finish().shown);
+    let mut pipeline = FloodPipeline::new(how, to);
+    make(connections).for_each(|raw| pipeline.take(&raw));
+    let events = pipeline.events;
+    println!("{events} events, {} told", pipeline.finish().shown);
 }

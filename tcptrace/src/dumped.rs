@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     address::{Netns, Tuple},
     cgroup::Cgroup,
+    named::named,
     process::{Comm, Evidence, Owner},
     tcp::TcpState,
 };
@@ -60,17 +61,19 @@ pub struct Timer {
     pub retransmits: u8,
 }
 
-/// `idiag_timer` (`inet_sk_diag_fill` in `net/ipv4/inet_diag.c`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimerKind {
-    /// Something sent is not acknowledged: data, SYN, SYN-ACK or FIN (also the tail-loss probe).
-    Retransmit,
-    /// Keep-alive; also the life time of an orphan in `FIN_WAIT2` that is still a full socket.
-    Keepalive,
-    /// Life time of a minisocket, in `TIME_WAIT` or `FIN_WAIT2`.
-    TimeWait,
-    /// Zero-window (persist) probe.
-    Probe,
+named! {
+    /// What a timer waits for: `idiag_timer` (`inet_sk_diag_fill` in `net/ipv4/inet_diag.c`).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum TimerKind {
+        /// Something sent is not acknowledged: data, SYN, SYN-ACK or FIN (also the tail-loss probe).
+        Retransmit => "retransmit",
+        /// Keep-alive; also the life time of an orphan in `FIN_WAIT2` that is still a full socket.
+        Keepalive => "keepalive",
+        /// Life time of a minisocket, in `TIME_WAIT` or `FIN_WAIT2`.
+        TimeWait => "timewait",
+        /// Zero-window (persist) probe.
+        Probe => "probe",
+    }
 }
 
 /// A process that holds a socket.

@@ -3,9 +3,12 @@
 //! The binary is a thin rim around this library. `ARCHITECTURE.md` has the map.
 
 pub mod address;
+#[cfg(feature = "cli")]
 pub mod app;
 pub mod cgroup;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 pub mod confine;
 pub mod connection;
 pub mod diagram;
@@ -16,7 +19,10 @@ pub mod filter;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod ladder;
+mod live;
 pub mod memory;
+mod named;
+#[cfg(feature = "cli")]
 pub mod output;
 pub mod pipeline;
 pub mod probe;
@@ -25,6 +31,7 @@ pub mod record;
 pub mod recording;
 pub mod render;
 pub mod replay;
+pub mod session;
 pub mod snapshot;
 pub mod stuck;
 pub mod tcp;

@@ -6,7 +6,9 @@ mod signal;
 use std::fmt;
 
 pub(crate) use owners::Owners;
-pub use signal::signal_name;
+pub use signal::{signal_name, signal_number};
+
+use crate::named::named;
 
 /// A task's name: up to 15 bytes that the task itself chooses, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,32 +99,18 @@ impl fmt::Debug for Comm {
     }
 }
 
-/// How we know that a process owns a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Evidence {
-    /// Inherited from the listening socket: true until somebody else accepts.
-    Listener,
-    /// Found holding the socket's file in `/proc`, before the trace or at its start.
-    Procfs,
-    /// Seen accepting the connection.
-    Accept,
-    /// Seen holding the socket inside a system call.
-    Syscall,
-}
-
-impl Evidence {
-    /// All of it.
-    pub const ALL: [Self; 4] = [Self::Listener, Self::Procfs, Self::Accept, Self::Syscall];
-
-    /// The word in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Listener => "listener",
-            Self::Procfs => "procfs",
-            Self::Accept => "accept",
-            Self::Syscall => "syscall",
-        }
+named! {
+    /// How we know that a process owns a socket.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum Evidence {
+        /// Inherited from the listening socket: true until somebody else accepts.
+        Listener => "listener",
+        /// Found holding the socket's file in `/proc`, before the trace or at its start.
+        Procfs => "procfs",
+        /// Seen accepting the connection.
+        Accept => "accept",
+        /// Seen holding the socket inside a system call.
+        Syscall => "syscall",
     }
 }
 

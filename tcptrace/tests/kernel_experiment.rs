@@ -33,7 +33,7 @@ fn example(name: &str) -> PathBuf {
         let profile = Path::new(env!("CARGO_BIN_EXE_tcptrace")).parent().unwrap();
         if let Some(cargo) = std::env::var_os("CARGO") {
             let mut build = Command::new(cargo);
-            build.args(["build", "--compact", "--examples", "--manifest-path"]);
+            build.args(["build", "--quiet", "--examples", "--manifest-path"]);
             build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
             if profile.ends_with("release") {
                 build.arg("--release");

@@ -6,7 +6,7 @@ mod flood;
 
 use std::{fs, path::Path};
 
-use flood::{Flood, How, Way};
+use flood::{Flood, FloodPipeline, How};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Time that this thread had a processor, nanoseconds: a busy machine does not count.
@@ -19,12 +19,12 @@ fn spent() -> i128 {
 fn nothing_that_is_open_is_forgotten() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("trace.jsonl");
-    let mut way = Way::new(How::Json, &path);
+    let mut pipeline = FloodPipeline::new(How::Json, &path);
     let mut flood = Flood::new(2_000, 500);
     while flood.begun() < 6_000 {
-        way.take(&flood.next().unwrap());
+        pipeline.take(&flood.next().unwrap());
     }
-    let (events, told) = (way.events, way.finish());
+    let (events, told) = (pipeline.events, pipeline.finish());
     assert!(told.shown >= events && told.filtered == 0, "{events} events: {told:?}");
     let text = fs::read_to_string(&path).unwrap();
     let verdicts: Vec<serde_json::Value> = text
@@ -43,14 +43,14 @@ fn nothing_that_is_open_is_forgotten() {
 #[test]
 fn an_event_costs_the_same_however_many_connections_are_open() {
     let cost = |how: How, open: u64| {
-        let mut way = Way::new(how, Path::new("/dev/null")).watching();
+        let mut pipeline = FloodPipeline::watching(how, Path::new("/dev/null"));
         let mut flood = Flood::new(open, 0);
         while flood.begun() < open + 100 {
-            way.take(&flood.next().unwrap());
+            pipeline.take(&flood.next().unwrap());
         }
         let records: Vec<_> = flood.take(20_000).collect();
         let before = spent();
-        records.iter().for_each(|raw| way.take(raw));
+        records.iter().for_each(|raw| pipeline.take(raw));
         spent() - before
     };
     for how in [How::Json, How::Text, How::Ladder] {

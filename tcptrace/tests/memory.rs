@@ -6,13 +6,13 @@ mod flood;
 
 use std::path::Path;
 
-use flood::{Flood, How, Way, lives::RECORDS, resident_kib};
+use flood::{Flood, FloodPipeline, How, lives::RECORDS, resident_kib};
 
-fn pass(way: &mut Way, flood: &mut Flood, connections: u64, lose: Option<usize>) {
+fn pass(pipeline: &mut FloodPipeline, flood: &mut Flood, connections: u64, lose: Option<usize>) {
     for (count, raw) in flood.take((connections * RECORDS) as usize).enumerate() {
         // Not a divisor of what a life has: each kind of record is lost some time.
         if lose.is_none_or(|lose| count % lose != 0) {
-            way.take(&raw);
+            pipeline.take(&raw);
         }
     }
 }
@@ -29,11 +29,11 @@ fn is_little_for_each_that_is_open() {
     for how in [How::Json, How::Text] {
         // Holes that others have left would hide what this one takes.
         tcptrace::memory::trim_allocator();
-        let mut way = Way::new(how, Path::new("/dev/null")).watching();
+        let mut pipeline = FloodPipeline::watching(how, Path::new("/dev/null"));
         let mut flood = Flood::new(60_000, 0);
         let mut open = |connections: u64| {
             while flood.begun() < connections {
-                flood.next().iter().for_each(|raw| way.take(raw));
+                flood.next().iter().for_each(|raw| pipeline.take(raw));
             }
             resident_kib()
         };
@@ -45,17 +45,21 @@ fn is_little_for_each_that_is_open() {
 
 fn stays_as_it_is_while_connections_pass() {
     for (how, lose) in [(How::Json, None), (How::Text, None), (How::Ladder, None), (How::Json, Some(101))] {
-        let mut way = Way::new(how, Path::new("/dev/null")).watching();
+        let mut pipeline = FloodPipeline::watching(how, Path::new("/dev/null"));
         let mut flood = Flood::new(200, 200);
-        pass(&mut way, &mut flood, 3_000, lose);
-        let (before, open) = (resident_kib(), way.open());
-        pass(&mut way, &mut flood, 12_000, lose);
+        pass(&mut pipeline, &mut flood, 3_000, lose);
+        let (before, open) = (resident_kib(), pipeline.open());
+        pass(&mut pipeline, &mut flood, 12_000, lose);
         let grown = resident_kib().saturating_sub(before);
         // 50 bytes of each connection would be more.
         assert!(grown < 600, "{how:?}, one of {lose:?} lost: {grown} KiB more after 12,000 connections");
         // Two ends of those that are open, one of those in TIME_WAIT, the listener; a lost end waits until its place
         // in memory is used again.
         let most = if lose.is_none() { 620 } else { 2 * 408 + 408 + 1 };
-        assert!(open <= most && way.open() <= most, "{how:?}, {lose:?}: {open}, then {} sockets", way.open());
+        assert!(
+            open <= most && pipeline.open() <= most,
+            "{how:?}, {lose:?}: {open}, then {} sockets",
+            pipeline.open()
+        );
     }
 }

@@ -122,7 +122,7 @@ fn story() -> Vec<Record> {
         step(700_000, 4, unbound, (Close, SynSent), CLIENT, running, HELD),
         step(700_040, 4, nobody, (SynSent, Close), CLIENT, running, SockFacts { error: 111, ..PACKET }),
     ];
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     let mut records = vec![Record::Start(Start {
         at: moment(0),
         version: "0.1.0".to_owned(),

@@ -1,11 +1,11 @@
-//! A flood that nobody has to make: the records of whole lives as the kernel side sends them, and the way that they take
-//! through a trace. What measures it and what tests it share this.
+//! A flood that nobody has to make: the records of whole lives as the kernel side sends them, and the pipeline that
+//! follows them. What measures it and what tests it share this.
 
 pub mod lives;
-pub mod way;
+pub mod pipeline;
 
 pub use lives::{Flood, Raw};
-pub use way::{How, Way};
+pub use pipeline::{FloodPipeline, How};
 
 /// What this process has in memory, in KiB.
 pub fn resident_kib() -> u64 {

@@ -6,10 +6,13 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::ColorChoice;
 
-use super::{Failure, replay::refuse_input};
+use super::{
+    Failure,
+    replay::{name, no_record, refuse_input},
+};
 use crate::{
     cli::DiagramArgs,
     diagram::{Observed, svg},
@@ -20,6 +23,11 @@ pub(super) fn run(args: &DiagramArgs) -> Result<(), Failure> {
     refuse_input(args.output.as_deref(), args.file.as_slice())?;
     // Read first: a recording that cannot be opened must not cost the file that is there.
     let observed = args.file.as_deref().map(read).transpose()?;
+    if let (Some(observed), Some(path)) = (&observed, &args.file)
+        && observed.records == 0
+    {
+        return Err(anyhow!("{}: {}", name(path), no_record(observed.is_empty)).into());
+    }
     for sentence in observed.iter().flat_map(|observed| observed.skipped.sentences()) {
         log::warn!("{sentence}");
     }

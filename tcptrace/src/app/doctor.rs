@@ -5,7 +5,7 @@ use std::{fmt, io::Write as _, path::Path};
 use anyhow::{Context as _, anyhow};
 use rustix::thread::CapabilitySet;
 
-use super::{Failure, names::kernel_release};
+use super::{Failure, names::kernel_release, runtime::runtime};
 use crate::{
     output::Output,
     probe::{self, Choice, Extra, Settings},
@@ -29,8 +29,7 @@ struct Check {
 /// Runs the checks.
 pub(super) fn run() -> Result<(), Failure> {
     let mut checks = vec![kernel(), privileges(), btf(), tracefs()];
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let runtime = runtime().context("start the runtime")?;
     let (btf_hook, classic) = runtime
         .block_on(async { (hook("tp_btf hook", Choice::Btf), hook("classic hook", Choice::Tracepoint)) });
     let works = |checks: &[Check]| matches!(checks.first(), Some(Check { outcome: Outcome::Good(_), .. }));

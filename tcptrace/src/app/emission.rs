@@ -8,6 +8,7 @@ use super::{Failure, outputs::Outputs};
 use crate::{
     cli::{OutputArgs, OutputSpec},
     filter::Filter,
+    live::Destination,
     pipeline::{Condition, Ending, FailConditions, Pipeline},
     record::Record,
 };
@@ -57,8 +58,19 @@ impl Emission {
     }
 
     /// How it went: an output that failed, or else a condition that was met.
-    pub(super) fn verdict(&self, conditions: &[Condition]) -> Option<Failure> {
+    pub(super) fn failure(&self, conditions: &[Condition]) -> Option<Failure> {
         let failure = self.outputs.failure().map(Failure::from);
         failure.or_else(|| self.conditions.borrow().describe(conditions).map(Failure::condition))
+    }
+}
+
+impl Destination for Emission {
+    fn hand_on(&mut self, records: &mut Vec<Record>) -> Result<()> {
+        self.pipeline.emit(records);
+        self.flush()
+    }
+
+    fn pipeline(&mut self) -> &mut Pipeline {
+        &mut self.pipeline
     }
 }

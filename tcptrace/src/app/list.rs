@@ -4,9 +4,10 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 
-use super::{Failure, clock::Clock, names::resolve};
+use super::{Failure, names::resolve};
 use crate::{
     cli::{ListArgs, ListFormat, Selection},
+    live::Clock,
     output::Output,
     render::{Palette, Table, write_listed},
     snapshot::{self, Options, Scope, States},

@@ -1,7 +1,5 @@
 //! What the commands do: the rim, where the pure rooms meet the kernel, the clock, files and signals.
 
-mod cgroups;
-mod clock;
 mod command;
 mod diagram;
 mod doctor;
@@ -9,13 +7,13 @@ mod emission;
 mod explain;
 mod failure;
 mod list;
-mod live;
 mod names;
 mod outputs;
 mod plan;
 mod replay;
+mod running;
+mod runtime;
 mod signals;
-mod stuck;
 mod trace;
 
 use std::{io::Write as _, process::ExitCode};

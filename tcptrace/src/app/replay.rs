@@ -43,7 +43,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
         emission.outputs.report_missing(0);
     }
     emitted?;
-    emission.verdict(&watch.conditions()).map_or(Ok(()), Err)
+    emission.failure(&watch.conditions()).map_or(Ok(()), Err)
 }
 
 /// Emits the records, until as many were shown as were asked for.
@@ -173,7 +173,7 @@ fn complain(left: &[Left], files: &[PathBuf], is_enough: bool) {
                 );
             }
             Some(_) => {}
-            None if files.len() > 1 => log::warn!("{path}: {}", no_record(left)),
+            None if files.len() > 1 => log::warn!("{path}: {}", no_record(left.is_empty)),
             None => {}
         }
     }
@@ -181,15 +181,15 @@ fn complain(left: &[Left], files: &[PathBuf], is_enough: bool) {
 
 fn nothing(left: &[Left], files: &[PathBuf]) -> anyhow::Error {
     match (left, files) {
-        ([left], [path]) => anyhow!("{}: {}", name(path), no_record(left)),
+        ([left], [path]) => anyhow!("{}: {}", name(path), no_record(left.is_empty)),
         _ => anyhow!("in none of the {} files is a record of a trace", files.len()),
     }
 }
 
-const fn no_record(left: &Left) -> &'static str {
-    if left.is_empty { "it is empty" } else { "no line is a record of a trace (tcptrace -f json -o FILE)" }
+pub(super) const fn no_record(is_empty: bool) -> &'static str {
+    if is_empty { "it is empty" } else { "no line is a record of a trace (tcptrace -f json -o FILE)" }
 }
 
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }

@@ -20,10 +20,11 @@ use rustix::{
     process::{Signal, pidfd_send_signal},
 };
 use tokio::{
-    runtime::Builder,
     signal::unix::{SignalKind, signal},
     sync::{Notify, oneshot},
 };
+
+use super::runtime::runtime;
 
 /// Exit codes of a process that dies of SIGHUP, SIGINT and SIGTERM.
 const HUNG_UP: i32 = 129;
@@ -111,8 +112,7 @@ fn watch(
     command: Option<OwnedFd>,
     (hangup, reopen): &(Hangup, Arc<Notify>),
 ) -> Result<()> {
-    let runtime =
-        Builder::new_current_thread().enable_all().build().context("start the runtime for signals")?;
+    let runtime = runtime().context("start the runtime for signals")?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;

@@ -90,16 +90,20 @@ impl ConnectionTable {
         let known = self.unpack(id);
         let is_paired = known.is_some_and(|history| history.is_paired() && history.has(subject.socket));
         let (is_known, was_reported) = (known.is_some(), known.is_some_and(|history| history.is_reported));
+        let merged = if is_paired { None } else { self.take_misnumbered(subject.socket, id) };
         // What comes after the end of a connection that is not kept: one that is met only now has a new number.
-        if id <= self.highest && !is_known && outlives_connection(record) {
+        if id <= self.highest && !is_known && merged.is_none() && outlives_connection(record) {
             return None;
         }
         self.highest = self.highest.max(id);
         self.connections += u64::from(!is_known);
-        let merged = if is_paired { None } else { self.take_misnumbered(subject.socket, id) };
         let keeps_segments = self.keep.segments;
         let history = self.busy.entry(id).or_insert_with(|| ConnectionHistory::new(id));
         if let Some(other) = merged {
+            if was_reported {
+                let reopened = self.reopened.entry(id).or_insert_with(|| ConnectionHistory::new(id));
+                reopened.absorb(other.clone());
+            }
             history.absorb(other);
         }
         history.add(subject, record);
@@ -119,7 +123,8 @@ impl ConnectionTable {
             Retain::Latest(most) => most,
             Retain::All => usize::MAX,
         };
-        latest.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
+        // Of two at the same moment the one with the higher number: the same connections each time.
+        latest.sort_unstable_by_key(|(last, id)| std::cmp::Reverse((*last, *id)));
         latest.truncate(most);
         self.in_order(latest.into_iter().map(|(_, id)| id).collect())
     }

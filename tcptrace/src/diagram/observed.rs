@@ -19,6 +19,10 @@ pub struct Observed {
     lasted: BTreeMap<TcpState, Vec<u64>>,
     /// Steps that must have happened, but were not seen.
     pub unseen: u64,
+    /// Records of the recording.
+    pub records: u64,
+    /// Whether there was nothing to read at all.
+    pub is_empty: bool,
     /// What was left out of the recording.
     pub skipped: SkippedReport,
 }
@@ -42,9 +46,11 @@ impl Observed {
         let mut reader = Reader::new(input);
         for item in &mut reader {
             if let Item::Record(record) = item? {
+                observed.records += 1;
                 observed.add(&record);
             }
         }
+        observed.is_empty = reader.is_empty;
         observed.skipped = reader.skipped;
         observed.lasted.values_mut().for_each(|all| all.sort_unstable());
         Ok(observed)

@@ -1,18 +1,24 @@
 //! The whole way from the ring buffer to what is told, with events in any order: nothing panics, every event is accounted
 //! for, what is told reads back the same, and no table grows beyond the places in memory that sockets can have.
 
+use std::collections::BTreeMap;
+
+use anyhow::anyhow;
 use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawNote, RawTransition, TimerStep};
 use zerocopy::{FromBytes, IntoBytes as _};
 
 use crate::{
+    address::Netns,
     connection::{ConnectionTable, Keep, Retain},
-    event::{RawEvent, Timers},
+    dumped::DumpedSocket,
+    event::{DecodeError, RawEvent, StateChange},
     filter::{Filter, FilterStage, Ports},
     record::Record,
     recording::{Item, Reader, append},
-    stuck::{Limits, StuckDetector},
+    session::{Config, Counted, Dump, Session},
+    stuck::Limits,
+    tcp::TcpState,
     time::Moment,
-    tracker::Tracker,
 };
 
 /// Bytes that describe one record of the kernel side.
@@ -24,63 +30,164 @@ const PLACES: u8 = 16;
 pub fn story(bytes: &[u8]) {
     let Some((circumstances, descriptions)) = bytes.split_first() else { return };
     let is = |bit: u32| circumstances >> bit & 1 == 1;
-    let mut tracker = Tracker::new().seeing_stand_ins(is(0)).getting_lists(is(1));
-    if is(2) {
-        tracker.knows_requests_from(0);
-    }
-    if is(5) {
-        tracker.knows_minisockets_from(0);
-    }
     let local_ports = if is(3) { "2-9".parse().expect("ports") } else { Ports::default() };
     let filter = Filter { local_ports, ..Filter::default() };
-    let mut told = Told::new(filter, if is(4) { Retain::Latest(2) } else { Retain::None });
-    let mut timers = Timers::default();
-    let (mut batch, mut records, mut events, mut now) = (Vec::new(), Vec::new(), 0_u64, 1_u64);
+    let told = Told::new(filter.clone(), if is(4) { Retain::Latest(2) } else { Retain::None });
+    let config = Config { filter, minisocket_timers: is(0), stuck: Some(Limits::default()) };
+    let mut host = Host::new(Session::new(config, at(1)), told);
+    host.session.request_dump(at(1)).expect("the sockets that were there before");
+    let first = if is(2) { Ok(Dump::default()) } else { Err(anyhow!("no dump")) };
+    host.session.on_dump(at(1), first, &mut host.records);
+    host.makes_dumps = is(1);
+    host.counted.lost_notes = u64::from(!is(5));
     for description in descriptions.chunks_exact(DESCRIBED_BY).take(400) {
         // The last byte is how much later it is: nothing, or from microseconds to minutes.
-        now +=
+        host.now +=
             [0, 1_000, 30_000, 2_000_000, 50_000_000, 1 << 32, 1 << 36, 1][usize::from(description[7] % 8)];
-        let seen = RawEvent::decode(&raw(description, now)).expect("as the kernel side makes them");
-        events += u64::from(seen.state_change().is_some());
-        batch.push(seen);
-        if description[7] & 0x80 != 0 {
-            timers.fold(&mut batch, now);
-            follow(&mut tracker, &mut batch, &mut records);
-            told.tell(&mut records, at(now));
+        host.take(description);
+    }
+    host.finish();
+}
+
+/// What a session sees of the host that it traces.
+struct Host {
+    session: Session,
+    told: Told,
+    records: Vec<Record>,
+    counted: Counted,
+    /// The sockets that have cookies, as their last state changes left them.
+    sockets: BTreeMap<u64, DumpedSocket>,
+    makes_dumps: bool,
+    now: u64,
+}
+
+impl Host {
+    fn new(session: Session, told: Told) -> Self {
+        Self {
+            session,
+            told,
+            records: Vec::new(),
+            counted: Counted::default(),
+            sockets: BTreeMap::new(),
+            makes_dumps: false,
+            now: 1,
         }
     }
-    timers.finish(&mut batch);
-    follow(&mut tracker, &mut batch, &mut records);
-    tracker.finish(&mut records);
-    told.tell(&mut records, at(now));
-    told.stage.finish();
-    let accounted = told.stage.shown() + told.stage.filtered();
-    assert_eq!(events.checked_add_signed(tracker.extra()), Some(accounted), "of {events} events");
-    told.check();
+
+    fn take(&mut self, description: &[u8]) {
+        let is = |bit: u32| description[7] >> bit & 1 == 1;
+        let event = RawEvent::decode(&raw(description, self.now)).expect("as the kernel side makes them");
+        if let Some(change) = event.state_change() {
+            self.counted.seen += 1;
+            self.change(change);
+        }
+        self.session.read(Ok(event));
+        self.counted.lost_notes += u64::from(is(3));
+        if is(4) {
+            self.counted.seen += 1;
+            self.session.read(Err(DecodeError::Size(0)));
+        }
+        if is(5) {
+            self.counted.seen += 1;
+            self.counted.ring_full += 1;
+        }
+        if is(6) && self.session.is_waiting() {
+            self.dump();
+        }
+        if is(7) {
+            self.step();
+        }
+    }
+
+    /// One turn of the loop that drives a session.
+    fn step(&mut self) -> usize {
+        let now = at(self.now);
+        let count = self.session.next_batch(now);
+        if count > 0 {
+            self.session.on_lost_notes(now, self.counted.lost_notes);
+        }
+        while self.session.advance(&mut (), &mut self.records) {}
+        if self.session.wants_counters(now) {
+            self.session.on_counters(now, self.counted, &mut self.records);
+        }
+        if self.makes_dumps {
+            self.session.request_dump(now);
+        }
+        self.told.tell(&mut self.records);
+        count
+    }
+
+    fn dump(&mut self) {
+        let sockets: Vec<_> = self.sockets.values().cloned().collect();
+        let namespaces = sockets.iter().map(|socket| socket.netns).collect();
+        let dump = Dump { sockets, namespaces, ..Dump::default() };
+        self.session.on_dump(at(self.now), Ok(dump), &mut self.records);
+    }
+
+    fn change(&mut self, change: &StateChange) {
+        let Some(cookie) = change.cookie else { return };
+        let socket = DumpedSocket {
+            netns: change.netns.unwrap_or(Netns(1)),
+            tuple: change.tuple,
+            state: change.to,
+            cookie,
+            inode: 0,
+            uid: 0,
+            recv_q: 0,
+            send_q: 0,
+            timer: None,
+            cgroup_id: None,
+            cgroup: None,
+            holder: None,
+        };
+        if change.to == TcpState::Close {
+            self.sockets.remove(&cookie);
+        } else {
+            self.sockets.insert(cookie, socket);
+        }
+    }
+
+    fn finish(mut self) {
+        self.session.end();
+        while self.step() > 0 {}
+        self.session.finish(&mut self.records);
+        self.session.on_counters(at(self.now), self.counted, &mut self.records);
+        self.told.tell(&mut self.records);
+        self.told.stage.finish();
+        let lost = self.session.lost(&self.counted);
+        assert_eq!(self.told.lost, lost);
+        let accounted = self.told.stage.shown() + self.told.stage.filtered() + lost;
+        assert_eq!(self.session.seen(&self.counted), accounted, "{:?}", self.counted);
+        self.told.check();
+    }
 }
 
 struct Told {
     stage: FilterStage,
     table: ConnectionTable,
-    watch: StuckDetector,
     lines: Vec<u8>,
     records: Vec<Record>,
+    lost: u64,
 }
 
 impl Told {
     fn new(filter: Filter, closed: Retain) -> Self {
         Self {
             stage: FilterStage::new(filter, None),
-            table: ConnectionTable::new(Keep { open: true, closed, segments: true }),
-            watch: StuckDetector::new(Limits::default()),
+            table: ConnectionTable::new(Keep { closed, ..Keep::ALL }),
             lines: Vec::new(),
             records: Vec::new(),
+            lost: 0,
         }
     }
 
-    fn tell(&mut self, records: &mut Vec<Record>, now: Moment) {
+    fn tell(&mut self, records: &mut Vec<Record>) {
         for record in records.drain(..) {
-            self.watch.follow(&record);
+            match &record {
+                Record::Stuck(stuck) => assert!(stuck.for_ns > 0),
+                Record::Lost(lost) => self.lost += lost.count,
+                _ => {}
+            }
             self.stage
                 .pass(&record, |record| {
                     let closed = self.table.add(record);
@@ -91,16 +198,13 @@ impl Told {
                 })
                 .expect("memory takes it");
         }
-        for stuck in self.watch.due(now) {
-            assert!(stuck.for_ns > 0 && stuck.at == now);
-        }
     }
 
     fn check(&self) {
         let read: Vec<_> = Reader::new(self.lines.as_slice())
             .map(|item| match item.expect("no error in memory") {
                 Item::Record(record) => record,
-                Item::Gap(lines) => panic!("{lines} lines cannot be read"),
+                other => panic!("not a record: {other:?}"),
             })
             .collect();
         let mut again = Vec::new();
@@ -112,19 +216,7 @@ impl Told {
 }
 
 const fn at(mono_ns: u64) -> Moment {
-    Moment { mono_ns, wall_ns: 1_700_000_000_000_000_000 + mono_ns as i64 }
-}
-
-fn follow(tracker: &mut Tracker, batch: &mut Vec<RawEvent>, records: &mut Vec<Record>) {
-    for seen in batch.drain(..) {
-        let at = at(seen.mono_ns());
-        match seen {
-            RawEvent::StateChange(event) => tracker.apply(at, &event, records),
-            RawEvent::Accept(accept) => tracker.accepted(&accept),
-            RawEvent::Fork(fork) => tracker.process_tree().fork(&fork),
-            RawEvent::SocketEvent(note) => tracker.note(at, &note, |_| None, records),
-        }
-    }
+    Moment { mono_ns, wall_ns: 1_700_000_000_000_000_000 + mono_ns.cast_signed() }
 }
 
 /// One record: what, which socket, cookie or not, both ends, states, flags.

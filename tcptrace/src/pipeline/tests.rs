@@ -84,7 +84,7 @@ fn written(sink: &Shared) -> String {
 
 fn records(world: &World, fates: &[Fate]) -> Vec<Record> {
     let events: Vec<StateChange> = world.events().into_iter().map(|told| told.event).collect();
-    tell(&mut Tracker::new(), &mangle(&events, fates))
+    tell(&mut Tracker::default(), &mangle(&events, fates))
 }
 
 fn filter() -> impl Strategy<Value = Filter> {

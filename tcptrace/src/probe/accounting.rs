@@ -10,30 +10,14 @@ use aya::{
 use tcptrace_ebpf::Counters;
 use zerocopy::transmute;
 
+use crate::session::Counted;
+
 /// [`Counters`] as the map holds them.
 pub(super) type RawCounters = [u8; size_of::<Counters>()];
 
 /// Whose counters they are: of the programs that usually run, and of the one that runs inside the first of them.
 const MAIN: u32 = 0;
 const INSIDE: u32 = 1;
-
-/// Totals over all CPUs since the programs were loaded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// State changes of TCP sockets.
-    pub seen: u64,
-    /// Of these, turned away by the filter in the kernel.
-    pub filtered: u64,
-    /// Of these, lost because the ring buffer was full.
-    pub ring_full: u64,
-    /// Runs that the kernel skipped, because the event interrupted the program itself, and that the second program did
-    /// not make good. Not in `seen`.
-    pub recursion: u64,
-    /// Runs that the second program made good. In `seen`.
-    pub inside: u64,
-    /// Notes lost because the ring buffer was full. Not in `seen`.
-    pub lost_notes: u64,
-}
 
 /// Reads the kernel side's counters.
 pub struct Accounting {

@@ -7,11 +7,10 @@ mod explain;
 mod extras;
 mod format;
 mod layout;
-mod pacing;
 mod ring;
 mod symbols;
 
-pub use accounting::{Accounting, Counted};
+pub use accounting::Accounting;
 pub use attach::{Attached, Choice, Hook, Refusal, Settings, attach};
 #[cfg(any(test, fuzzing))]
 pub(crate) use btf::{Btf, BtfError};
@@ -19,5 +18,4 @@ pub use explain::RAISE;
 pub use extras::Extra;
 #[cfg(any(test, fuzzing))]
 pub(crate) use format::{LONGEST, parse as parse_format};
-pub use pacing::{BATCH, GATHERING, Pacing, TICK};
 pub use ring::Reader;

@@ -1,15 +1,23 @@
 //! Signals by their names.
 
-/// `SIGINT`; `signal 40` for those without a name. The numbers of x86 and ARM (`asm-generic/signal.h`).
+/// Names of the signals from 1 on, without `SIG`: those of x86 and ARM (`asm-generic/signal.h`).
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+    "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+    "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+];
+
+/// Name of a signal: `SIGINT`; `signal 40` for one without a name.
 #[must_use]
 pub fn signal_name(signal: u8) -> String {
-    const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
-        "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
-        "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
-    ];
     usize::from(signal)
         .checked_sub(1)
         .and_then(|index| NAMES.get(index))
         .map_or_else(|| format!("signal {signal}"), |name| format!("SIG{name}"))
+}
+
+/// Number of the signal with this name, the inverse of [`signal_name`].
+#[must_use]
+pub fn signal_number(name: &str) -> Option<u8> {
+    (0..=u8::MAX).find(|signal| signal_name(*signal) == name)
 }

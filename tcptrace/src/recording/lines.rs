@@ -21,9 +21,14 @@ pub enum Item {
     Record(Record),
     /// So many lines that could not be read.
     Gap(u64),
+    /// A line that yields no record, and should not: it is blank, a summary that is made anew, or of a newer version's type.
+    Skipped,
 }
 
-/// Reads a recording: its records and gaps. The only errors are those of the input.
+/// Reader of a recording: yields its records and gaps. The only errors are those of the input.
+///
+/// Each line yields an item at least, and none is read before the last one's items were taken: between two items is where
+/// a caller can flush what it has written, because the next one may be long in coming.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,
@@ -140,7 +145,12 @@ impl<R: BufRead> Iterator for Reader<R> {
                 Err(error) => return Some(Err(error)),
                 Ok(LineEnd::Input) if self.line.is_empty() => return None,
                 Ok(LineEnd::TooLong) => self.gap(),
-                Ok(LineEnd::Line | LineEnd::Input) => self.take_line(),
+                Ok(LineEnd::Line | LineEnd::Input) => {
+                    self.take_line();
+                    if self.found.is_empty() {
+                        return Some(Ok(Item::Skipped));
+                    }
+                }
             }
         }
     }

@@ -10,24 +10,21 @@ use serde_json::{Deserializer, de::SliceRead};
 
 use super::{
     line::{End, Line, Process, Unseen, VERSION},
-    names::{self, Named},
+    names,
     skipped::SkippedReport,
     values::{Illegal, Quoted},
 };
 use crate::{
     address::{Endpoint, Netns, Tuple},
     cgroup::Cgroup,
-    process::{self, Comm, Evidence, Owner},
+    process::{self, Comm, Evidence, Owner, signal_number},
     record::{
-        self, Cause, ConnectionId, Context, Existing, Lost, Numbers, Orphan, Record, Reset, Retransmit,
-        Start, Stuck, Subject, Totals, Transition,
+        self, Cause, CauseDetails, ConnectionId, Context, Existing, Inference, Loss, Lost, Numbers, Orphan,
+        Record, RecordKind, Reset, Retransmit, Start, Stuck, Subject, Totals, Transition,
     },
+    tcp::TcpState,
     time::Moment,
 };
-
-/// The types of records.
-const TYPES: [&str; 10] =
-    ["start", "connection", "socket", "transition", "orphan", "retransmit", "reset", "stuck", "lost", "end"];
 
 /// A text that is no record, or lacks what every record of its type has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,26 +45,27 @@ pub fn read(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>,
     let Ok(line): Result<Line, _> = line else { return foreign(text, skipped) };
     let taken = taken(&mut input, text);
     let mut words = Words(Vec::new());
-    let record = match line.kind.as_deref() {
-        Some("start") => line.start(),
-        Some("socket") => line.existing(&mut words),
-        Some("transition") => line.transition(&mut words),
-        Some("orphan") => line.orphan(&mut words),
-        Some("retransmit") => line.retransmit(&mut words),
-        Some("reset") => line.reset(&mut words),
-        Some("stuck") => line.stuck(&mut words),
-        // Follows from the other records, so it is made anew of those that are told. When the open ones were judged does not.
-        Some("connection") => {
+    let kind = line.kind.as_deref().ok_or(Broken)?;
+    let Some(kind) = RecordKind::from_name(kind) else {
+        skipped.types.add(kind);
+        return Ok((None, taken));
+    };
+    let record = match kind {
+        RecordKind::Start => line.start(),
+        RecordKind::Existing => line.existing(&mut words),
+        RecordKind::Transition => line.transition(&mut words),
+        RecordKind::Orphan => line.orphan(&mut words),
+        RecordKind::Retransmit => line.retransmit(&mut words),
+        RecordKind::Reset => line.reset(&mut words),
+        RecordKind::Stuck => line.stuck(&mut words),
+        // Follows from the other records, so it is made anew of those that are emitted. The moment at which connections were
+        // open still does not.
+        RecordKind::Connection => {
             skipped.judged = line.at().filter(|_| line.open == Some(true)).or(skipped.judged);
             return Ok((None, taken));
         }
-        Some("lost") => line.lost(),
-        Some("end") => line.end(),
-        Some(other) => {
-            skipped.types.add(other);
-            return Ok((None, taken));
-        }
-        None => None,
+        RecordKind::Lost => line.lost(),
+        RecordKind::End => line.end(),
     };
     let record = record.ok_or(Broken)?;
     if let Some(version) = line.v.filter(|version| *version != VERSION) {
@@ -86,7 +84,7 @@ fn foreign(text: &[u8], skipped: &mut SkippedReport) -> Result<(Option<Record>, 
     }
     let mut input = Deserializer::from_slice(text);
     match Head::deserialize(&mut input) {
-        Ok(head) if !TYPES.contains(&head.r#type.as_str()) => {
+        Ok(head) if RecordKind::from_name(&head.r#type).is_none() => {
             skipped.types.add(&head.r#type);
             Ok((None, taken(&mut input, text)))
         }
@@ -99,18 +97,18 @@ fn taken(input: &mut Deserializer<SliceRead<'_>>, text: &[u8]) -> usize {
     input.end().map_or_else(|trailing| trailing.column().saturating_sub(1), |()| text.len())
 }
 
-/// Words that were not understood.
+/// Words that were not understood, each behind its field's name.
 struct Words(Vec<String>);
 
 impl Words {
-    /// What a word of an optional field stands for.
-    fn known<T>(
+    /// Looks up what the word of an optional field stands for, and takes note of it if that is not known.
+    fn look_up<T>(
         &mut self,
         field: &str,
         word: Option<&str>,
-        meaning: impl Fn(&str) -> Option<T>,
+        from_name: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let found = meaning(word?);
+        let found = from_name(word?);
         if found.is_none() {
             self.0.push(format!("{field} {}", word?));
         }
@@ -134,24 +132,29 @@ impl Line {
     }
 
     fn existing(&self, words: &mut Words) -> Option<Record> {
-        let state = required(self.state.as_deref())?;
-        Some(Record::Existing(Existing { at: self.at()?, subject: self.subject(words)?, state }))
+        Some(Record::Existing(Existing {
+            at: self.at()?,
+            subject: self.subject(words)?,
+            state: self.state()?,
+        }))
     }
 
     fn transition(&self, words: &mut Words) -> Option<Record> {
-        let both = words.known("how", self.how.as_deref(), names::both);
-        let (signal, errno) = (self.signal.as_deref(), self.errno);
+        let details = CauseDetails {
+            // Without a name for the direction: a recording from before there was one.
+            both: words.look_up("how", self.how.as_deref(), names::both).or(Some(false)),
+            signal: self.signal.as_deref().and_then(signal_number),
+            errno: self.errno,
+        };
         Some(Record::Transition(Transition {
             at: self.at()?,
             subject: self.subject(words)?,
-            from: required(self.from.as_deref())?,
-            to: required(self.to.as_deref())?,
+            from: TcpState::from_name(self.from.as_deref()?)?,
+            to: TcpState::from_name(self.to.as_deref()?)?,
             in_from_ns: self.in_from_ns,
             since_first_ns: self.since_first_ns,
             context: self.context(words),
-            cause: words.known::<Cause>("cause", self.cause.as_deref(), |word| {
-                names::cause(word, both, signal, errno)
-            }),
+            cause: words.look_up("cause", self.cause.as_deref(), |name| Cause::from_name(name, details)),
             numbers: self.numbers(),
         }))
     }
@@ -160,7 +163,7 @@ impl Line {
         Some(Record::Orphan(Orphan {
             at: self.at()?,
             subject: self.subject(words)?,
-            state: required(self.state.as_deref())?,
+            state: self.state()?,
             since_first_ns: self.since_first_ns,
             context: self.context(words),
         }))
@@ -170,7 +173,7 @@ impl Line {
         Some(Record::Retransmit(Retransmit {
             at: self.at()?,
             subject: self.subject(words)?,
-            state: required(self.state.as_deref())?,
+            state: self.state()?,
             count: self.count?,
             since_first_ns: self.since_first_ns,
         }))
@@ -180,7 +183,7 @@ impl Line {
         Some(Record::Reset(Reset {
             at: self.at()?,
             subject: self.subject(words)?,
-            state: required(self.state.as_deref())?,
+            state: self.state()?,
             reason: self.reason.as_deref().map(str::to_owned),
             since_first_ns: self.since_first_ns,
         }))
@@ -190,7 +193,7 @@ impl Line {
         Some(Record::Stuck(Stuck {
             at: self.at()?,
             subject: self.subject(words)?,
-            state: required(self.state.as_deref())?,
+            state: self.state()?,
             for_ns: self.for_ns?,
             at_least: self.at_least.unwrap_or(false),
             count: self.count?,
@@ -199,7 +202,7 @@ impl Line {
     }
 
     fn lost(&self) -> Option<Record> {
-        let reason = required(self.reason.as_deref())?;
+        let reason = Loss::from_name(self.reason.as_deref()?)?;
         Some(Record::Lost(Lost { at: self.at()?, count: self.count?, reason }))
     }
 
@@ -211,6 +214,10 @@ impl Line {
             _ => 0,
         };
         Some(Record::End(record::End { at: self.at()?, totals, illegal }))
+    }
+
+    fn state(&self) -> Option<TcpState> {
+        TcpState::from_name(self.state.as_deref()?)
     }
 
     fn at(&self) -> Option<Moment> {
@@ -248,8 +255,8 @@ impl Line {
     }
 
     fn context(&self, words: &mut Words) -> Option<Context> {
-        let inference = words.known("evidence", self.evidence.as_deref(), Named::named);
-        words.known("context", self.context.as_deref(), |word| names::context(word, inference))
+        let from = words.look_up("evidence", self.evidence.as_deref(), Inference::from_name);
+        words.look_up("context", self.context.as_deref(), |name| names::context(name, from))
     }
 
     fn numbers(&self) -> Option<Numbers> {
@@ -278,7 +285,7 @@ impl Unseen {
 impl Process {
     /// Without evidence that is understood there is no owner.
     fn owner(&self, words: &mut Words) -> Option<Owner> {
-        let evidence: Evidence = words.known("process.evidence", self.evidence.as_deref(), Named::named)?;
+        let evidence = words.look_up("process.evidence", self.evidence.as_deref(), Evidence::from_name)?;
         let comm = comm_of(self.comm.as_deref(), self.comm_hex.as_deref())?;
         let thread = self.thread.as_ref().and_then(|thread| {
             let comm = comm_of(thread.comm.as_deref(), thread.comm_hex.as_deref())?;
@@ -294,11 +301,6 @@ fn comm_of(text: Option<&str>, hex: Option<&str>) -> Option<Comm> {
         Some(bytes) => Some(Comm::from_slice(&bytes)),
         None => text.map(|text| Comm::from_slice(text.as_bytes())),
     }
-}
-
-/// What a word stands for without which the record says nothing.
-fn required<T: Named>(word: Option<&str>) -> Option<T> {
-    T::named(word?)
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {

@@ -7,8 +7,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Palette, Phase, layout, owner, short};
 use crate::{
-    dumped::{DumpedSocket, Timer, TimerKind},
-    record::{SocketId, Subject},
+    dumped::{DumpedSocket, Timer},
+    record::{RecordKind, SocketId, Subject},
     recording::{self, Object, Word, WriteJson},
     tcp::meaning,
     time::Moment,
@@ -93,16 +93,7 @@ fn timer(timer: Option<&Timer>) -> String {
     let Some(Timer { kind, expires, retransmits }) = timer else { return "-".to_owned() };
     let left = short(u64::try_from(expires.as_nanos()).unwrap_or(u64::MAX));
     let again = if *retransmits == 0 { String::new() } else { format!(" ×{retransmits}") };
-    format!("{} {left}{again}", timer_name(*kind))
-}
-
-const fn timer_name(kind: TimerKind) -> &'static str {
-    match kind {
-        TimerKind::Retransmit => "retransmit",
-        TimerKind::Keepalive => "keepalive",
-        TimerKind::TimeWait => "timewait",
-        TimerKind::Probe => "probe",
-    }
+    format!("{} {left}{again}", kind.name())
 }
 
 /// Writes one socket as a JSON line of type `socket`.
@@ -119,7 +110,7 @@ pub fn write_listed(out: &mut dyn Write, at: Moment, found: &DumpedSocket) -> io
         cgroup: found.cgroup.clone(),
     };
     let mut text = Vec::new();
-    recording::append_line(&mut text, "socket", at, |line| {
+    recording::append_line(&mut text, RecordKind::Existing, at, |line| {
         line.about(&subject)
             .state(Word(found.state.name()))
             .process(subject.owner)
@@ -136,7 +127,7 @@ impl WriteJson for Timer {
         let Self { kind, expires, retransmits } = self;
         Object::<recording::Timer>::write(out, |timer| {
             timer
-                .kind(Word(timer_name(*kind)))
+                .kind(Word(kind.name()))
                 .expires_ms(u64::try_from(expires.as_millis()).unwrap_or(u64::MAX))
                 .retransmits(*retransmits);
         });

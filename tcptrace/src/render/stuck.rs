@@ -1,6 +1,6 @@
 //! A socket that is stuck, in words.
 
-use crate::{record::Stuck, stuck::advice};
+use crate::{record::Stuck, tcp::advice};
 
 /// What to do about it, and by which descriptor the owner has it.
 #[must_use]

@@ -2,7 +2,6 @@
 
 mod join;
 mod merge;
-mod parts;
 #[cfg(test)]
 mod properties;
 mod recorded;

@@ -134,6 +134,7 @@ impl<R: BufRead> Iterator for Recorded<R> {
             match self.reader.next() {
                 Some(Err(error)) => return Some(Err(error)),
                 Some(Ok(Item::Gap(lines))) => self.missing += lines,
+                Some(Ok(Item::Skipped)) => {}
                 Some(Ok(Item::Record(record))) => {
                     let at = self.last.unwrap_or(record.at());
                     self.waiting = Some(record);

@@ -17,7 +17,7 @@ use crate::{
     tcp::TcpState,
     time::Moment,
 };
-pub use limits::{Limits, advice};
+pub use limits::Limits;
 
 /// A socket in a state with a limit.
 #[derive(Clone, Debug)]

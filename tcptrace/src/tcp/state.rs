@@ -2,62 +2,29 @@
 
 use std::{fmt, str::FromStr};
 
-/// A TCP state as Linux has it (`include/net/tcp_states.h`).
-///
-/// `NEW_SYN_RECV` is Linux's own: a request socket that has answered a SYN and waits for the ACK. To the outside it is
-/// `SYN_RECV`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-#[expect(missing_docs, reason = "the names are the documentation; `explain` has the rest")]
-pub enum TcpState {
-    Established = 1,
-    SynSent = 2,
-    SynRecv = 3,
-    FinWait1 = 4,
-    FinWait2 = 5,
-    TimeWait = 6,
-    Close = 7,
-    CloseWait = 8,
-    LastAck = 9,
-    Listen = 10,
-    Closing = 11,
-    NewSynRecv = 12,
-}
+use crate::named::named;
 
-impl TcpState {
-    /// All of them, in the kernel's order.
-    pub const ALL: [Self; 12] = [
-        Self::Established,
-        Self::SynSent,
-        Self::SynRecv,
-        Self::FinWait1,
-        Self::FinWait2,
-        Self::TimeWait,
-        Self::Close,
-        Self::CloseWait,
-        Self::LastAck,
-        Self::Listen,
-        Self::Closing,
-        Self::NewSynRecv,
-    ];
-
-    /// The kernel's name without `TCP_`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Established => "ESTABLISHED",
-            Self::SynSent => "SYN_SENT",
-            Self::SynRecv => "SYN_RECV",
-            Self::FinWait1 => "FIN_WAIT1",
-            Self::FinWait2 => "FIN_WAIT2",
-            Self::TimeWait => "TIME_WAIT",
-            Self::Close => "CLOSE",
-            Self::CloseWait => "CLOSE_WAIT",
-            Self::LastAck => "LAST_ACK",
-            Self::Listen => "LISTEN",
-            Self::Closing => "CLOSING",
-            Self::NewSynRecv => "NEW_SYN_RECV",
-        }
+named! {
+    /// A TCP state as Linux has it (`include/net/tcp_states.h`).
+    ///
+    /// `NEW_SYN_RECV` is Linux's own: a request socket that has answered a SYN and waits for the ACK. To the outside it is
+    /// `SYN_RECV`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    #[repr(u8)]
+    #[expect(missing_docs, reason = "the names are the documentation; `explain` has the rest")]
+    pub enum TcpState {
+        Established = 1 => "ESTABLISHED",
+        SynSent = 2 => "SYN_SENT",
+        SynRecv = 3 => "SYN_RECV",
+        FinWait1 = 4 => "FIN_WAIT1",
+        FinWait2 = 5 => "FIN_WAIT2",
+        TimeWait = 6 => "TIME_WAIT",
+        Close = 7 => "CLOSE",
+        CloseWait = 8 => "CLOSE_WAIT",
+        LastAck = 9 => "LAST_ACK",
+        Listen = 10 => "LISTEN",
+        Closing = 11 => "CLOSING",
+        NewSynRecv = 12 => "NEW_SYN_RECV",
     }
 }
 

@@ -33,16 +33,24 @@ use crate::{
 use socket::{Key, Socket, SocketKeys};
 use sockets::{Closing, Request, Sockets};
 
+/// Sources of the tracker besides the state changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackerConfig {
+    /// The timers of minisockets and request sockets are reported as socket events.
+    pub minisocket_timers: bool,
+    /// The kernel's minisockets are dumped now and then, as long as [`Tracker::has_unwatched`].
+    pub periodic_dumps: bool,
+}
+
 /// Follows every socket that it is told of.
 #[derive(Debug, Default)]
 pub struct Tracker {
+    config: TrackerConfig,
     sockets: Sockets,
-    minisocket_timers: bool,
-    /// From when on every request that there is was seen, or listed; nanoseconds.
-    knows_requests_from: Option<u64>,
-    /// From when on the beginning of every minisocket was seen; nanoseconds.
-    knows_minisockets_from: Option<u64>,
-    periodic_dumps: bool,
+    /// Time from which every request socket is known, seen or dumped; nanoseconds.
+    requests_known_from: Option<u64>,
+    /// Time from which the beginning of every minisocket was seen; nanoseconds.
+    minisockets_known_from: Option<u64>,
     /// The listening socket that was closed last.
     closing: Option<Closing>,
     process_tree: ProcessTree,
@@ -51,32 +59,22 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A tracker that knows nothing yet.
+    /// Creates a tracker that knows no socket yet.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(config: TrackerConfig) -> Self {
+        Self { config, ..Self::default() }
     }
 
-    /// Whether notes tell of the lives of minisockets and request sockets.
-    #[must_use]
-    pub fn seeing_stand_ins(self, minisocket_timers: bool) -> Self {
-        Self { minisocket_timers, ..self }
+    /// Sets the time, in nanoseconds, from which every request socket is known, seen or dumped: a child without one
+    /// comes from a SYN cookie.
+    pub const fn set_requests_known_from(&mut self, mono_ns: u64) {
+        self.requests_known_from = Some(mono_ns);
     }
 
-    /// Whether somebody asks for lists of stand-ins while there are [`unwatched`](Self::unwatched) ones.
-    #[must_use]
-    pub fn getting_lists(self, periodic_dumps: bool) -> Self {
-        Self { periodic_dumps, ..self }
-    }
-
-    /// From this moment on, nanoseconds, every request was seen or listed: a child without one comes from a SYN cookie.
-    pub const fn knows_requests_from(&mut self, mono_ns: u64) {
-        self.knows_requests_from = Some(mono_ns);
-    }
-
-    /// From this moment on, nanoseconds, the beginning of every minisocket was seen: where there was none, the kernel made none.
-    pub const fn knows_minisockets_from(&mut self, mono_ns: u64) {
-        self.knows_minisockets_from = Some(mono_ns);
+    /// Sets the time, in nanoseconds, from which the beginning of every minisocket was seen: where none was seen, the
+    /// kernel made none.
+    pub const fn set_minisockets_known_from(&mut self, mono_ns: u64) {
+        self.minisockets_known_from = Some(mono_ns);
     }
 
     /// The processes that were asked for together with their descendants.
@@ -103,7 +101,7 @@ impl Tracker {
         let Some(socket) = self.sockets.get(key) else { return };
         out.push(Record::Existing(Existing { at, subject: socket.subject(), state: found.state }));
         // Always a stand-in: no event will come.
-        match (found.state, self.minisocket_timers, self.periodic_dumps) {
+        match (found.state, self.config.minisocket_timers, self.config.periodic_dumps) {
             (TcpState::TimeWait, false, true) => self.sockets.become_unwatched_minisocket(key),
             (TcpState::TimeWait, false, false) => self.sockets.end(key, out),
             _ => {}
@@ -191,7 +189,7 @@ impl Tracker {
             (Step::TimeWait | Step::Orphaned, Some((pointer, _))) => {
                 self.sockets.become_minisocket(key, pointer)
             }
-            (Step::TimeWait | Step::Orphaned, None) if self.periodic_dumps => {
+            (Step::TimeWait | Step::Orphaned, None) if self.config.periodic_dumps => {
                 self.sockets.become_unwatched_minisocket(key)
             }
             _ if event.to == TcpState::Close => self.sockets.end(key, out),
@@ -204,8 +202,8 @@ impl Tracker {
     fn knows_minisocket(&self, at: Moment, event: &StateChange) -> bool {
         let known = |cookie| self.sockets.get(self.sockets.with_cookie(cookie)?)?.pointer();
         matches!((event.from, event.to), (TcpState::FinWait2 | TcpState::Closing, TcpState::Close))
-            && self.minisocket_timers
-            && self.knows_minisockets_from.is_some_and(|from| at.mono_ns >= from)
+            && self.config.minisocket_timers
+            && self.minisockets_known_from.is_some_and(|from| at.mono_ns >= from)
             && event.cookie.and_then(known).is_some()
     }
 
@@ -255,8 +253,8 @@ impl Tracker {
         let mut socket = Socket::new(id, event.from, event.netns, keys);
         socket.unfinished = unfinished;
         if event.from == TcpState::Listen {
-            let knows =
-                self.minisocket_timers && self.knows_requests_from.is_some_and(|from| at.mono_ns >= from);
+            let knows = self.config.minisocket_timers
+                && self.requests_known_from.is_some_and(|from| at.mono_ns >= from);
             if knows && request.is_none() {
                 socket.update_transient(|transient| {
                     transient.without_request = Some((at.mono_ns, event.task.tid))

@@ -111,7 +111,9 @@ impl Tracker {
         self.unseen(at, key, found.state, Inference::Listed, out);
         match found.state {
             TcpState::Close => self.sockets.end(key, out),
-            TcpState::TimeWait => self.sockets.become_minisocket_somewhere(key, !self.minisocket_timers),
+            TcpState::TimeWait => {
+                self.sockets.become_minisocket_somewhere(key, !self.config.minisocket_timers)
+            }
             TcpState::Listen => self.sockets.add_listener(key),
             _ => {}
         }

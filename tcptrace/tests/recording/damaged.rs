@@ -1,7 +1,7 @@
 //! Recordings that were cut off, overwritten or filled with something else.
 
 use proptest::{collection::vec, prelude::*, sample::Index};
-use tcptrace::record::Record;
+use tcptrace::{record::Record, recording::Reader};
 
 use super::{arbitrary, lines, read};
 
@@ -50,6 +50,21 @@ proptest! {
             wanted.next_if(|next| *next == record);
         }
         prop_assert_eq!(wanted.next(), None);
+    }
+
+    /// Who writes what was read, and waits for more, can flush before every line.
+    #[test]
+    fn the_caller_gets_its_turn_after_every_line(parts in vec((bad(), good()), 0..8), last in bad()) {
+        let bytes: Vec<u8> =
+            parts.iter().flat_map(|(bad, (_, good))| [bad.as_slice(), good]).flatten().copied().chain(last).collect();
+        let mut reader = Reader::new(&bytes[..]);
+        let mut rest = &bytes[..];
+        while reader.next().is_some() {
+            let taken = &rest[..rest.len() - reader.input().len()];
+            prop_assert!(taken.iter().filter(|byte| matches!(byte, b'\n' | 0)).count() <= 1);
+            rest = reader.input();
+        }
+        prop_assert!(rest.is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
 use tcptrace::{
-    record::{Record, Subject},
+    record::Record,
     recording::{Item, Reader, SkippedReport, write},
 };
 
@@ -31,6 +31,7 @@ fn read(bytes: &[u8]) -> (Vec<Record>, u64, SkippedReport) {
         match item.unwrap() {
             Item::Record(record) => records.push(record),
             Item::Gap(lines) => gaps += lines,
+            Item::Skipped => {}
         }
     }
     assert_eq!(gaps, reader.skipped.lines);
@@ -39,16 +40,7 @@ fn read(bytes: &[u8]) -> (Vec<Record>, u64, SkippedReport) {
 
 /// An IPv4 socket that has no other end says so, and nothing of the family that the kernel has for nobody.
 fn as_written(mut record: Record) -> Record {
-    let subject: Option<&mut Subject> = match &mut record {
-        Record::Existing(found) => Some(&mut found.subject),
-        Record::Transition(step) => Some(&mut step.subject),
-        Record::Orphan(orphan) => Some(&mut orphan.subject),
-        Record::Retransmit(sent) => Some(&mut sent.subject),
-        Record::Reset(reset) => Some(&mut reset.subject),
-        Record::Stuck(stuck) => Some(&mut stuck.subject),
-        Record::Start(_) | Record::Connection(_) | Record::Lost(_) | Record::End(_) => None,
-    };
-    if let Some(subject) = subject {
+    if let Some(subject) = record.subject_mut() {
         let tuple = &mut subject.tuple;
         if tuple.local.address.is_ipv4() && !tuple.remote.is_set() && tuple.remote.address.is_unspecified() {
             tuple.remote.address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

@@ -1,9 +1,8 @@
 //! Records as nobody would think of them, within what the types and the kernel allow.
 
-use std::sync::Arc;
-
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +11,7 @@ use proptest::{
     option::of,
     prelude::*,
     sample::{select, subsequence},
+    strategy::Union,
 };
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
@@ -19,52 +19,83 @@ use tcptrace::{
     dumped::{DumpedSocket, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner, Thread},
     record::{
-        Cause, Completeness, ConnectionEnd, ConnectionId, ConnectionSummary, Context, End, Existing,
-        Inference, Loss, Lost, Numbers, Orphan, Outcome, Record, Reset, Retransmit, SocketId, Start, Stuck,
-        Subject, Totals, Transition, Unseen,
+        Cause, CauseDetails, Completeness, ConnectionEnd, ConnectionId, ConnectionSummary, Context, End,
+        Existing, Inference, Loss, Lost, Numbers, Orphan, Outcome, OutcomeDetails, Record, RecordKind, Reset,
+        Retransmit, SocketId, Start, Stuck, Subject, Totals, Transition, Unseen,
     },
     tcp::TcpState,
     time::Moment,
 };
 
-/// Any record.
+/// Any record: a new kind must find its place in [`of_kind`].
 pub fn record() -> impl Strategy<Value = Record> {
-    prop_oneof![
-        1 => start().prop_map(Record::Start),
-        2 => (moment(), subject(), state())
-            .prop_map(|(at, subject, state)| Record::Existing(Existing { at, subject, state })),
-        6 => transition().prop_map(Record::Transition),
-        1 => (moment(), subject(), of(any::<u64>()), any::<bool>()).prop_map(
-            |(at, subject, since_first_ns, seen)| {
-                let inferred = Context::Inferred(Inference::Orphaned);
-                let context = Some(if seen { Context::Softirq } else { inferred });
-                Record::Orphan(Orphan { at, subject, state: TcpState::FinWait2, since_first_ns, context })
-            }
-        ),
-        1 => (moment(), subject(), state(), 1_u64.., of(any::<u64>())).prop_map(
-            |(at, subject, state, count, since_first_ns)| {
-                Record::Retransmit(Retransmit { at, subject, state, count, since_first_ns })
-            }
-        ),
-        1 => (moment(), subject(), state(), of("[A-Z_]{1,20}"), of(any::<u64>())).prop_map(
-            |(at, subject, state, reason, since_first_ns)| {
-                Record::Reset(Reset { at, subject, state, reason, since_first_ns })
-            }
-        ),
-        1 => stuck().prop_map(Record::Stuck),
-        2 => summary().prop_map(|summary| Record::Connection(Box::new(summary))),
-        1 => (moment(), 1_u64.., select(Loss::ALL.to_vec()))
-            .prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })),
-        1 => (moment(), any::<[u64; 5]>()).prop_map(|(at, [seen, shown, filtered, lost, illegal])| {
-            Record::End(End { at, totals: Totals { seen, shown, filtered, lost }, illegal })
-        }),
-    ]
+    Union::new_weighted(RecordKind::ALL.map(of_kind).to_vec())
+}
+
+/// Any record of a kind, and how often it is to be among all.
+fn of_kind(kind: RecordKind) -> (u32, BoxedStrategy<Record>) {
+    match kind {
+        RecordKind::Start => (1, start().prop_map(Record::Start).boxed()),
+        RecordKind::Existing => {
+            let existing = (moment(), subject(), state());
+            (
+                2,
+                existing
+                    .prop_map(|(at, subject, state)| Record::Existing(Existing { at, subject, state }))
+                    .boxed(),
+            )
+        }
+        RecordKind::Transition => (6, transition().prop_map(Record::Transition).boxed()),
+        RecordKind::Orphan => (1, orphan().prop_map(Record::Orphan).boxed()),
+        RecordKind::Retransmit => (1, retransmit().prop_map(Record::Retransmit).boxed()),
+        RecordKind::Reset => (1, reset().prop_map(Record::Reset).boxed()),
+        RecordKind::Stuck => (1, stuck().prop_map(Record::Stuck).boxed()),
+        RecordKind::Connection => {
+            (2, summary().prop_map(|summary| Record::Connection(Box::new(summary))).boxed())
+        }
+        RecordKind::Lost => {
+            let lost = (moment(), 1_u64.., select(Loss::ALL.to_vec()));
+            (1, lost.prop_map(|(at, count, reason)| Record::Lost(Lost { at, count, reason })).boxed())
+        }
+        RecordKind::End => {
+            let end =
+                (moment(), any::<[u64; 5]>()).prop_map(|(at, [seen, shown, filtered, lost, illegal])| {
+                    Record::End(End { at, totals: Totals { seen, shown, filtered, lost }, illegal })
+                });
+            (1, end.boxed())
+        }
+    }
+}
+
+fn orphan() -> impl Strategy<Value = Orphan> {
+    (moment(), subject(), of(any::<u64>()), any::<bool>()).prop_map(|(at, subject, since_first_ns, seen)| {
+        let inferred = Context::Inferred(Inference::Orphaned);
+        let context = Some(if seen { Context::Softirq } else { inferred });
+        Orphan { at, subject, state: TcpState::FinWait2, since_first_ns, context }
+    })
+}
+
+fn retransmit() -> impl Strategy<Value = Retransmit> {
+    (moment(), subject(), state(), 1_u64.., of(any::<u64>())).prop_map(
+        |(at, subject, state, count, since_first_ns)| Retransmit {
+            at,
+            subject,
+            state,
+            count,
+            since_first_ns,
+        },
+    )
+}
+
+fn reset() -> impl Strategy<Value = Reset> {
+    (moment(), subject(), state(), of("[A-Z_]{1,20}"), of(any::<u64>())).prop_map(
+        |(at, subject, state, reason, since_first_ns)| Reset { at, subject, state, reason, since_first_ns },
+    )
 }
 
 /// Any socket that could be listed, and when.
 pub fn listed() -> impl Strategy<Value = (Moment, DumpedSocket)> {
-    let kinds = [TimerKind::Retransmit, TimerKind::Keepalive, TimerKind::TimeWait, TimerKind::Probe];
-    let timer = (select(kinds.to_vec()), any::<u64>(), any::<u8>())
+    let timer = (select(TimerKind::ALL.to_vec()), any::<u64>(), any::<u8>())
         .prop_map(|(kind, ms, retransmits)| Timer { kind, expires: Duration::from_millis(ms), retransmits });
     let holder = (1_u32.., vec(any::<u8>(), 0..20), any::<(u32, i32, u32)>())
         .prop_map(|(pid, comm, (uid, fd, others))| Holder { pid, comm, uid, fd, others });
@@ -140,26 +171,18 @@ fn summary() -> impl Strategy<Value = ConnectionSummary> {
         },
     );
     let index = || of(0..2_usize);
-    let ended = prop_oneof![
-        select(
-            &[
-                Outcome::InOrder,
-                Outcome::Simultaneous,
-                Outcome::HalfClosed,
-                Outcome::TimedOut,
-                Outcome::Refused
-            ][..]
-        ),
-        select(&[Outcome::Destroyed, Outcome::Abandoned][..]),
-        index().prop_map(|by| Outcome::Reset { by }),
-        any::<u16>().prop_map(|errno| Outcome::Unreachable { errno }),
-        any::<u16>().prop_map(|errno| Outcome::Error { errno }),
-    ];
-    let completeness =
-        [Completeness::Whole, Completeness::JoinedMidway, Completeness::LostEvents, Completeness::Filtered];
     let ends = (vec(end, 1..=2), index(), index());
     let times = (of(any::<u64>()), of(any::<u64>()), of(any::<u64>()), of(any::<u64>()));
-    (moment(), 1_u64.., any::<bool>(), of(1_u32..), ends, of(ended), times, select(completeness.to_vec()))
+    (
+        moment(),
+        1_u64..,
+        any::<bool>(),
+        of(1_u32..),
+        ends,
+        of(outcome()),
+        times,
+        select(Completeness::ALL.to_vec()),
+    )
         .prop_map(
             |(
                 at,
@@ -167,7 +190,7 @@ fn summary() -> impl Strategy<Value = ConnectionSummary> {
                 open,
                 netns,
                 (ends, opener, closed_first),
-                ended,
+                outcome,
                 (lasted, open_for, half, teardown),
                 completeness,
             )| ConnectionSummary {
@@ -178,7 +201,7 @@ fn summary() -> impl Strategy<Value = ConnectionSummary> {
                 ends,
                 opener,
                 closed_first,
-                outcome: ended.filter(|_| !open),
+                outcome: outcome.filter(|_| !open),
                 lasted_ns: lasted,
                 established_ns: open_for,
                 half_closed_ns: half,
@@ -219,52 +242,22 @@ fn numbers() -> impl Strategy<Value = Numbers> {
 
 /// `Orphaned` makes an [`Orphan`], never a transition.
 fn context() -> impl Strategy<Value = Context> {
-    let inferred = [
-        Inference::FinReceived,
-        Inference::Continuity,
-        Inference::PeerClosed,
-        Inference::Minisocket,
-        Inference::Listed,
-    ]
-    .map(Context::Inferred);
-    select([&[Context::Process, Context::Softirq], &inferred[..]].concat())
+    let inferred =
+        Inference::ALL.into_iter().filter(|from| *from != Inference::Orphaned).map(Context::Inferred);
+    select([Context::Process, Context::Softirq].into_iter().chain(inferred).collect::<Vec<_>>())
 }
 
 fn cause() -> impl Strategy<Value = Cause> {
-    prop_oneof![
-        select(
-            &[
-                Cause::Close,
-                Cause::Exit,
-                Cause::SynReceived,
-                Cause::SynCookie,
-                Cause::FinReceived,
-                Cause::ResetReceived,
-                Cause::Abort,
-                Cause::UnreadData,
-                Cause::LingerZero,
-                Cause::OrphanLimit,
-                Cause::TimeWaitLimit
-            ][..]
-        ),
-        select(
-            &[
-                Cause::Refused,
-                Cause::TimedOut,
-                Cause::RetransmissionTimeout,
-                Cause::KeepaliveTimeout,
-                Cause::UserTimeout,
-                Cause::Destroyed,
-                Cause::Elapsed,
-                Cause::ListenerClosed,
-                Cause::Reused
-            ][..]
-        ),
-        any::<bool>().prop_map(|both| Cause::Shutdown { both }),
-        any::<u8>().prop_map(|signal| Cause::Killed { signal }),
-        any::<u16>().prop_map(|errno| Cause::Unreachable { errno }),
-        any::<u16>().prop_map(|errno| Cause::Error { errno }),
-    ]
+    (select(&Cause::NAMES[..]), any::<(bool, u8, u16)>()).prop_map(|(name, (both, signal, errno))| {
+        let details = CauseDetails { both: Some(both), signal: Some(signal), errno: Some(errno) };
+        Cause::from_name(name, details).unwrap()
+    })
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    (select(&Outcome::NAMES[..]), of(0..2_usize), any::<u16>()).prop_map(|(name, by, errno)| {
+        Outcome::from_name(name, OutcomeDetails { by, errno: Some(errno) }).unwrap()
+    })
 }
 
 /// `NEW_SYN_RECV` stays inside the kernel: no event names it, and a list says `SYN_RECV`.
@@ -282,7 +275,7 @@ fn subject() -> BoxedStrategy<Subject> {
     let socket = prop_oneof![(1_u64..).prop_map(SocketId::Cookie), (1_u64..).prop_map(SocketId::Serial)];
     let connection = (1_u64..).prop_map(ConnectionId);
     let netns = (1_u32..).prop_map(Netns);
-    let evidence = select(&[Evidence::Listener, Evidence::Procfs, Evidence::Accept, Evidence::Syscall][..]);
+    let evidence = select(Evidence::ALL.to_vec());
     let thread = (1_u32.., comm()).prop_map(|(tid, comm)| Thread { tid, comm });
     let owner = (1_u32.., comm(), of(thread), any::<u32>(), evidence).prop_map(
         |(pid, comm, thread, uid, evidence)| Owner { thread, ..Owner::new(pid, comm, uid, evidence) },

@@ -1,6 +1,7 @@
 //! Records that are wrong in one place: each a good line with one change that no reader could live with.
 
 use serde_json::{Map, Value, json};
+use tcptrace::record::RecordKind;
 
 /// Fields that hold free text, so that no other text in them is wrong.
 const FREE: [&str; 9] =
@@ -10,18 +11,7 @@ const FREE: [&str; 9] =
 pub fn variants(line: &str) -> Vec<String> {
     let Value::Object(record) = serde_json::from_str(line).unwrap() else { panic!("{line}") };
     let mut broken = of_object(&record);
-    for other in [
-        "start",
-        "socket",
-        "transition",
-        "orphan",
-        "retransmit",
-        "reset",
-        "stuck",
-        "connection",
-        "lost",
-        "end",
-    ] {
+    for other in RecordKind::ALL.map(RecordKind::name) {
         // A socket that is there and a RST without a reason look the same.
         let alike = ["socket", "reset"];
         let twins = alike.contains(&other) && alike.iter().any(|twin| record["type"] == *twin);

@@ -1,8 +1,6 @@
 //! One record of every kind, with every word that can stand in it.
 
-use std::sync::Arc;
-
-use std::{iter, net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tcptrace::{
     address::{Endpoint, Netns, Tuple},
@@ -10,9 +8,9 @@ use tcptrace::{
     dumped::{DumpedSocket, Holder, Timer, TimerKind},
     process::{Comm, Evidence, Owner, Thread},
     record::{
-        Cause, Completeness, ConnectionEnd, ConnectionId, ConnectionSummary, Context, End, Existing,
-        Inference, Loss, Lost, Numbers, Orphan, Outcome, Record, Reset, Retransmit, SocketId, Start, Stuck,
-        Subject, Totals, Transition, Unseen,
+        Cause, CauseDetails, Completeness, ConnectionEnd, ConnectionId, ConnectionSummary, Context, End,
+        Existing, Inference, Loss, Lost, Numbers, Orphan, Outcome, OutcomeDetails, Record, RecordKind, Reset,
+        Retransmit, SocketId, Start, Stuck, Subject, Totals, Transition, Unseen,
     },
     render::{Json, Render as _, write_listed},
     tcp::TcpState,
@@ -70,36 +68,44 @@ fn step(from: TcpState, to: TcpState, context: Context, cause: Option<Cause>) ->
     }
 }
 
-/// The one after it: a new cause must find its place here.
-fn next(cause: &Cause) -> Option<Cause> {
-    Some(match cause {
-        Cause::Close => Cause::Shutdown { both: false },
-        Cause::Shutdown { both: false } => Cause::Shutdown { both: true },
-        Cause::Shutdown { both: true } => Cause::Exit,
-        Cause::Exit => Cause::Killed { signal: 2 },
-        Cause::Killed { signal: 2 } => Cause::Killed { signal: 40 },
-        Cause::Killed { .. } => Cause::SynReceived,
-        Cause::SynReceived => Cause::SynCookie,
-        Cause::SynCookie => Cause::FinReceived,
-        Cause::FinReceived => Cause::ResetReceived,
-        Cause::ResetReceived => Cause::Abort,
-        Cause::Abort => Cause::UnreadData,
-        Cause::UnreadData => Cause::LingerZero,
-        Cause::LingerZero => Cause::OrphanLimit,
-        Cause::OrphanLimit => Cause::TimeWaitLimit,
-        Cause::TimeWaitLimit => Cause::Refused,
-        Cause::Refused => Cause::TimedOut,
-        Cause::TimedOut => Cause::RetransmissionTimeout,
-        Cause::RetransmissionTimeout => Cause::KeepaliveTimeout,
-        Cause::KeepaliveTimeout => Cause::UserTimeout,
-        Cause::UserTimeout => Cause::Unreachable { errno: 113 },
-        Cause::Unreachable { .. } => Cause::Destroyed,
-        Cause::Destroyed => Cause::Error { errno: 5 },
-        Cause::Error { .. } => Cause::Elapsed,
-        Cause::Elapsed => Cause::ListenerClosed,
-        Cause::ListenerClosed => Cause::Reused,
-        Cause::Reused => return None,
-    })
+/// All names of the tables, as they stand in JSON.
+pub fn names() -> Vec<&'static str> {
+    // A request socket: no event names it, and a list says `SYN_RECV`.
+    let states = TcpState::ALL.into_iter().filter(|state| *state != TcpState::NewSynRecv).map(TcpState::name);
+    [
+        &RecordKind::ALL.map(RecordKind::name)[..],
+        &Cause::NAMES,
+        &Outcome::NAMES,
+        &Completeness::ALL.map(Completeness::name),
+        &Evidence::ALL.map(Evidence::name),
+        &Inference::ALL.map(Inference::name),
+        &Loss::ALL.map(Loss::name),
+        &TimerKind::ALL.map(TimerKind::name),
+        &states.collect::<Vec<_>>(),
+    ]
+    .concat()
+}
+
+/// All causes, each with two values of what it may carry.
+fn causes() -> Vec<Cause> {
+    let details = [(false, 2, 113), (true, 40, 5)].map(|(both, signal, errno)| CauseDetails {
+        both: Some(both),
+        signal: Some(signal),
+        errno: Some(errno),
+    });
+    let with = |name| details.map(|details| Cause::from_name(name, details).unwrap());
+    let mut causes: Vec<_> = Cause::NAMES.into_iter().flat_map(with).collect();
+    causes.dedup();
+    causes
+}
+
+/// All outcomes, in the same way.
+fn outcomes() -> Vec<Outcome> {
+    let details = [(Some(1), 113), (None, 71)].map(|(by, errno)| OutcomeDetails { by, errno: Some(errno) });
+    let with = |name| details.map(|details| Outcome::from_name(name, details).unwrap());
+    let mut outcomes: Vec<_> = Outcome::NAMES.into_iter().flat_map(with).collect();
+    outcomes.dedup();
+    outcomes
 }
 
 /// Where such a cause is seen.
@@ -130,6 +136,30 @@ fn caused(cause: Cause) -> Transition {
     step(from, to, context, Some(cause))
 }
 
+/// What such a conclusion is of.
+fn concluded(from: Inference) -> Record {
+    use TcpState::{Close, Closing, Established, FinWait2, TimeWait};
+    let context = Context::Inferred(from);
+    let fin_received = Some(Cause::FinReceived);
+    Record::Transition(match from {
+        Inference::FinReceived => step(Closing, TimeWait, context, fin_received),
+        Inference::Continuity => Transition { in_from_ns: None, ..step(Established, Close, context, None) },
+        Inference::PeerClosed | Inference::Minisocket => step(FinWait2, TimeWait, context, fin_received),
+        Inference::Listed => step(TimeWait, Close, context, None),
+        Inference::Orphaned => return Record::Orphan(orphan(context)),
+    })
+}
+
+fn orphan(context: Context) -> Orphan {
+    Orphan {
+        at: AT,
+        subject: subject(),
+        state: TcpState::FinWait2,
+        since_first_ns: Some(60_000_000_000),
+        context: Some(context),
+    }
+}
+
 /// The records.
 pub fn records() -> Vec<Record> {
     use TcpState::{Close, Closing, Established, FinWait1, FinWait2, Listen, SynRecv, SynSent, TimeWait};
@@ -144,7 +174,7 @@ pub fn records() -> Vec<Record> {
     let listening = Subject {
         connection: None,
         tuple: Tuple { local: end("::", 10050), remote: end("::", 0) },
-        owner: Some(owner(Evidence::Procfs)),
+        owner: None,
         ..subject()
     };
     let thread = Thread { tid: 2505, comm: Comm::from_slice(b"accept-\xff") };
@@ -155,8 +185,6 @@ pub fn records() -> Vec<Record> {
     let cgroup = Cgroup::new(format!("/system.slice/docker-{}.scope", "0123456789abcdef".repeat(4)));
     let cgroup = Some(Arc::new(cgroup));
     let child = Subject { owner: Some(owner(Evidence::Listener)), cgroup, ..subject() };
-    let unseen = Context::Inferred(Inference::Continuity);
-    let time_wait = Context::Inferred(Inference::FinReceived);
     let start = Start {
         at: AT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -187,13 +215,6 @@ pub fn records() -> Vec<Record> {
         bytes_acked: 1_001,
         bytes_received: u64::MAX,
     };
-    let orphan = Orphan {
-        at: AT,
-        subject: subject(),
-        state: FinWait2,
-        since_first_ns: Some(60_000_000_000),
-        context: Some(Context::Inferred(Inference::Orphaned)),
-    };
     let again =
         Retransmit { at: AT, subject: nobody.clone(), state: SynSent, count: 3, since_first_ns: Some(7) };
     let reset = Reset {
@@ -216,11 +237,6 @@ pub fn records() -> Vec<Record> {
         step(SynRecv, Established, Context::Softirq, None),
         step(FinWait1, FinWait2, Context::Softirq, None),
         Transition { subject: nobody, ..step(FinWait1, Closing, Context::Softirq, None) },
-        step(Closing, TimeWait, time_wait, Some(Cause::FinReceived)),
-        Transition { in_from_ns: None, ..step(Established, Close, unseen, None) },
-        step(FinWait2, TimeWait, Context::Inferred(Inference::PeerClosed), Some(Cause::FinReceived)),
-        step(FinWait2, TimeWait, Context::Inferred(Inference::Minisocket), Some(Cause::FinReceived)),
-        step(TimeWait, Close, Context::Inferred(Inference::Listed), None),
         step(Established, TimeWait, Context::Softirq, None),
         Transition { numbers: Some(numbers), ..step(Established, FinWait1, Context::Process, None) },
         Transition {
@@ -228,7 +244,10 @@ pub fn records() -> Vec<Record> {
             ..step(SynSent, Established, Context::Softirq, None)
         },
     ];
-    let causes = iter::successors(Some(Cause::Close), next).map(caused);
+    let existing = Evidence::ALL.map(|evidence| {
+        let subject = Subject { owner: Some(owner(evidence)), ..listening.clone() };
+        Record::Existing(Existing { at: AT, subject, state: Listen })
+    });
     let stuck = Stuck {
         at: AT,
         subject: subject(),
@@ -238,24 +257,24 @@ pub fn records() -> Vec<Record> {
         count: 2,
         fd: Some(7),
     };
-    let lost = [Loss::RingFull, Loss::Recursion, Loss::Undecodable, Loss::Unreadable];
     let totals = Totals { seen: 12, shown: 8, filtered: 3, lost: 1 };
     [Record::Start(start), Record::Start(start_classic)]
         .into_iter()
-        .chain([Record::Existing(Existing { at: AT, subject: listening, state: Listen })])
-        .chain(steps.into_iter().chain(causes).map(Record::Transition))
-        .chain([orphan.clone(), Orphan { context: Some(Context::Softirq), ..orphan }].map(Record::Orphan))
+        .chain(existing)
+        .chain(steps.into_iter().chain(causes().into_iter().map(caused)).map(Record::Transition))
+        .chain(Inference::ALL.map(concluded))
+        .chain([Record::Orphan(orphan(Context::Softirq))])
         .chain([Record::Retransmit(again), Record::Reset(reset.clone())])
         .chain([Record::Reset(Reset { reason: None, ..reset })])
         .chain([stuck.clone(), Stuck { at_least: false, fd: None, ..stuck }].map(Record::Stuck))
-        .chain(verdicts().map(|summary| Record::Connection(Box::new(summary))))
-        .chain(lost.map(|reason| Record::Lost(Lost { at: AT, count: 4096, reason })))
+        .chain(summaries().map(|summary| Record::Connection(Box::new(summary))))
+        .chain(Loss::ALL.map(|reason| Record::Lost(Lost { at: AT, count: 4096, reason })))
         .chain([0, 1].map(|illegal| Record::End(End { at: AT, totals, illegal })))
         .collect()
 }
 
-/// One verdict with everything, one for each way to end, and one on a connection that is open.
-fn verdicts() -> impl Iterator<Item = ConnectionSummary> {
+/// One with everything, one for each outcome, of open connections one for each completeness, and one with next to nothing.
+fn summaries() -> impl Iterator<Item = ConnectionSummary> {
     let opener = ConnectionEnd {
         address: end("127.0.0.1", 54998),
         socket: Some(SocketId::Cookie(121_911)),
@@ -301,29 +320,19 @@ fn verdicts() -> impl Iterator<Item = ConnectionSummary> {
         completeness: Completeness::JoinedMidway,
         ..whole.clone()
     };
-    let ways = [
-        Outcome::Simultaneous,
-        Outcome::HalfClosed,
-        Outcome::Reset { by: Some(1) },
-        Outcome::Reset { by: None },
-        Outcome::TimedOut,
-        Outcome::Refused,
-        Outcome::Unreachable { errno: 113 },
-        Outcome::Destroyed,
-        Outcome::Error { errno: 71 },
-        Outcome::Abandoned,
-    ];
-    let ended = |ended| ConnectionSummary { outcome: Some(ended), ..little.clone() };
-    let open = ConnectionSummary {
+    let over = outcomes()
+        .into_iter()
+        .map(|outcome| ConnectionSummary { outcome: Some(outcome), ..little.clone() })
+        .collect::<Vec<_>>();
+    let open = Completeness::ALL.map(|completeness| ConnectionSummary {
         open: true,
         outcome: None,
         teardown_ns: None,
-        completeness: Completeness::LostEvents,
+        completeness,
         ..whole.clone()
-    };
-    let filtered =
-        ConnectionSummary { outcome: None, completeness: Completeness::Filtered, ..little.clone() };
-    [whole].into_iter().chain(ways.map(ended)).chain([open, filtered])
+    });
+    let nothing = ConnectionSummary { outcome: None, ..little };
+    [whole].into_iter().chain(over).chain(open).chain([nothing])
 }
 
 /// Sockets as `list` finds them, one with each timer.
@@ -350,19 +359,19 @@ fn listed() -> Vec<DumpedSocket> {
         holder: None,
         ..open.clone()
     };
-    vec![
-        DumpedSocket {
-            state: TcpState::Listen,
-            tuple: Tuple { local: end("0.0.0.0", 10050), remote: end("0.0.0.0", 0) },
-            recv_q: 1,
-            send_q: 128,
-            holder: Some(Holder { others: 3, ..holder }),
-            ..open.clone()
-        },
-        timed(TcpState::LastAck, TimerKind::Retransmit, 3),
-        timed(TcpState::CloseWait, TimerKind::Keepalive, 0),
-        timed(TcpState::TimeWait, TimerKind::TimeWait, 0),
-        timed(TcpState::Established, TimerKind::Probe, 1),
-        open,
-    ]
+    let timed = TimerKind::ALL.map(|kind| match kind {
+        TimerKind::Retransmit => timed(TcpState::LastAck, kind, 3),
+        TimerKind::Keepalive => timed(TcpState::CloseWait, kind, 0),
+        TimerKind::TimeWait => timed(TcpState::TimeWait, kind, 0),
+        TimerKind::Probe => timed(TcpState::Established, kind, 1),
+    });
+    let listener = DumpedSocket {
+        state: TcpState::Listen,
+        tuple: Tuple { local: end("0.0.0.0", 10050), remote: end("0.0.0.0", 0) },
+        recv_q: 1,
+        send_q: 128,
+        holder: Some(Holder { others: 3, ..holder }),
+        ..open.clone()
+    };
+    [listener].into_iter().chain(timed).chain([open]).collect()
 }

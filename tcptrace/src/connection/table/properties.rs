@@ -26,7 +26,7 @@ fn shown(world: &World, fates: &[Fate], ports: &str) -> Vec<Record> {
     let filter = Filter { ports: ports.parse().unwrap(), ..Filter::default() };
     let mut gate = FilterStage::new(filter, None);
     let mut shown = Vec::new();
-    for record in tell(&mut Tracker::new(), &mangle(&events, fates)) {
+    for record in tell(&mut Tracker::default(), &mangle(&events, fates)) {
         gate.pass(&record, |record| {
             shown.push(record.clone());
             Ok::<_, ()>(())

@@ -114,10 +114,10 @@ impl Ladder {
                 }
             }
             ["sees", "stand-ins"] => {
-                self.tracker = std::mem::take(&mut self.tracker).seeing_stand_ins(true);
+                self.tracker.config.minisocket_timers = true;
             }
-            ["knows", "minisockets", time] => self.tracker.knows_minisockets_from(nanoseconds(time)),
-            ["knows", "requests", time] => self.tracker.knows_requests_from(nanoseconds(time)),
+            ["knows", "minisockets", time] => self.tracker.set_minisockets_known_from(nanoseconds(time)),
+            ["knows", "requests", time] => self.tracker.set_requests_known_from(nanoseconds(time)),
             [time, name, kind @ ("request" | "minisocket" | "RST" | "again"), more @ ..] => {
                 let note = self.note(time, name, kind, more);
                 let reason = |number| Some(format!("REASON_{number}"));

@@ -67,7 +67,7 @@ proptest! {
     fn an_undisturbed_trace_is_told_as_it_was(world in world()) {
         let told = world.events();
         let events: Vec<_> = told.iter().map(|told| told.event.clone()).collect();
-        let mut tracker = Tracker::new();
+        let mut tracker = Tracker::default();
         let records = tell(&mut tracker, &events);
         prop_assert_eq!(records.iter().filter(|record| record.is_event()).count(), events.len());
         prop_assert_eq!(records.len(), events.len(), "nothing is inferred of what was seen");
@@ -92,7 +92,7 @@ proptest! {
         let events: Vec<_> = world.events().into_iter().map(|told| told.event).collect();
         let events = mangle(&events, &fates);
         let places = events.iter().map(|event| event.pointer).collect::<HashSet<_>>();
-        let mut tracker = Tracker::new();
+        let mut tracker = Tracker::default();
         let mut records = Vec::new();
         for event in &events {
             tracker.apply(at(event.mono_ns), event, &mut records);
@@ -114,7 +114,7 @@ proptest! {
             told.iter().filter(|told| world.is_listener(told.life)).map(|told| told.pid).collect();
         let events = mangle(&all, &fates);
         let holders = holders(&events);
-        for record in tell(&mut Tracker::new(), &events) {
+        for record in tell(&mut Tracker::default(), &events) {
             let subject = record.subject().unwrap();
             let Some(owner) = subject.owner else { continue };
             match (owner.evidence, subject.socket) {
@@ -138,7 +138,7 @@ proptest! {
     fn a_connection_has_two_ends_at_most(world in world(), fates in fates()) {
         let events: Vec<_> = world.events().into_iter().map(|told| told.event).collect();
         let mut last = HashMap::new();
-        for record in tell(&mut Tracker::new(), &mangle(&events, &fates)) {
+        for record in tell(&mut Tracker::default(), &mangle(&events, &fates)) {
             let subject = record.subject().unwrap().clone();
             if let Some(id) = subject.connection {
                 // A socket's number may change once, to that of its peer.
@@ -183,7 +183,7 @@ proptest! {
         }
         let since: Vec<_> = told[attach..list].iter().map(|told| told.event.clone()).collect();
         let rest: Vec<_> = told[attach..].iter().map(|told| told.event.clone()).collect();
-        let mut tracker = Tracker::new();
+        let mut tracker = Tracker::default();
         let mut records = Vec::new();
         for found in merge(there.into_values().collect(), &since, &Default::default()) {
             tracker.found(at(0), &found, &mut records);

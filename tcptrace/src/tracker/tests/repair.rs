@@ -187,7 +187,7 @@ proptest! {
             if told.last { list.remove(&told.life) } else { list.insert(told.life, found) };
         }
         let all: Vec<_> = told.iter().map(|told| told.event.clone()).collect();
-        let mut tracker = Tracker::new();
+        let mut tracker = Tracker::default();
         let mut records = Vec::new();
         for event in mangle(&all[..requested_at], &fates) {
             tracker.apply(at(event.mono_ns), &event, &mut records);

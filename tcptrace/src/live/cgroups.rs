@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{cgroup::Cgroup, event::StateChange, snapshot, tracker::Tracker};
+use crate::{
+    cgroup::{Cgroup, Cgroups},
+    event::StateChange,
+    snapshot,
+};
 
 /// A process is not looked up again within this time.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,10 +31,10 @@ impl Default for Hierarchy {
 }
 
 impl Hierarchy {
-    /// Has the tracker know the cgroup of an event.
-    pub(super) fn tell(&mut self, tracker: &mut Tracker, event: &StateChange) {
-        self.tell_of_process(tracker, event);
-        let Some(id) = event.cgroup.filter(|id| tracker.cgroups().lacks(*id)) else { return };
+    /// Adds the cgroup of an event to those that are known.
+    pub(super) fn learn(&mut self, event: &StateChange, cgroups: &mut Cgroups) {
+        self.learn_of_process(event, cgroups);
+        let Some(id) = event.cgroup.filter(|id| cgroups.lacks(*id)) else { return };
         if !self.paths.contains_key(&id) {
             let begin = Instant::now();
             if self.not_before.is_some_and(|time| begin < time) {
@@ -43,11 +47,11 @@ impl Hierarchy {
         }
         // One that is not there now is gone for good: no id is used twice.
         let cgroup = self.paths.get(&id).map(|path| Arc::new(Cgroup::new(path)));
-        tracker.cgroups().learn(id, cgroup);
+        cgroups.learn(id, cgroup);
     }
 
     /// On a host with cgroup v1: who holds the socket tells where it is.
-    fn tell_of_process(&mut self, tracker: &mut Tracker, event: &StateChange) {
+    fn learn_of_process(&mut self, event: &StateChange, cgroups: &mut Cgroups) {
         let Some((since, asked)) = &mut self.asked else { return };
         if !event.sock.is_some_and(|facts| facts.owned) {
             return;
@@ -58,7 +62,7 @@ impl Hierarchy {
         let pid = event.task.pid;
         if asked.insert(pid) {
             let cgroup = snapshot::cgroup_of(pid).filter(|cgroup| cgroup.is_older);
-            tracker.cgroups().learn_process(pid, cgroup.map(Arc::new));
+            cgroups.learn_process(pid, cgroup.map(Arc::new));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long a record's way through user space takes, stage by stage: `cargo bench --bench way`. What holds each stage to a
+//! How long a record's way through user space takes, stage by stage: `cargo bench --bench pipeline`. What holds each stage to a
 //! cost is `cargo xtask instructions`, which other work on the machine does not disturb; this says what it is worth.
 
 #[expect(dead_code, reason = "each who shares it uses a part")]
@@ -13,7 +13,7 @@ use std::{
 };
 
 use criterion::{Bencher, Criterion, Throughput};
-use flood::{Flood, How, Raw, Way, lives::RECORDS};
+use flood::{Flood, FloodPipeline, How, Raw, lives::RECORDS};
 use jiff::tz::TimeZone;
 use tcptrace::{
     connection::Retain,
@@ -56,29 +56,29 @@ fn decode(criterion: &mut Criterion) {
 
 /// As far as the tracker, and to the end in each format; an iteration is the records of one connection.
 fn whole(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("whole way");
+    let mut group = criterion.benchmark_group("pipeline");
     group.throughput(Throughput::Elements(CHANGES));
     for (name, how) in
         [("untold", How::Untold), ("json", How::Json), ("text", How::Text), ("ladder", How::Ladder)]
     {
         let mut flood = Flood::new(OPEN, 0);
-        let mut way = Way::new(how, Path::new("/dev/null"));
+        let mut pipeline = FloodPipeline::new(how, Path::new("/dev/null"));
         group.bench_function(name, |bencher| {
-            bencher.iter_custom(|connections| follow(&mut flood, &mut way, connections));
+            bencher.iter_custom(|connections| follow(&mut flood, &mut pipeline, connections));
         });
     }
     group.finish();
 }
 
 /// Follows so many more connections; making their records does not count.
-fn follow(flood: &mut Flood, way: &mut Way, connections: u64) -> Duration {
+fn follow(flood: &mut Flood, pipeline: &mut FloodPipeline, connections: u64) -> Duration {
     let mut left = connections;
     let mut spent = Duration::ZERO;
     while left > 0 {
         let now = left.min(AT_ONCE);
         let raws: Vec<Raw> = flood.take((now * RECORDS) as usize).collect();
         let began = Instant::now();
-        raws.iter().for_each(|raw| way.take(raw));
+        raws.iter().for_each(|raw| pipeline.take(raw));
         spent += began.elapsed();
         left -= now;
     }
@@ -104,9 +104,9 @@ fn write(bencher: &mut Bencher<'_>, records: &[Record], mut format: impl Render)
 /// The steps of some connections: what a recording of them says.
 fn told() -> Vec<Record> {
     let path = tempfile::NamedTempFile::new().expect("a place to write to").into_temp_path();
-    let mut way = Way::new(How::Json, &path);
-    Flood::new(OPEN, 0).take((2 * AT_ONCE * RECORDS) as usize).for_each(|raw| way.take(&raw));
-    way.finish();
+    let mut pipeline = FloodPipeline::new(How::Json, &path);
+    Flood::new(OPEN, 0).take((2 * AT_ONCE * RECORDS) as usize).for_each(|raw| pipeline.take(&raw));
+    pipeline.finish();
     let recording = Reader::new(BufReader::new(File::open(&path).expect("it was written")));
     let steps = recording.filter_map(|item| match item {
         Ok(Item::Record(record @ Record::Transition(_))) => Some(record),

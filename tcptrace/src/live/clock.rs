@@ -1,5 +1,7 @@
 //! The only room that reads clocks: turns the kernel's monotonic times into wall-clock times.
 
+use std::time::Duration;
+
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::time::Moment;
@@ -9,13 +11,13 @@ const GOOD_FOR: u64 = 60_000_000_000;
 
 /// The distance between the monotonic and the wall clock, measured anew each minute.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     wall_minus_mono: i64,
     compared: u64,
 }
 
 impl Clock {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::compared(mono(), nanoseconds(ClockId::Realtime))
     }
 
@@ -24,7 +26,7 @@ impl Clock {
     }
 
     /// This moment.
-    pub(super) fn now(&mut self) -> Moment {
+    pub(crate) fn now(&mut self) -> Moment {
         self.follow(mono(), || nanoseconds(ClockId::Realtime))
     }
 
@@ -35,8 +37,13 @@ impl Clock {
         self.at(mono_ns)
     }
 
+    /// How long until this time of the monotonic clock, nanoseconds; nothing if that is over.
+    pub(crate) fn until(&mut self, mono_ns: u64) -> Duration {
+        Duration::from_nanos(mono_ns.saturating_sub(self.now().mono_ns))
+    }
+
     /// A moment that the kernel named.
-    pub(super) const fn at(&self, mono_ns: u64) -> Moment {
+    const fn at(&self, mono_ns: u64) -> Moment {
         Moment { mono_ns, wall_ns: self.wall_minus_mono.saturating_add(mono_ns as i64) }
     }
 }

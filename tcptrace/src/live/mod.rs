@@ -1,0 +1,274 @@
+//! The rim of a live trace: the kernel's buffer, its counters, dumps of sockets and the clock, as the session wants them.
+//! Nothing in it blocks but the destination itself.
+
+mod cgroups;
+mod clock;
+mod dump;
+mod finish;
+
+use std::future::pending;
+
+use anyhow::Result;
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::{
+    cgroup::Cgroups,
+    event::{RawEvent, StateChange},
+    filter::Filter,
+    memory,
+    pipeline::Pipeline,
+    probe::{Attached, Extra, Reader},
+    record::{Record, Start, Unseen},
+    session::{AT_ONCE, BATCH, Config, Dump, DumpRequest, GATHERING, Lookup, Pacing, Session, TICK},
+    snapshot,
+    stuck::Limits,
+    time::Moment,
+};
+use cgroups::Hierarchy;
+pub(crate) use clock::Clock;
+use dump::DumpThread;
+
+/// Capacity that is kept for records, in records: a dump of all sockets takes more of it.
+const KEPT: usize = 8 * AT_ONCE;
+
+/// Where the records of a live trace go.
+pub(crate) trait Destination {
+    /// Emits records, empties the vector, and hands on what is buffered.
+    ///
+    /// # Errors
+    /// When nobody takes them any more.
+    fn hand_on(&mut self, records: &mut Vec<Record>) -> Result<()>;
+
+    /// The pipeline that they go through.
+    fn pipeline(&mut self) -> &mut Pipeline;
+}
+
+impl Destination for Pipeline {
+    fn hand_on(&mut self, records: &mut Vec<Record>) -> Result<()> {
+        self.emit(records);
+        self.flush();
+        Ok(())
+    }
+
+    fn pipeline(&mut self) -> &mut Pipeline {
+        self
+    }
+}
+
+/// A trace that is attached to the running kernel.
+pub(crate) struct Live {
+    attached: Attached,
+    session: Session,
+    hierarchy: Hierarchy,
+    clock: Clock,
+    records: Vec<Record>,
+    dump: Option<DumpThread>,
+    pacing: Pacing,
+}
+
+/// What a wait ended with.
+pub(crate) struct Woken {
+    made: Option<(DumpRequest, Result<Dump>)>,
+}
+
+impl Live {
+    /// A trace of what `filter` concerns, that watches for stuck sockets where there are limits.
+    pub(crate) fn new(attached: Attached, filter: Filter, stuck: Option<Limits>) -> Self {
+        let mut clock = Clock::new();
+        let minisocket_timers = attached.extras.contains(&Extra::Minisockets);
+        Self {
+            session: Session::new(Config { filter, minisocket_timers, stuck }, clock.now()),
+            attached,
+            hierarchy: Hierarchy::default(),
+            clock,
+            records: Vec::new(),
+            dump: None,
+            pacing: Pacing::default(),
+        }
+    }
+
+    /// Tracks the processes that were asked for, and with `descendants` theirs.
+    pub(crate) fn track(&mut self, pids: &[u32], descendants: bool) {
+        let processes = if descendants { snapshot::parents() } else { Vec::new() };
+        self.session.track_processes(pids, &processes);
+    }
+
+    /// The first record of the trace: what it sees, and what it does not.
+    pub(crate) fn start(&mut self, kernel: String, filter: String) -> Record {
+        let Self { attached, clock, .. } = self;
+        let unseen =
+            |(extra, why): &(Extra, String)| Unseen { what: extra.name().to_owned(), why: why.clone() };
+        Record::Start(Start {
+            at: clock.now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            probe: attached.hook.name().to_owned(),
+            fallback: attached.refused.as_ref().map(|refusal| refusal.why.clone()),
+            kernel,
+            filter,
+            sees: attached.extras.iter().map(|extra| extra.name().to_owned()).collect(),
+            unseen: attached.missing.iter().map(unseen).collect(),
+        })
+    }
+
+    /// Whether the sockets that existed before the trace were emitted, or are about to be.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.session.has_begun()
+    }
+
+    /// Waits until there is something to do. Nothing is lost where the wait is given up.
+    pub(crate) async fn wait(&mut self) -> Result<Woken> {
+        let deadline = self.session.deadline().map(|at| Instant::now() + self.clock.until(at));
+        let Self { attached, dump, pacing, .. } = self;
+        tokio::select! {
+            biased;
+            made = DumpThread::made(dump) => Ok(Woken { made: Some(made) }),
+            waited = wait(&mut attached.reader, *pacing) => waited.map(|()| Woken { made: None }),
+            () = sleep_until_if(deadline) => Ok(Woken { made: None }),
+        }
+    }
+
+    /// Does what there is to do after a wait: takes in a dump, follows a batch of events, looks for losses, requests a dump.
+    pub(crate) fn take_turn(&mut self, woken: Woken, to: &mut impl Destination) -> Result<()> {
+        if let Some((request, dump)) = woken.made {
+            self.take_dump(request, dump, to)?;
+        }
+        let records = self.step(to)?;
+        self.look(to)?;
+        let is_asked = self.attached.reader.is_asked();
+        self.pacing = self.pacing.after(records, is_asked, self.session.is_waiting());
+        Ok(())
+    }
+
+    /// Reads what there is, and follows a batch of it; says how many records that are.
+    fn step(&mut self, to: &mut impl Destination) -> Result<usize> {
+        // What is due now is so only if nothing in the buffer says otherwise.
+        let now = self.clock.now();
+        self.read_ahead();
+        let count = self.session.next_batch(now);
+        if count > 0 {
+            self.session.on_lost_notes(self.clock.now(), self.attached.accounting.lost_notes()?);
+        }
+        loop {
+            let Self { attached, session, hierarchy, records, .. } = self;
+            let is_left = session.advance(&mut Host { attached, hierarchy }, records);
+            self.hand_on(to)?;
+            if !is_left {
+                return Ok(count);
+            }
+            self.read_ahead();
+        }
+    }
+
+    /// Looks for what was lost, and begins a dump, as far as that is due.
+    fn look(&mut self, to: &mut impl Destination) -> Result<()> {
+        let now = self.clock.now();
+        if self.session.wants_counters(now) {
+            let counted = self.attached.accounting.read()?;
+            self.session.on_counters(now, counted, &mut self.records);
+            self.hand_on(to)?;
+        }
+        if let Some(request) = self.session.request_dump(now) {
+            match DumpThread::begin(request) {
+                Ok(thread) => self.dump = Some(thread),
+                Err(error) => self.take_dump(request, Err(error), to)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the session a dump, with what has happened while it was made.
+    fn take_dump(
+        &mut self,
+        request: DumpRequest,
+        dump: Result<Dump>,
+        to: &mut impl Destination,
+    ) -> Result<()> {
+        let now = self.clock.now();
+        self.read_until(now);
+        self.session.on_dump(now, dump, &mut self.records);
+        self.hand_on(to)?;
+        if matches!(request, DumpRequest::Everything { .. }) {
+            memory::trim_allocator();
+        }
+        Ok(())
+    }
+
+    /// Empties the kernel's buffer, as long as not too much waits here already.
+    fn read_ahead(&mut self) {
+        let Self { attached, session, .. } = self;
+        loop {
+            let room = session.room();
+            if attached.reader.drain(room, |record| session.read(record)) < room.max(1) {
+                break;
+            }
+        }
+        if let Some(messages) = &mut attached.messages {
+            messages.flush();
+        }
+    }
+
+    /// Reads what has happened by `now`, and not until there is nothing left: under a flood there always is.
+    fn read_until(&mut self, now: Moment) {
+        let Self { attached, session, .. } = self;
+        let mut last = 0;
+        while last <= now.mono_ns {
+            let count = attached.reader.drain(session.room().min(BATCH), |record| {
+                last = record.as_ref().map_or(last, RawEvent::mono_ns);
+                session.read(record);
+            });
+            if count == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Emits the records that there are.
+    fn hand_on(&mut self, to: &mut impl Destination) -> Result<()> {
+        if !self.records.is_empty() {
+            to.hand_on(&mut self.records)?;
+            self.records.shrink_to(KEPT);
+        }
+        Ok(())
+    }
+}
+
+/// What following an event asks the host that is traced.
+struct Host<'a> {
+    attached: &'a Attached,
+    hierarchy: &'a mut Hierarchy,
+}
+
+impl Lookup for Host<'_> {
+    fn learn_cgroup(&mut self, event: &StateChange, cgroups: &mut Cgroups) {
+        self.hierarchy.learn(event, cgroups);
+    }
+
+    fn reset_reason(&self, number: u32) -> Option<String> {
+        self.attached.reset_reason(number)
+    }
+}
+
+/// Waits before the next drain.
+async fn wait(reader: &mut Reader, pacing: Pacing) -> Result<()> {
+    match pacing {
+        Pacing::Now => yield_now().await,
+        Pacing::Tick => sleep(TICK).await,
+        Pacing::Ask => reader.ask_to_be_woken()?,
+        Pacing::Sleep => {
+            reader.woken().await?;
+            sleep(GATHERING).await;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for a moment, or for ever.
+async fn sleep_until_if(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,76 @@
+//! How a connection ended, and how much of it was seen.
+
+use crate::named::named;
+
+named! {
+    /// How a connection ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Outcome with OutcomeDetails {
+        /// One end closed, then the other one.
+        InOrder => "in_order",
+        /// Both closed before either knew of the other's FIN.
+        Simultaneous => "simultaneous",
+        /// Only one end ever closed; its stand-in gave up.
+        HalfClosed => "half_closed",
+        /// A RST ended it.
+        Reset {
+            /// The end that sent it, if that is known.
+            by: Option<usize>,
+        } => "reset",
+        /// No answer.
+        TimedOut => "timed_out",
+        /// A RST answered the SYN.
+        Refused => "refused",
+        /// The network said that there is no way.
+        Unreachable {
+            /// Its errno.
+            errno: u16,
+        } => "unreachable",
+        /// Another process had it destroyed.
+        Destroyed => "destroyed",
+        /// Some other error.
+        Error {
+            /// Its errno.
+            errno: u16,
+        } => "error",
+        /// The opener gave up before it was open.
+        Abandoned => "abandoned",
+    }
+}
+
+/// What an [`Outcome`] carries besides its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutcomeDetails {
+    /// Index of the end that sent the RST.
+    pub by: Option<usize>,
+    /// Number of the error.
+    pub errno: Option<u16>,
+}
+
+named! {
+    /// How much of a connection was told.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Completeness {
+        /// From its first step to its last, at each end that is a socket of this trace.
+        Whole => "whole",
+        /// It began before the trace, or before what the filter lets through.
+        JoinedMidway => "joined_midway",
+        /// Steps of it were missed.
+        LostEvents => "lost_events",
+        /// Steps of it were turned away by the filter.
+        Filtered => "filtered",
+    }
+}
+
+impl Completeness {
+    /// In words for people; nothing where nothing is missing.
+    #[must_use]
+    pub const fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Whole => None,
+            Self::JoinedMidway => Some("joined midway"),
+            Self::LostEvents => Some("events were missed"),
+            Self::Filtered => Some("steps are filtered out"),
+        }
+    }
+}
