@@ -147,7 +147,8 @@ fn two_quiet_hosts_are_one_story() {
         ("CLOSE", "SYN_SENT"),
         ("SYN_SENT", "ESTABLISHED"),
         ("ESTABLISHED", "FIN_WAIT1"),
-        ("FIN_WAIT1", "TIME_WAIT"),
+        ("FIN_WAIT1", "FIN_WAIT2"),
+        ("FIN_WAIT2", "TIME_WAIT"),
     ];
     let server_steps = [
         ("LISTEN", "SYN_RECV"),
@@ -156,7 +157,7 @@ fn two_quiet_hosts_are_one_story() {
         ("CLOSE_WAIT", "LAST_ACK"),
         ("LAST_ACK", "CLOSE"),
     ];
-    let from = |hour| ("10.0.0.1", 40_000 + hour);
+    let from = |hour: u16| ("10.0.0.1", 40_000 + hour);
     let client =
         quiet([0, 1, 2].map(|hour| recording(1_000_000_000, 100, from(hour), SERVER, &client_steps)));
     let server =
@@ -164,7 +165,7 @@ fn two_quiet_hosts_are_one_story() {
     let (out, _) = told(&[client.as_bytes(), server.as_bytes()], &["-f", "json"]);
     validator::assert_valid("two_quiet_hosts_are_one_story", out.as_bytes());
     let steps: Vec<_> = of_type(&out, "transition").iter().map(|step| step["connection"].clone()).collect();
-    assert_eq!(steps, [["1"; 9], ["2"; 9], ["3"; 9]].concat());
+    assert_eq!(steps, [["1"; 10], ["2"; 10], ["3"; 10]].concat());
     let summaries = of_type(&out, "connection");
     assert_eq!(summaries.len(), 3, "{out}");
     for summary in &summaries {
@@ -194,6 +195,24 @@ fn what_is_filtered_adds_up() {
     assert_eq!([&end["seen"], &end["shown"], &end["filtered"]], [3, 2, 1]);
     let (out, _) = told(&[client().as_bytes()], &["--count", "1"]);
     assert!(out.ends_with("1 events seen = 1 shown + 0 filtered + 0 lost\n"), "{out}");
+}
+
+/// Only the end of the minisocket passes the filter.
+#[test]
+fn no_summary_is_without_a_date() {
+    let steps = [("CLOSE", "SYN_SENT"), ("SYN_SENT", "ESTABLISHED"), ("TIME_WAIT", "CLOSE")];
+    let lines = recording(1_000_000_000, 100, CLIENT, SERVER, &steps);
+    let last = lines.lines().nth(3).unwrap();
+    for format in [&["-f", "json"][..], &["-f", "json", "--state", "CLOSE"], &["-f", "text"]] {
+        let (out, _) = told(&[last.as_bytes()], format);
+        assert!(!out.contains("1970"), "{out}");
+    }
+    let (out, _) = told(&[last.as_bytes()], &["-f", "json"]);
+    let summary = &of_type(&out, "connection")[0];
+    assert_eq!(
+        [&summary["time"], &summary["open"]],
+        [&"2026-11-22T10:00:00.002100000Z".into(), &Value::from(false)]
+    );
 }
 
 #[test]

@@ -100,8 +100,7 @@ fn judge(
     history: &ConnectionHistory,
     open: Option<Moment>,
 ) -> io::Result<()> {
-    let at = open.or_else(|| history.ended_at()).unwrap_or_default();
-    match ConnectionSummary::on(history, at, open.is_some()) {
+    match ConnectionSummary::on(history, open) {
         Some(summary) => format.write(out, &Record::Connection(Box::new(summary))),
         None => Ok(()),
     }

@@ -50,9 +50,9 @@ pub struct Counted {
 }
 
 impl Side {
-    /// Whether it is closed, or a stand-in without events.
-    fn has_ended(&self) -> bool {
-        matches!(self.state, TcpState::Close | TcpState::TimeWait) || self.orphan
+    /// Whether it is closed, or nothing but time keeps it.
+    fn is_over(&self) -> bool {
+        matches!(self.state, TcpState::Close | TcpState::TimeWait)
     }
 
     /// Its socket, as the subject of a record.
@@ -211,21 +211,15 @@ impl ConnectionHistory {
         index
     }
 
-    /// Whether nothing more will be told: every side is closed, or is a stand-in without events.
+    /// Whether the connection is over: every side is in `CLOSE` or `TIME_WAIT`. An orphan in `FIN_WAIT2` is open until its
+    /// end is emitted, also where its peer on this host has closed.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.sides.iter().all(Side::has_ended)
+        self.sides.iter().all(Side::is_over)
     }
 
-    /// Whether the connection is over while its orphans go on: one waits for a FIN that will be told of, unless
-    /// the peer on this host has closed.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        let closed = |side: &Side| matches!(side.state, TcpState::Close | TcpState::TimeWait);
-        self.sides.iter().all(|side| closed(side) || side.orphan && self.sides.iter().any(closed))
-    }
-
-    /// When it was over: its last step, without what stand-ins do afterwards.
+    /// When it was over: the time of its last state step, without what minisockets do afterwards unless there is nothing
+    /// else. Every history with a state step has one.
     #[must_use]
     pub fn ended_at(&self) -> Option<Moment> {
         let lasts = |step: &&Step| match step.what {
@@ -233,7 +227,12 @@ impl ConnectionHistory {
             What::Orphaned(_) => true,
             What::Existing(_) | What::Retransmitted(..) | What::Reset(..) => false,
         };
-        self.steps.iter().rfind(lasts).map(|step| step.at)
+        self.state_steps().rfind(lasts).or_else(|| self.state_steps().next_back()).map(|step| step.at)
+    }
+
+    /// Steps of the state machine, without single segments.
+    pub(super) fn state_steps(&self) -> impl DoubleEndedIterator<Item = &Step> {
+        self.steps.iter().filter(|step| !step.what.is_segment())
     }
 
     /// Whether each side was told from its first step on.
@@ -265,9 +264,9 @@ impl ConnectionHistory {
         }
     }
 
-    /// Whether nothing more will be told of this socket's life.
+    /// Whether this socket's part of the connection is over.
     pub(super) fn has_ended(&self, socket: SocketId) -> bool {
-        self.sides.iter().any(|side| side.socket == socket && side.has_ended())
+        self.sides.iter().any(|side| side.socket == socket && side.is_over())
     }
 
     /// When the last step was.

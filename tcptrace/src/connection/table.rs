@@ -113,11 +113,7 @@ impl ConnectionTable {
         } else {
             self.by_socket.insert(subject.socket, id);
         }
-        let over = match self.keep {
-            Keep::Open => history.is_settled(),
-            _ => history.is_over(),
-        };
-        if over {
+        if history.is_over() {
             if self.over.back() != Some(&id) {
                 self.over.push_back(id);
             }

@@ -87,7 +87,7 @@ impl Told {
                     append(&mut self.lines, record);
                     self.records.push(record.clone());
                     if self.table.drains_closed() {
-                        assert!(self.table.drain_closed().iter().all(ConnectionHistory::is_settled));
+                        assert!(self.table.drain_closed().iter().all(ConnectionHistory::is_over));
                     }
                     Ok::<_, ()>(())
                 })

@@ -133,6 +133,9 @@ fn over_when_every_side_is() {
     let mut records = vec![step(1, 1, LastAck, Close, None), step(2, 2, FinWait1, FinWait2, None)];
     assert!(!history(&records).is_over());
     records.push(orphan);
+    // A RST may be on its way to it.
+    assert!(!history(&records).is_over());
+    records.push(step(4, 2, FinWait2, Close, Some(Cause::ResetReceived)));
     assert!(history(&records).is_over());
     // When it entered a state that it was not seen entering is not known.
     assert_eq!(history(&[missed(1, 1, Established, FinWait1)]).sides[0].since, None);

@@ -30,9 +30,9 @@ fn verdicts(world: &World, fates: &[Fate]) -> (Vec<Record>, Vec<ConnectionSummar
     for record in &told {
         table.add(record);
         let over = table.drain_closed();
-        verdicts.extend(over.iter().filter_map(|history| ConnectionSummary::on(history, END, false)));
+        verdicts.extend(over.iter().filter_map(|history| ConnectionSummary::on(history, None)));
     }
-    verdicts.extend(table.histories().filter_map(|history| ConnectionSummary::on(&history, END, true)));
+    verdicts.extend(table.histories().filter_map(|history| ConnectionSummary::on(&history, Some(END))));
     (told, verdicts)
 }
 
@@ -53,7 +53,7 @@ fn is_sound(summary: &ConnectionSummary) -> bool {
 }
 
 fn is_over(end: &ConnectionEnd) -> bool {
-    end.state.is_none_or(|state| matches!(state, TcpState::Close | TcpState::TimeWait | TcpState::FinWait2))
+    end.state.is_none_or(|state| matches!(state, TcpState::Close | TcpState::TimeWait))
 }
 
 proptest! {
