@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
-use proptest::prelude::*;
+use proptest::{collection, prelude::*, sample};
 
 use crate::{
-    connection::{ConnectionTable, Keep},
+    connection::{ConnectionHistory, ConnectionTable, Keep},
     event::StateChange,
-    record::{Completeness, ConnectionEnd, ConnectionSummary, Outcome, Record},
+    filter::{Filter, FilterStage},
+    record::{
+        Completeness, ConnectionEnd, ConnectionSummary, Outcome, Record, Reset, Retransmit, Transition,
+    },
     tcp::TcpState,
     time::Moment,
     tracker::{
@@ -88,4 +91,77 @@ proptest! {
             prop_assert!(summary.completeness != Completeness::LostEvents, "{summary:?}");
         }
     }
+}
+
+/// The verdicts on what a filter of states lets through.
+fn filtered(records: &[Record], states: Vec<TcpState>) -> Vec<ConnectionSummary> {
+    let mut stage = FilterStage::new(Filter { states, ..Filter::default() }, None);
+    let mut table = ConnectionTable::new(Keep::All);
+    for record in records {
+        stage
+            .pass(record, |record| {
+                table.add(record);
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+    }
+    table.histories().filter_map(|history| ConnectionSummary::on(&history, Some(END))).collect()
+}
+
+proptest! {
+    /// The trace saw the beginning of every socket that is not lost, and so whatever is not here was turned away.
+    #[test]
+    fn what_a_filter_left_out_is_filtered(
+        world in world(),
+        states in sample::subsequence(TcpState::ALL.to_vec(), 1..TcpState::ALL.len()),
+    ) {
+        let told = verdicts(&world, &[]).0;
+        for summary in filtered(&told, states) {
+            prop_assert!(summary.completeness != Completeness::JoinedMidway, "{summary:?}");
+        }
+    }
+
+    /// Keeping or dropping single segments changes no summary.
+    #[test]
+    fn segments_change_no_summary(
+        world in world(),
+        segments in collection::vec((any::<sample::Index>(), any::<bool>()), 0..20),
+    ) {
+        let mut told = verdicts(&world, &[]).0;
+        for (place, is_reset) in segments {
+            let place = place.index(told.len().max(1));
+            let Some(segment) = told.get(place).and_then(|record| segment_beside(record, is_reset)) else {
+                continue;
+            };
+            told.insert(place, segment);
+        }
+        let mut table = ConnectionTable::new(Keep::All);
+        told.iter().for_each(|record| table.add(record));
+        for history in table.histories() {
+            let without = ConnectionHistory {
+                steps: history.state_steps().cloned().collect(),
+                ..history.clone().into_owned()
+            };
+            prop_assert_eq!(history.has_changed_state(), without.has_changed());
+            for open_at in [None, Some(END)] {
+                prop_assert_eq!(
+                    ConnectionSummary::on(&history, open_at),
+                    ConnectionSummary::on(&without, open_at)
+                );
+            }
+        }
+    }
+}
+
+/// A segment of the same socket at the same moment.
+fn segment_beside(record: &Record, is_reset: bool) -> Option<Record> {
+    let Record::Transition(Transition { at, subject, from, since_first_ns, .. }) = record else {
+        return None;
+    };
+    let (at, subject, state, since_first_ns) = (*at, subject.clone(), *from, *since_first_ns);
+    Some(if is_reset {
+        Record::Reset(Reset { at, subject, state, reason: None, since_first_ns })
+    } else {
+        Record::Retransmit(Retransmit { at, subject, state, count: 1, since_first_ns })
+    })
 }
