@@ -1,4 +1,4 @@
-//! Recordings told again: one as it was, or those of several hosts as one story.
+//! Recordings as a source of records: one as it is, or those of several hosts as one trace.
 
 mod join;
 mod merge;
