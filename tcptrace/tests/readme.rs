@@ -1,7 +1,5 @@
 //! The ladder in the README is the one that a recording of that connection gives.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use std::process::Command;
 
 #[test]
