@@ -5,7 +5,10 @@
 #[path = "schema/validator.rs"]
 mod validator;
 
-use std::process::{Command, Output};
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Command, Output, Stdio},
+};
 
 use serde_json::Value;
 
@@ -311,4 +314,28 @@ fn conditions_make_it_fail() {
     assert_eq!(code(&illegal, &["--fail-on", "illegal"]), said("impossible steps: 1"));
     let lost = client().replace("\"seen\":3,", "\"seen\":5,").replace("\"lost\":0", "\"lost\":2");
     assert_eq!(code(&lost, &["--fail-on", "lost"]), said("events lost: 2"));
+}
+
+/// Standard input that goes on: what is there is emitted, though the last line yields no record, and the one after it is
+/// half of one.
+#[test]
+fn nothing_is_held_back_while_the_recording_goes_on() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tcptrace"))
+        .args(["replay", "-f", "json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    let recording = client();
+    let lines: Vec<&str> = recording.lines().collect();
+    let (records, summary) = (&lines[..lines.len() - 1], r#"{"v":1,"type":"connection","connection":"1"}"#);
+    input.write_all(format!("{}\n{summary}\n{{\"v\":1,", records.join("\n")).as_bytes()).unwrap();
+    let mut emitted = output.lines();
+    // Without a flush this would wait for ever.
+    let first: Vec<_> = emitted.by_ref().take(records.len()).map(Result::unwrap).collect();
+    assert_eq!(first, records);
+    drop(input);
+    assert!(emitted.all(|line| line.unwrap().contains("\"type\":\"")));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

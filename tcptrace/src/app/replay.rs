@@ -14,7 +14,7 @@ use crate::{
     cli::{NetnsName, ReplayArgs, Selection},
     pipeline::Ending,
     record::{End, Record, Totals},
-    replay::{Left, Merge},
+    replay::{self, Left, Merge},
     stuck::StuckDetector,
     time::Moment,
 };
@@ -55,15 +55,19 @@ fn emit(
 ) -> anyhow::Result<()> {
     let mut records = Vec::new();
     while !emission.pipeline.is_full() {
-        // Somebody may look on while it is recorded: nothing is kept back when the next line has yet to come.
-        if merge.only_input().is_some_and(|input| input.buffer().is_empty()) {
+        // Somebody may look on while it is recorded: nothing is kept back when the rest of the next line has yet to come.
+        if merge.only_input().is_some_and(|input| !input.buffer().contains(&b'\n')) {
             emission.flush()?;
         }
         let record = merge.read().map_err(|(index, error)| {
             anyhow::Error::from(error)
                 .context(format!("read {}", files.get(index).map_or_else(String::new, |path| name(path))))
         })?;
-        let Some(record) = record else { break };
+        let record = match record {
+            replay::Read::Record(record) => record,
+            replay::Read::Nothing => continue,
+            replay::Read::End => break,
+        };
         if let Some(detector) = &mut detector {
             if matches!(record, Record::Stuck(_)) {
                 // By other limits: they are made anew.

@@ -117,7 +117,7 @@ fn merged(hosts: &[&[u8]]) {
 
 fn story(hosts: &[&[u8]]) -> Vec<Record> {
     let mut merge = Merge::new(hosts.iter().copied());
-    let records: Vec<_> = std::iter::from_fn(|| merge.read().expect("no error in memory")).collect();
+    let records: Vec<_> = std::iter::from_fn(|| merge.read_record().expect("no error in memory")).collect();
     assert_eq!(merge.left().len(), hosts.len());
     records
 }

@@ -25,6 +25,18 @@ struct Host<R> {
     is_over: bool,
 }
 
+/// What reading on has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "almost all of them are records")]
+pub enum Read {
+    /// A record.
+    Record(Record),
+    /// A line that yields no record, of the only recording: the next line may be long in coming.
+    Nothing,
+    /// The end of every recording.
+    End,
+}
+
 /// Recordings that are merged. A single one stays as it is.
 #[derive(Debug)]
 pub struct Merge<R> {
@@ -61,19 +73,21 @@ impl<R: BufRead> Merge<R> {
         self.hosts.iter().map(|host| host.recorded.left()).collect()
     }
 
-    /// The next record, or the number of the recording that could not be read.
+    /// Reads on.
     ///
     /// # Errors
-    /// Only those of the inputs.
-    pub fn read(&mut self) -> Result<Option<Record>, (usize, io::Error)> {
+    /// Only those of the inputs, with the number of the recording.
+    pub fn read(&mut self) -> Result<Read, (usize, io::Error)> {
         if let [host] = self.hosts.as_mut_slice() {
-            return host.recorded.next().transpose().map_err(|error| (0, error));
+            let read = host.recorded.next().transpose().map_err(|error| (0, error))?;
+            return Ok(read.map_or(Read::End, |record| record.map_or(Read::Nothing, Read::Record)));
         }
         for (index, host) in self.hosts.iter_mut().enumerate() {
             while !host.is_over && host.ahead.len() < AHEAD {
                 match host.recorded.next().transpose().map_err(|error| (index, error))? {
                     None => host.is_over = true,
-                    Some(record) => {
+                    Some(None) => {}
+                    Some(Some(record)) => {
                         self.join.learn(index, &record);
                         host.traces += u64::from(matches!(record, Record::Start(_)));
                         host.place += 1;
@@ -86,9 +100,23 @@ impl<R: BufRead> Merge<R> {
             let at = host.ahead.first_key_value()?.1.at().wall_ns;
             Some((at, index, host))
         });
-        let Some((_, index, host)) = next.min_by_key(|(at, index, _)| (*at, *index)) else { return Ok(None) };
-        let record = host.ahead.pop_first().map(|(_, record)| record);
-        Ok(record.map(|record| self.translate(index, record)))
+        let next = next.min_by_key(|(at, index, _)| (*at, *index));
+        let next = next.and_then(|(_, index, host)| Some((index, host.ahead.pop_first()?.1)));
+        Ok(next.map_or(Read::End, |(index, record)| Read::Record(self.translate(index, record))))
+    }
+
+    /// Reads on to the next record; `None` at the end.
+    ///
+    /// # Errors
+    /// Only those of the inputs, with the number of the recording.
+    pub fn read_record(&mut self) -> Result<Option<Record>, (usize, io::Error)> {
+        loop {
+            match self.read()? {
+                Read::Record(record) => return Ok(Some(record)),
+                Read::Nothing => {}
+                Read::End => return Ok(None),
+            }
+        }
     }
 
     /// The record with ids and times of the merged trace.

@@ -6,5 +6,5 @@ mod merge;
 mod properties;
 mod recorded;
 
-pub use merge::Merge;
+pub use merge::{Merge, Read};
 pub use recorded::{Left, Recorded};

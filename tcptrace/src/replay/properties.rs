@@ -56,7 +56,7 @@ fn written(records: &[Record]) -> Vec<u8> {
 
 fn merged(recordings: &[Vec<u8>]) -> Vec<Record> {
     let mut merge = Merge::new(recordings.iter().map(Vec::as_slice));
-    std::iter::from_fn(|| merge.read().unwrap()).collect()
+    std::iter::from_fn(|| merge.read_record().unwrap()).collect()
 }
 
 /// What a merge must not change: when by the wall clock, and which socket of which host.
@@ -196,7 +196,7 @@ proptest! {
         let mut merge = Merge::new(lines.iter().map(Vec::as_slice));
         let mut numbers = HashMap::<u64, HashSet<ConnectionId>>::new();
         let mut firsts = HashMap::<u64, HashSet<u64>>::new();
-        while let Some(record) = merge.read().unwrap() {
+        while let Some(record) = merge.read_record().unwrap() {
             let Record::Transition(step) = &record else { panic!("{record:?}") };
             let SocketId::Cookie(cookie) = step.subject.socket else { panic!("{record:?}") };
             let meeting = cookie & !(0xff << 56);
@@ -222,7 +222,7 @@ fn what_is_over_is_forgotten() {
     let lines = recordings(&meetings, 0).map(|records| written(&records));
     let mut merge = Merge::new(lines.iter().map(Vec::as_slice));
     let mut most = 0;
-    while merge.read().unwrap().is_some() {
+    while merge.read_record().unwrap().is_some() {
         most = most.max(merge.remembered());
     }
     // Records are read 1,024 ahead, five of a connection; and then those of two minutes.
