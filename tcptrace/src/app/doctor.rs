@@ -5,8 +5,9 @@ use std::{fmt, io::Write as _, path::Path};
 use anyhow::{Context as _, anyhow};
 use rustix::thread::CapabilitySet;
 
-use super::{Failure, names::kernel_release, runtime::runtime};
+use super::{Failure, runtime::runtime};
 use crate::{
+    live::kernel_release,
     output::Output,
     probe::{self, Choice, Extra, Settings},
     render::Palette,

@@ -15,7 +15,7 @@ use crate::{
 
 /// Where the records of a command go.
 pub(super) struct Emission {
-    pub(super) pipeline: Pipeline,
+    pub(super) pipeline: Pipeline<'static>,
     pub(super) outputs: Outputs,
     conditions: Rc<RefCell<FailConditions>>,
 }
@@ -64,13 +64,13 @@ impl Emission {
     }
 }
 
-impl Destination for Emission {
+impl Destination<'static> for Emission {
     fn hand_on(&mut self, records: &mut Vec<Record>) -> Result<()> {
         self.pipeline.emit(records);
         self.flush()
     }
 
-    fn pipeline(&mut self) -> &mut Pipeline {
+    fn pipeline(&mut self) -> &mut Pipeline<'static> {
         &mut self.pipeline
     }
 }

@@ -72,8 +72,3 @@ fn account(line: &str) -> Option<(&str, u32, u32)> {
     let (name, _, user, group) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     Some((name, user.parse().ok()?, group.parse().ok()?))
 }
-
-/// Release of the running kernel, such as `6.18.44`.
-pub(super) fn kernel_release() -> String {
-    rustix::system::uname().release().to_string_lossy().into_owned()
-}

@@ -16,19 +16,16 @@ use crate::{
     confine::Confinement,
     filter::Filter,
     pipeline::Condition,
-    probe::{Choice, Extra, Settings},
-    stuck::Limits,
+    probe::Choice,
+    trace::Builder,
 };
 
 /// A trace that has yet to begin.
 pub(super) struct Plan {
-    pub(super) filter: Filter,
-    pub(super) settings: Settings,
+    pub(super) trace: Builder,
     pub(super) outputs: Vec<OutputSpec>,
     pub(super) output: OutputArgs,
     pub(super) duration: Option<Duration>,
-    /// How long sockets may stay in a state, if that is to be reported.
-    pub(super) limits: Option<Limits>,
     pub(super) conditions: Vec<Condition>,
     /// Whether the descendants of the processes that were asked for are known from `/proc`: those of a command are yet to come.
     pub(super) has_descendants: bool,
@@ -40,8 +37,7 @@ impl Plan {
     /// The plan of a command line. With a command its process is there already, and waits.
     pub(super) fn new(args: TraceArgs) -> Result<Self, Failure> {
         let outputs = args.output.outputs().map_err(|error| Failure::usage(anyhow!(error)))?;
-        let limits = args.watch.limits();
-        let mut filter = resolve(Selection::from(args.select))?;
+        let mut filter = resolve(Selection::from(args.select.clone()))?;
         let user = args.user.as_ref().map(account_of).transpose()?;
         // Before there is a file or a thread: it may come to nothing, and the new process should have little of ours.
         let command = (!args.command.is_empty()).then(|| Command::hold(&args.command)).transpose()?;
@@ -49,26 +45,11 @@ impl Plan {
             filter.pids = vec![command.pid];
         }
         filter.children = args.children || command.is_some();
-        let (kernel_filter, ports) = filter.for_kernel();
-        let settings = Settings {
-            choice: args.probe.into(),
-            buffer: args.buffer,
-            filter: kernel_filter,
-            ports,
-            extras: Extra::USUAL
-                .into_iter()
-                .chain(filter.children.then_some(Extra::Forks))
-                .chain(args.accepts.then_some(Extra::AcceptCalls))
-                .collect(),
-            messages: args.verbose > 0,
-        };
         Ok(Self {
             has_descendants: filter.children && command.is_none(),
-            filter,
-            settings,
+            trace: builder(filter, &args),
             outputs,
             duration: args.duration,
-            limits,
             conditions: args.watch.conditions(),
             output: args.output,
             command,
@@ -95,6 +76,19 @@ impl Plan {
     fn writes_to_file(&self) -> bool {
         self.outputs.iter().any(|output| output.path.is_some())
     }
+}
+
+/// The trace that the command line asks for, of what `filter` lets through.
+fn builder(filter: Filter, args: &TraceArgs) -> Builder {
+    let mut builder = Builder::default().filter(filter).hook(args.probe.into()).buffer(args.buffer);
+    builder.stuck = args.watch.limits();
+    if args.accepts {
+        builder = builder.accept_calls();
+    }
+    if args.verbose > 0 {
+        builder = builder.messages();
+    }
+    builder
 }
 
 impl From<cli::Probe> for Choice {

@@ -12,11 +12,7 @@ use anyhow::{Context as _, anyhow, bail};
 use super::{Failure, emission::Emission, names::resolve};
 use crate::{
     cli::{NetnsName, ReplayArgs, Selection},
-    pipeline::Ending,
-    record::{End, Record, Totals},
-    replay::{self, Left, Merge},
-    stuck::StuckDetector,
-    time::Moment,
+    replay::{Left, Playback},
 };
 
 type Input = BufReader<Box<dyn Read>>;
@@ -34,11 +30,10 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let inputs = files.iter().map(|path| open(path)).collect::<anyhow::Result<Vec<_>>>()?;
     refuse_input(outputs.iter().filter_map(|output| output.path.as_deref()), &files)?;
     let mut emission = Emission::open(filter, &outputs, &output)?;
-    let mut merge = Merge::new(inputs);
-    let mut detector = watch.limits().map(StuckDetector::new);
-    let emitted = emit(&mut merge, &mut emission, detector.as_mut(), &files)
+    let mut playback = Playback::new(inputs, watch.limits());
+    let emitted = emit(&mut playback, &mut emission, &files)
         .map_err(Failure::from)
-        .and_then(|()| finish(&mut merge, &mut emission, detector, &files));
+        .and_then(|()| finish(&mut playback, &mut emission, &files));
     if !emitted.as_ref().is_err_and(Failure::is_closed_pipe) {
         emission.outputs.report_missing(0);
     }
@@ -47,86 +42,33 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
 }
 
 /// Emits the records, until as many were shown as were asked for.
-fn emit(
-    merge: &mut Merge<Input>,
-    emission: &mut Emission,
-    mut detector: Option<&mut StuckDetector>,
-    files: &[PathBuf],
-) -> anyhow::Result<()> {
+fn emit(playback: &mut Playback<Input>, emission: &mut Emission, files: &[PathBuf]) -> anyhow::Result<()> {
     let mut records = Vec::new();
     while !emission.pipeline.is_full() {
         // Somebody may look on while it is recorded: nothing is kept back when the rest of the next line has yet to come.
-        if merge.only_input().is_some_and(|input| !input.buffer().contains(&b'\n')) {
+        if playback.only_input().is_some_and(|input| !input.buffer().contains(&b'\n')) {
             emission.flush()?;
         }
-        let record = merge.read().map_err(|(index, error)| {
+        let goes_on = playback.read(&mut records).map_err(|(index, error)| {
             anyhow::Error::from(error)
                 .context(format!("read {}", files.get(index).map_or_else(String::new, |path| name(path))))
         })?;
-        let record = match record {
-            replay::Read::Record(record) => record,
-            replay::Read::Nothing => continue,
-            replay::Read::End => break,
-        };
-        if let Some(detector) = &mut detector {
-            if matches!(record, Record::Stuck(_)) {
-                // By other limits: they are made anew.
-                continue;
-            }
-            // Another trace: what the one before left open may have moved on since.
-            if matches!(record, Record::Start(_)) && merge.only_input().is_some() {
-                detector.clear();
-            }
-            detect(detector, &record, &mut records);
-        }
-        records.push(record);
         emission.emit(&mut records)?;
+        if !goes_on {
+            break;
+        }
     }
     Ok(())
 }
 
 /// Ends the outputs, when every record was emitted or enough of them.
-fn finish(
-    merge: &mut Merge<Input>,
-    emission: &mut Emission,
-    detector: Option<StuckDetector>,
-    files: &[PathBuf],
-) -> Result<(), Failure> {
-    let left = merge.left();
-    let is_full = emission.pipeline.is_full();
+fn finish(playback: &mut Playback<Input>, emission: &mut Emission, files: &[PathBuf]) -> Result<(), Failure> {
+    let (left, is_full) = (playback.left(), emission.pipeline.is_full());
     complain(&left, files, is_full);
-    let Some(last) = left.iter().filter_map(|left| left.last).max_by_key(|at| at.wall_ns) else {
-        return Err(nothing(&left, files).into());
-    };
-    let at = merge.moment(last);
-    if let Some(mut detector) = detector.filter(|_| !is_full) {
-        emission.emit(&mut detector.overdue(at).into_iter().map(Record::Stuck).collect())?;
+    match playback.finish(&mut emission.pipeline, is_full) {
+        Some(ending) => Ok(emission.finish(&ending)?),
+        None => Err(nothing(&left, files).into()),
     }
-    emission.pipeline.close();
-    let open_at = left.iter().filter_map(|left| left.skipped.open_at).max_by_key(|at| at.wall_ns);
-    let Totals { shown, filtered, .. } = emission.pipeline.totals();
-    let [filtered, lost] = left.iter().fold([filtered, 0], |[filtered, lost], left| {
-        [filtered + left.totals.filtered, lost + left.totals.lost]
-    });
-    let totals = Totals { seen: shown + filtered + lost, shown, filtered, lost };
-    let ending = Ending {
-        end: End { at, totals, illegal: emission.pipeline.illegal() },
-        open_at: open_at.map_or(at, |open_at| merge.moment(open_at)),
-        is_complete: is_full || left.iter().all(|left| left.is_complete),
-        is_recorded: true,
-        dumped: None,
-    };
-    Ok(emission.finish(&ending)?)
-}
-
-/// Takes in a record, after those that were due before it: what happens at the very moment goes first.
-fn detect(detector: &mut StuckDetector, record: &Record, out: &mut Vec<Record>) {
-    let Moment { mono_ns, wall_ns } = record.at();
-    if let Some(before) = mono_ns.checked_sub(1) {
-        let before = Moment { mono_ns: before, wall_ns: wall_ns.saturating_sub(1) };
-        out.extend(detector.overdue(before).into_iter().map(Record::Stuck));
-    }
-    detector.follow(record);
 }
 
 /// Refuses to write over what is read.

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use super::{
     Failure,
     emission::Emission,
-    names::kernel_release,
     plan::Plan,
     running::{Running, Stop},
     runtime::runtime,
@@ -18,7 +17,6 @@ use crate::{
     confine::confine,
     live::{Destination as _, Live},
     memory::limit_allocator,
-    probe::{self, Attached, Extra},
 };
 
 /// Runs a trace until a signal, the time, the count or its command ends it.
@@ -40,10 +38,8 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
 
 /// Attaches to the kernel, and then opens the outputs: what their files held must survive a trace that cannot begin.
 fn attach(plan: &Plan) -> Result<Running, Failure> {
-    let attached = probe::attach(&plan.settings).map_err(Failure::cannot_trace)?;
-    warn_of_missing(&attached);
-    let live = Live::new(attached, plan.filter.clone(), plan.limits.clone());
-    let emission = Emission::open(plan.filter.clone(), &plan.outputs, &plan.output)?;
+    let live = Live::attach(&plan.trace).map_err(Failure::cannot_trace)?;
+    let emission = Emission::open(plan.trace.filter.clone(), &plan.outputs, &plan.output)?;
     Ok(Running::new(live, emission))
 }
 
@@ -67,15 +63,15 @@ async fn trace(running: &mut Running, plan: &mut Plan, signals: &mut Signals) ->
 
 /// Writes the first record, and says on a terminal what is traced.
 fn begin(running: &mut Running, plan: &Plan) -> Result<(), Failure> {
-    let what = plan.filter.describe();
-    let start = running.live.start(kernel_release(), what.clone());
+    let what = plan.trace.filter.describe();
+    let start = running.live.start(what.clone());
     running.emission.hand_on(&mut vec![start])?;
     if plan.command.is_none() && running.emission.outputs.is_interactive() {
         let what = if what.is_empty() { "every TCP socket" } else { &what };
         print_note(&format!("tracing {what}; Ctrl+C ends it"));
     }
-    if plan.filter.children {
-        running.live.track(&plan.filter.pids, plan.has_descendants);
+    if plan.trace.filter.children {
+        running.live.track(&plan.trace.filter.pids, plan.has_descendants);
     }
     Ok(())
 }
@@ -91,19 +87,6 @@ async fn close(emission: &Emission, plan: Plan, stop: Stop) -> Result<ExitCode, 
     };
     let code = command.code(outcome).map(ExitCode::from)?;
     failure.map_or(Ok(code), Err)
-}
-
-fn warn_of_missing(attached: &Attached) {
-    if let Some(refusal) = &attached.refused {
-        log::warn!("{}; using the classic tracepoint instead", refusal.why);
-    }
-    for (extra, why) in &attached.missing {
-        match extra {
-            Extra::Forks => log::warn!("descendants made from now on are not traced: {why}"),
-            Extra::AcceptCalls => log::warn!("who accepts is not seen: {why}"),
-            _ => log::info!("not seen: {}: {why}", extra.name()),
-        }
-    }
 }
 
 /// A line on standard error that is no warning.

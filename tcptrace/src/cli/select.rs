@@ -14,7 +14,7 @@ use crate::{
 pub(super) const FILTERS: &str = "Filters (all must match)";
 
 /// Filters. A socket is shown if it matches all of them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = FILTERS)]
 pub struct SelectArgs {
     /// Match the port of either end, like 443 or 80,443,8000-8100

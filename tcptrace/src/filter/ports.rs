@@ -36,6 +36,11 @@ impl Ports {
         Some((*lowest, *highest))
     }
 
+    /// Adds a port.
+    pub fn insert(&mut self, port: u16) {
+        self.0.push(port..=port);
+    }
+
     /// Adds the ports of another set.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -6,14 +6,14 @@ use anyhow::Result;
 
 use super::{Destination, Live, dump::EVERYTHING};
 use crate::{
-    pipeline::{Dumped, Ending, Pipeline},
+    pipeline::{Dumped, Ending},
     record::{End, Totals},
     snapshot::{self, Options},
 };
 
 impl Live {
     /// Ends the trace: emits what has happened by now, and says what there is to say at the end.
-    pub(crate) fn finish(&mut self, to: &mut impl Destination) -> Result<Ending> {
+    pub(crate) fn finish<'o>(&mut self, to: &mut impl Destination<'o>) -> Result<Ending> {
         log::info!("ending; {} sockets open", self.session.open());
         self.attached.detach();
         self.session.end();
@@ -44,7 +44,7 @@ impl Live {
 
     /// Events that have not come to the pipeline, of a trace that nobody takes any more.
     #[cfg(feature = "cli")]
-    pub(crate) fn count_unemitted(&mut self, pipeline: &Pipeline) -> Result<u64> {
+    pub(crate) fn count_unemitted(&mut self, pipeline: &crate::pipeline::Pipeline<'_>) -> Result<u64> {
         self.attached.detach();
         let counted = self.attached.accounting.read()?;
         let Totals { shown, filtered, .. } = pipeline.totals();

@@ -17,15 +17,14 @@ use tokio::{
 use crate::{
     cgroup::Cgroups,
     event::{RawEvent, StateChange},
-    filter::Filter,
     memory,
     pipeline::Pipeline,
-    probe::{Attached, Extra, Reader},
+    probe::{self, Attached, Extra, Reader},
     record::{Record, Start, Unseen},
     session::{AT_ONCE, BATCH, Config, Dump, DumpRequest, GATHERING, Lookup, Pacing, Session, TICK},
     snapshot,
-    stuck::Limits,
     time::Moment,
+    trace::Builder,
 };
 use cgroups::Hierarchy;
 pub(crate) use clock::Clock;
@@ -35,7 +34,7 @@ use dump::DumpThread;
 const KEPT: usize = 8 * AT_ONCE;
 
 /// Where the records of a live trace go.
-pub(crate) trait Destination {
+pub(crate) trait Destination<'o> {
     /// Emits records, empties the vector, and hands on what is buffered.
     ///
     /// # Errors
@@ -43,17 +42,17 @@ pub(crate) trait Destination {
     fn hand_on(&mut self, records: &mut Vec<Record>) -> Result<()>;
 
     /// The pipeline that they go through.
-    fn pipeline(&mut self) -> &mut Pipeline;
+    fn pipeline(&mut self) -> &mut Pipeline<'o>;
 }
 
-impl Destination for Pipeline {
+impl<'o> Destination<'o> for Pipeline<'o> {
     fn hand_on(&mut self, records: &mut Vec<Record>) -> Result<()> {
         self.emit(records);
         self.flush();
         Ok(())
     }
 
-    fn pipeline(&mut self) -> &mut Pipeline {
+    fn pipeline(&mut self) -> &mut Self {
         self
     }
 }
@@ -75,19 +74,23 @@ pub(crate) struct Woken {
 }
 
 impl Live {
-    /// A trace of what `filter` concerns, that watches for stuck sockets where there are limits.
-    pub(crate) fn new(attached: Attached, filter: Filter, stuck: Option<Limits>) -> Self {
+    /// Attaches to the kernel what the builder has asked for. To be called inside a runtime.
+    pub(crate) fn attach(builder: &Builder) -> Result<Self> {
+        let Builder { filter, stuck, .. } = builder;
+        let attached = probe::attach(&builder.settings())?;
+        warn_of_missing(&attached);
         let mut clock = Clock::new();
         let minisocket_timers = attached.extras.contains(&Extra::Minisockets);
-        Self {
-            session: Session::new(Config { filter, minisocket_timers, stuck }, clock.now()),
+        let config = Config { filter: filter.clone(), minisocket_timers, stuck: stuck.clone() };
+        Ok(Self {
+            session: Session::new(config, clock.now()),
             attached,
             hierarchy: Hierarchy::default(),
             clock,
             records: Vec::new(),
             dump: None,
             pacing: Pacing::default(),
-        }
+        })
     }
 
     /// Tracks the processes that were asked for, and with `descendants` theirs.
@@ -97,7 +100,7 @@ impl Live {
     }
 
     /// The first record of the trace: what it sees, and what it does not.
-    pub(crate) fn start(&mut self, kernel: String, filter: String) -> Record {
+    pub(crate) fn start(&mut self, filter: String) -> Record {
         let Self { attached, clock, .. } = self;
         let unseen =
             |(extra, why): &(Extra, String)| Unseen { what: extra.name().to_owned(), why: why.clone() };
@@ -106,7 +109,7 @@ impl Live {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             probe: attached.hook.name().to_owned(),
             fallback: attached.refused.as_ref().map(|refusal| refusal.why.clone()),
-            kernel,
+            kernel: kernel_release(),
             filter,
             sees: attached.extras.iter().map(|extra| extra.name().to_owned()).collect(),
             unseen: attached.missing.iter().map(unseen).collect(),
@@ -131,7 +134,7 @@ impl Live {
     }
 
     /// Does what there is to do after a wait: takes in a dump, follows a batch of events, looks for losses, requests a dump.
-    pub(crate) fn take_turn(&mut self, woken: Woken, to: &mut impl Destination) -> Result<()> {
+    pub(crate) fn take_turn<'o>(&mut self, woken: Woken, to: &mut impl Destination<'o>) -> Result<()> {
         let is_large = matches!(woken.made, Some((DumpRequest::Everything { .. }, _)));
         if let Some((_, dump)) = woken.made {
             self.take_dump(dump, to)?;
@@ -147,7 +150,7 @@ impl Live {
     }
 
     /// Reads what there is, and follows a batch of it; says how many records that are.
-    fn step(&mut self, to: &mut impl Destination) -> Result<usize> {
+    fn step<'o>(&mut self, to: &mut impl Destination<'o>) -> Result<usize> {
         // What is due now is so only if nothing in the buffer says otherwise.
         let now = self.clock.now();
         self.read_ahead();
@@ -167,7 +170,7 @@ impl Live {
     }
 
     /// Looks for what was lost, and begins a dump, as far as that is due.
-    fn look(&mut self, to: &mut impl Destination) -> Result<()> {
+    fn look<'o>(&mut self, to: &mut impl Destination<'o>) -> Result<()> {
         let now = self.clock.now();
         if self.session.wants_counters(now) {
             let counted = self.attached.accounting.read()?;
@@ -184,7 +187,7 @@ impl Live {
     }
 
     /// Hands the session a dump, with what has happened while it was made.
-    fn take_dump(&mut self, dump: Result<Dump>, to: &mut impl Destination) -> Result<()> {
+    fn take_dump<'o>(&mut self, dump: Result<Dump>, to: &mut impl Destination<'o>) -> Result<()> {
         let now = self.clock.now();
         self.read_until(now);
         self.session.on_dump(now, dump, &mut self.records);
@@ -221,7 +224,7 @@ impl Live {
     }
 
     /// Emits the records that there are.
-    fn hand_on(&mut self, to: &mut impl Destination) -> Result<()> {
+    fn hand_on<'o>(&mut self, to: &mut impl Destination<'o>) -> Result<()> {
         if !self.records.is_empty() {
             to.hand_on(&mut self.records)?;
             self.records.shrink_to(KEPT);
@@ -266,4 +269,23 @@ async fn sleep_until_if(moment: Option<Instant>) {
         Some(moment) => sleep_until(moment).await,
         None => pending().await,
     }
+}
+
+/// Warns of what was refused by the kernel though it was asked for.
+fn warn_of_missing(attached: &Attached) {
+    if let Some(refusal) = &attached.refused {
+        log::warn!("{}; using the classic tracepoint instead", refusal.why);
+    }
+    for (extra, why) in &attached.missing {
+        match extra {
+            Extra::Forks => log::warn!("descendants made from now on are not traced: {why}"),
+            Extra::AcceptCalls => log::warn!("who accepts is not seen: {why}"),
+            _ => log::info!("not seen: {}: {why}", extra.name()),
+        }
+    }
+}
+
+/// Release of the running kernel, like `6.18.44`.
+pub(crate) fn kernel_release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
 }

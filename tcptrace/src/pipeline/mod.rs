@@ -25,18 +25,18 @@ use crate::{
 };
 
 /// Records on their way from a trace or a recording to its observers.
-pub struct Pipeline {
+pub struct Pipeline<'o> {
     filter: FilterStage,
     table: ConnectionTable,
-    observers: Vec<Box<dyn Observer>>,
+    observers: Vec<Box<dyn Observer + 'o>>,
     needs: Needs,
     illegal: u64,
 }
 
-impl Pipeline {
+impl<'o> Pipeline<'o> {
     /// A pipeline that lets through what `filter` wants, and no more than `most` events.
     #[must_use]
-    pub fn new(filter: Filter, most: Option<u64>, observers: Vec<Box<dyn Observer>>) -> Self {
+    pub fn new(filter: Filter, most: Option<u64>, observers: Vec<Box<dyn Observer + 'o>>) -> Self {
         let needs = observers.iter().map(|observer| observer.needs()).fold(Needs::default(), Needs::union);
         let keep = Keep { open: needs.connections, closed: needs.closed, segments: needs.segments };
         Self {

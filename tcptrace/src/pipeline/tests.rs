@@ -67,7 +67,7 @@ fn sink(index: usize, room: Option<usize>) -> Shared {
     Rc::new(RefCell::new(Sink::new(format(index), Disk { bytes: Vec::new(), room })))
 }
 
-fn run(sinks: &[Shared], filter: &Filter, records: &[Record]) -> Pipeline {
+fn run(sinks: &[Shared], filter: &Filter, records: &[Record]) -> Pipeline<'static> {
     let observers = sinks.iter().map(|sink| Box::new(Rc::clone(sink)) as Box<dyn Observer>).collect();
     let mut pipeline = Pipeline::new(filter.clone(), None, observers);
     pipeline.emit(&mut records.to_vec());

@@ -2,9 +2,11 @@
 
 mod join;
 mod merge;
+mod playback;
 #[cfg(test)]
 mod properties;
 mod recorded;
 
 pub use merge::{Merge, Read};
+pub use playback::Playback;
 pub use recorded::{Left, Recorded};

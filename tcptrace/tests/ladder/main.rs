@@ -20,7 +20,7 @@ use tcptrace::{
 use unicode_width::UnicodeWidthStr as _;
 
 /// A pipeline that lets everything through, and what comes out of it.
-fn pipeline(ladders: Ladders) -> (Pipeline, Rc<RefCell<Sink<Vec<u8>>>>) {
+fn pipeline(ladders: Ladders) -> (Pipeline<'static>, Rc<RefCell<Sink<Vec<u8>>>>) {
     let sink = Rc::new(RefCell::new(Sink::new(Box::new(ladders), Vec::new())));
     (Pipeline::new(Filter::default(), None, vec![Box::new(Rc::clone(&sink))]), sink)
 }
