@@ -61,7 +61,7 @@ impl Counted {
 
 impl Side {
     /// The end that this socket is, before its first step.
-    pub(super) const fn new(subject: &Subject) -> Self {
+    pub(crate) const fn new(subject: &Subject) -> Self {
         Self {
             socket: subject.socket,
             netns: subject.netns,
