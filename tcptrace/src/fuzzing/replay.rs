@@ -76,7 +76,8 @@ fn told(records: &[Record], is_coloured: bool) {
         }
         table.add(record);
     }
-    let at = records.last().map(Record::at).unwrap_or_default();
+    // Without a record there is no moment to report as of, nor anything to report.
+    let Some(at) = records.last().map(Record::at) else { return };
     let page = ConnectionReport { style: &style, now: Now { at, listed: None }, recorded: true };
     for history in table.histories() {
         page.write(&mut out, &history).expect("memory takes it");

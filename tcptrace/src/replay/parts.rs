@@ -1,4 +1,4 @@
-//! The parts of a record that change when it is told again in another story.
+//! The parts of a record that change when it becomes part of another trace.
 
 use crate::{
     record::{End, Existing, Lost, Orphan, Record, Reset, Retransmit, Start, Stuck, Subject, Transition},

@@ -1,4 +1,4 @@
-//! What is taken out is what was put in, and is small while it is there.
+//! A history is taken out as it was put in, and is small while it is there.
 
 use std::str::FromStr as _;
 

@@ -1,4 +1,4 @@
-//! What a step was, in full: for the kinds of steps that the table has no place for.
+//! Kinds of steps in full, for those that have no place in the table.
 
 use super::{
     What,
