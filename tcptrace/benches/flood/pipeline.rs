@@ -52,7 +52,7 @@ const TICK: u64 = 5_000_000;
 /// A session, and where its records go.
 pub struct FloodPipeline {
     session: Session,
-    pipeline: Option<Pipeline>,
+    pipeline: Option<Pipeline<'static>>,
     records: Vec<Record>,
     drained: u64,
     /// State changes that were taken in.

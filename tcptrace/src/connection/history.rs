@@ -17,11 +17,11 @@ pub use step::{FirstClose, Step, What};
 /// History of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionHistory {
-    /// Its number.
+    /// Number of the connection.
     pub id: ConnectionId,
-    /// Its ends on this host: one or two.
+    /// Ends of the connection on this host: one or two.
     pub sides: Vec<Side>,
-    /// Its steps, in the order of time; of single segments the latest.
+    /// Steps in the order of time; of single segments the latest.
     pub steps: Vec<Step>,
     /// Segments that were emitted before those.
     pub skipped: u64,
@@ -204,7 +204,7 @@ impl ConnectionHistory {
         self.steps.iter().any(|step| matches!(step.what, What::Changed(..) | What::Orphaned(_)))
     }
 
-    /// Who ended it first, and how, as far as one side can tell.
+    /// Who ended it first, and how, as far as one side shows.
     #[must_use]
     pub fn first_close(&self) -> Option<FirstClose> {
         self.steps.iter().find_map(Step::closes)

@@ -1,4 +1,4 @@
-//! The model of a connection: what was told of it, the table of all of them, and what each came to.
+//! The model of a connection: the history of each, the table of all of them, and the summary of what each came to.
 
 mod compact;
 mod history;

@@ -6,13 +6,13 @@ use crate::{
     tcp::TcpState,
 };
 
-/// What it means that an orphan stays in `FIN_WAIT2`.
+/// Meaning of an orphan that stays in `FIN_WAIT2`.
 pub const ORPHAN_TEXT: &str = "no process left, waits for the FIN";
 
-/// What it means that a socket was found at the start.
+/// Meaning of a socket that was found at the start.
 pub const EXISTING_TEXT: &str = "was there before";
 
-/// What a step means, with its cause where there is evidence for one; and whether it is concluded.
+/// Meaning of a step, with its cause where there is evidence for one; and whether it is concluded.
 #[must_use]
 pub fn describe_transition(step: &Transition) -> String {
     let words = meaning(step);
@@ -134,7 +134,7 @@ pub fn describe_cause(cause: &Cause) -> String {
     }
 }
 
-/// What can have been sent again in this state.
+/// Segments that can have been sent again in this state.
 #[must_use]
 pub fn describe_retransmit(state: TcpState, count: u64) -> String {
     let what = match state {
@@ -155,7 +155,7 @@ pub fn describe_reset(reason: Option<&str>) -> String {
     reason.map_or_else(|| "RST sent".to_owned(), |reason| format!("RST sent ({reason})"))
 }
 
-/// What ended the process.
+/// Words for what ended the process.
 #[must_use]
 pub fn describe_signal(signal: u8) -> String {
     format!("killed by {}", signal_name(signal))

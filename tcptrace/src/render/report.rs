@@ -21,7 +21,7 @@ mod columns {
     pub(super) const TIME: usize = 15;
     pub(super) const SINCE: usize = 8;
     pub(super) const SIDE: usize = 25;
-    /// What one row for all of it needs, with room for the words.
+    /// Width that one row for all of it needs, with room for the words.
     pub(super) const ONE_ROW: usize = 112;
 }
 
@@ -181,7 +181,7 @@ impl ConnectionReport<'_> {
         line.write(out)
     }
 
-    /// What is left of a side now: the kernel's word where there is one, else what was told last.
+    /// State of a side now: the kernel's word where there is one, else the last one that was emitted.
     fn state_now(&self, side: &Side) -> String {
         let listed = match (side.socket, &self.ending.dumped) {
             (SocketId::Cookie(cookie), Some(listed)) => Some(listed.get(&cookie)),

@@ -1,4 +1,4 @@
-//! What holds for whatever recordings are merged: the order of time, nothing lost, and the same again.
+//! Properties of merged recordings, whatever they are: the order of time, nothing lost, and the same again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -59,7 +59,7 @@ fn merged(recordings: &[Vec<u8>]) -> Vec<Record> {
     std::iter::from_fn(|| merge.read_record().unwrap()).collect()
 }
 
-/// What a merge must not change: when by the wall clock, and which socket of which host.
+/// Parts that a merge must not change: when by the wall clock, and which socket of which host.
 fn essence(records: &[Record]) -> Vec<(i64, u64)> {
     let essence = |record: &Record| match record.subject().map(|subject| subject.socket) {
         Some(SocketId::Cookie(cookie)) => (record.at().wall_ns, cookie),
@@ -123,7 +123,7 @@ fn meetings() -> impl Strategy<Value = Vec<Meeting>> {
 
 const SECOND: u64 = 1_000_000_000;
 
-/// What each host records, the server's clock `skew` ahead. The cookies and numbers are the place of the meeting, from 1 on.
+/// Records of each host, the server's clock `skew` ahead. The cookies and numbers are the place of the meeting, from 1 on.
 fn recordings(meetings: &[Meeting], skew: i64) -> [Vec<Record>; 2] {
     use TcpState::{Close, CloseWait, Established, FinWait1, LastAck, Listen, SynRecv, SynSent, TimeWait};
     let mut hosts = [Vec::new(), Vec::new()];

@@ -1,4 +1,4 @@
-//! One recording as a source of records: what is missing is told where it is missing, and the totals are kept.
+//! One recording as a source of records: a gap is emitted where it is, and the totals are kept.
 
 use std::io::{self, BufRead};
 
@@ -12,13 +12,13 @@ use crate::{
 #[derive(Debug)]
 pub struct Recorded<R> {
     reader: Reader<R>,
-    /// A record that waits until it is told what is missing before it.
+    /// A record that waits until the gap before it is emitted.
     waiting: Option<Record>,
     missing: u64,
     last: Option<Moment>,
-    /// Of the traces that are over.
+    /// Totals of the traces that are over.
     past: Totals,
-    /// Of the one that is read: events, and events that were lost.
+    /// Events of the trace that is read, and events that were lost.
     events: u64,
     lost: u64,
     /// Whether a trace began, or went on, and has no end yet.
@@ -28,10 +28,10 @@ pub struct Recorded<R> {
     offset: [u64; 2],
 }
 
-/// What is known of a recording when it was read.
+/// State of a recording, as far as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// What its trace turned away and lost. What it told is not counted: that is told again.
+    /// Events that its trace turned away and lost. Those that it emitted are not counted: they are emitted again.
     pub totals: Totals,
     /// Whether it has its end.
     pub is_complete: bool,
@@ -39,7 +39,7 @@ pub struct Left {
     pub last: Option<Moment>,
     /// Whether there was anything to read at all.
     pub is_empty: bool,
-    /// What was left out.
+    /// Lines and bytes that were skipped.
     pub skipped: SkippedReport,
 }
 
@@ -65,7 +65,7 @@ impl<R: BufRead> Recorded<R> {
         self.reader.input()
     }
 
-    /// What is known of it so far.
+    /// State of the recording so far.
     #[must_use]
     pub fn left(&self) -> Left {
         let Totals { filtered, lost, .. } = self.past;
@@ -84,7 +84,7 @@ impl<R: BufRead> Recorded<R> {
         match &record {
             Record::End(End { totals, .. }) => {
                 self.past.filtered += totals.filtered;
-                // What it told and is not here could not be read.
+                // What it emitted and is not here could not be read.
                 self.past.lost += totals.lost + totals.shown.saturating_sub(self.events);
                 (self.events, self.lost, self.goes_on) = (0, 0, false);
                 return None;

@@ -1,10 +1,14 @@
-//! What is taken out is what was put in, and is small while it is there.
+//! A history is taken out as it was put in, and is small while it is there.
 
 use std::str::FromStr as _;
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use super::{Compacted, ConnectionHistory, Counted, Side, Step, What};
+use super::{
+    Compacted, ConnectionHistory, Counted, Side, Step, What,
+    coder::{Coded as _, Reader, Writer},
+    step,
+};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     process::{Comm, Evidence, Owner, Thread},
@@ -147,18 +151,85 @@ proptest! {
     }
 }
 
+/// Steps that are unique, each of a connection of its own, are no reason to keep it as it is, nor to keep much.
 #[test]
-fn what_cannot_be_packed_is_given_back() {
+fn what_is_unlike_all_others_is_small_too() {
     let mut compact = Compacted::default();
-    for number in 0..=Compacted::WHATS {
-        let step = Step {
-            at: Moment::default(),
+    let mut sizes = Vec::new();
+    let history = |number: u64| {
+        let reason = Some(format!("REASON_{number:05}"));
+        let cause = Some(Cause::Error { errno: number as u16 });
+        let closed = What::Changed(TcpState::Established, TcpState::Close, Some(Context::Softirq), cause);
+        let steps = [What::Reset(TcpState::Close, reason), closed].map(|what| Step {
+            at: Moment { mono_ns: number, wall_ns: 0 },
             side: 0,
-            what: What::Reset(TcpState::Close, Some(number.to_string())),
-        };
-        let history = ConnectionHistory { steps: vec![step], ..ConnectionHistory::new(ConnectionId(1)) };
-        assert_eq!(compact.put(history.clone()).is_ok(), number < Compacted::WHATS);
+            what,
+        });
+        ConnectionHistory { steps: steps.into(), ..ConnectionHistory::new(ConnectionId(number)) }
+    };
+    for number in 0..50_000 {
+        assert_eq!(compact.put(history(number)), Ok(()));
+        sizes.push(compact.histories[&ConnectionId(number)].bytes.len());
     }
+    // In full after the first ones: the reason's text, and a few numbers.
+    assert!(sizes[sizes.len() - 1_000..].iter().all(|size| *size <= 40), "{:?}", sizes.last());
+    assert_eq!(sizes[10_000..].iter().max(), sizes[40_000..].iter().max());
+    for number in (0..50_000).step_by(97) {
+        assert_eq!(compact.get(ConnectionId(number)), Some(history(number)));
+    }
+}
+
+proptest! {
+    /// In full, as with a table that is used up.
+    #[test]
+    fn a_kind_without_a_place_is_kept_in_full(what in any_what()) {
+        let mut writer = Writer::default();
+        what.clone().coded(&mut writer);
+        let bytes: Box<[u8]> = writer.into();
+        let mut reader = Reader::new(&bytes);
+        prop_assert_eq!(step::blank().what.coded(&mut reader), what);
+        prop_assert!(reader.is_empty());
+    }
+}
+
+/// Any cause and any conclusion, unlike [`what`], which is to have few kinds.
+fn any_what() -> impl Strategy<Value = What> {
+    let inferred = select(Inference::ALL.to_vec()).prop_map(Context::Inferred);
+    let context = prop_oneof![Just(Context::Process), Just(Context::Softirq), inferred];
+    let causes = |(errno, signal): (u16, u8)| {
+        use Cause::*;
+        select(vec![
+            Close,
+            Shutdown { both: false },
+            Shutdown { both: true },
+            Exit,
+            Killed { signal },
+            SynReceived,
+            SynCookie,
+            FinReceived,
+            ResetReceived,
+            Abort,
+            UnreadData,
+            LingerZero,
+            OrphanLimit,
+            TimeWaitLimit,
+            Refused,
+            TimedOut,
+            RetransmissionTimeout,
+            KeepaliveTimeout,
+            UserTimeout,
+            Unreachable { errno },
+            Destroyed,
+            Error { errno },
+            Elapsed,
+            ListenerClosed,
+            Reused,
+        ])
+    };
+    let cause = any::<(u16, u8)>().prop_flat_map(causes);
+    let changed = (state(), state(), option::of(context), option::of(cause))
+        .prop_map(|(from, to, context, cause)| What::Changed(from, to, context, cause));
+    prop_oneof![changed, what()]
 }
 
 /// A connection within this host, open.

@@ -29,13 +29,13 @@ pub struct Side {
     pub existing: bool,
     /// Whether the trace saw steps before the first one here, which a filter then turned away.
     pub is_cut: bool,
-    /// What the kernel had counted at its latest step that says so.
+    /// The kernel's counters at its latest step that has them.
     pub counted: Option<Counted>,
     /// Retransmits that were emitted.
     pub retransmits: u64,
 }
 
-/// Numbers that the kernel had counted at a step.
+/// The kernel's counters at a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// The numbers.
@@ -61,7 +61,7 @@ impl Counted {
 
 impl Side {
     /// The end that this socket is, before its first step.
-    pub(super) const fn new(subject: &Subject) -> Self {
+    pub(crate) const fn new(subject: &Subject) -> Self {
         Self {
             socket: subject.socket,
             netns: subject.netns,

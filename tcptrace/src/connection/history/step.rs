@@ -9,11 +9,11 @@ use crate::{
 /// One step of one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// When.
+    /// Time of the step.
     pub at: Moment,
     /// Index of the side.
     pub side: usize,
-    /// What.
+    /// Kind of the step.
     pub what: What,
 }
 
@@ -75,7 +75,7 @@ pub enum FirstClose {
 }
 
 impl Step {
-    /// What the step says about who ended the connection first. The states do too, where the step into them was not
+    /// Who ended the connection first, as far as the step says. The states do too, where the step into them was not
     /// emitted: in `FIN_WAIT1` and `FIN_WAIT2` this side has sent its FIN first, in `CLOSE_WAIT` and `LAST_ACK` the peer.
     pub(super) fn closes(&self) -> Option<FirstClose> {
         use TcpState::{Close, CloseWait, FinWait1, FinWait2, LastAck, SynRecv, SynSent, TimeWait};

@@ -107,7 +107,7 @@ fn who_opened() {
     assert_eq!((both.opener(), both.accepted()), (Some(0), Some(1)));
     let alone = history(std::slice::from_ref(&server));
     assert_eq!((alone.opener(), alone.accepted()), (None, Some(0)));
-    // The step into SYN_SENT was not told, but out of it.
+    // The step into SYN_SENT was not emitted, but the one out of it.
     assert_eq!(history(&[step(2, 1, SynSent, Established, None)]).opener(), Some(0));
     let crossed = history(&[client, step(1, 2, Close, SynSent, None)]);
     assert_eq!((crossed.opener(), crossed.accepted()), (None, None));

@@ -6,7 +6,7 @@ use crate::{
     record::ConnectionEnd,
 };
 
-/// Which side of an account is which end of the verdict.
+/// Places of a history's sides among the ends of its summary.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Places {
     /// Whether the first side is the second end.

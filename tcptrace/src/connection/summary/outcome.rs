@@ -7,8 +7,8 @@ use crate::{
     tcp::TcpState::*,
 };
 
-/// What the steps say, if they say anything. What happened at one end goes before what that end's RST did to the other,
-/// and a stand-in that ran out before what its absence did.
+/// Outcome by the steps, if they say anything. What happened at one end goes before what that end's RST did to the other,
+/// and a minisocket that ran out before what its absence did.
 pub(super) fn outcome(history: &ConnectionHistory, places: &Places) -> Option<Outcome> {
     let (mut local, mut reset, mut ran_out) = (None, None, None);
     for step in &history.steps {
@@ -43,7 +43,7 @@ pub(super) fn outcome(history: &ConnectionHistory, places: &Places) -> Option<Ou
     local.or(ran_out).or(reset).or_else(|| closed(history))
 }
 
-/// Whose FINs closed it.
+/// Outcome by the FINs that closed the connection.
 fn closed(history: &ConnectionHistory) -> Option<Outcome> {
     let changed = |wanted: &dyn Fn(usize, (_, _)) -> bool| {
         history.steps.iter().any(|step| match step.what {

@@ -1,4 +1,4 @@
-//! What holds for every verdict, whatever was told, lost, repeated or late.
+//! Properties of every summary, whatever was emitted, lost, repeated or late.
 
 use std::collections::HashSet;
 
@@ -24,7 +24,7 @@ use crate::{
 
 const END: Moment = Moment { mono_ns: u64::MAX / 4, wall_ns: 0 };
 
-/// The verdicts on what is told: of connections when they are over, and of those that are open at the end.
+/// Summaries of what is emitted: of connections when they are over, and of those that are open at the end.
 fn verdicts(world: &World, fates: &[Fate]) -> (Vec<Record>, Vec<ConnectionSummary>) {
     let events: Vec<StateChange> = world.events().into_iter().map(|told| told.event).collect();
     let told = tell(&mut Tracker::default(), &mangle(&events, fates));
@@ -92,7 +92,7 @@ proptest! {
     }
 }
 
-/// The verdicts on what a filter of states lets through.
+/// Summaries of what a filter of states lets through.
 fn filtered(records: &[Record], states: Vec<TcpState>) -> Vec<ConnectionSummary> {
     let mut stage = FilterStage::new(Filter { states, ..Filter::default() }, None);
     let mut table = ConnectionTable::new(Keep::ALL);

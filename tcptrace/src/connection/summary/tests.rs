@@ -102,7 +102,7 @@ fn the_peer_is_elsewhere() {
     closed_by_the_server("", "TIME_WAIT");
 }
 
-/// It is closed in order, and all was acknowledged, though there is no TIME_WAIT.
+/// Closed in order, with everything acknowledged, though there is no TIME_WAIT.
 #[test]
 fn no_room_for_time_wait() {
     closed_by_the_server("sees stand-ins\nknows minisockets +0\n", "CLOSE");
@@ -161,7 +161,7 @@ fn resets_name_their_sender() {
         = 10.0.0.1:4000 CLOSE curl, handshake 1ms, payload 10, 0 again
         = 10.0.0.2:80, payload 7",
     );
-    // The RST of the one that is destroyed arrives before its own end is told.
+    // The RST of the one that is destroyed arrives before its own end is emitted.
     judge(
         "client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
