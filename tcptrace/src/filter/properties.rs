@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// The kernel side's own source, with user space's idea of globals and maps.
-#[path = "../../../tcptrace-ebpf/src/programs/verdict.rs"]
-mod verdict;
+#[path = "../../../tcptrace-ebpf/src/programs/filter.rs"]
+mod kernel;
 
 /// Stands in for the read-only globals and the port map.
 mod globals {
@@ -139,7 +139,7 @@ const CLIENTS: (u16, u16) = (4_000, 4_099);
 
 /// What the kernel side would let through, with the filter it was given.
 fn in_kernel(event: &StateChange) -> bool {
-    verdict::wanted(&verdict::Subject {
+    kernel::is_wanted(&kernel::Subject {
         // As the programs see it: a v4-mapped address is IPv4.
         ipv6: event.tuple.local.address.is_ipv6() && event.tuple.remote.address.is_ipv6(),
         local_port: event.tuple.local.port,

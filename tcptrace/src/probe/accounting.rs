@@ -50,7 +50,7 @@ impl Accounting {
                 total.seen += counters.seen;
                 total.filtered += counters.filtered;
                 total.ring_full += counters.lost;
-                total.lost_notes += counters.lost_notes;
+                total.lost_notes += counters.lost_socket_events;
                 total.inside += if inside { counters.runs } else { 0 };
             })?;
         }
@@ -64,7 +64,7 @@ impl Accounting {
     /// When the map cannot be read.
     pub fn lost_notes(&self) -> Result<u64> {
         let mut lost = 0;
-        self.each_cpu(MAIN, |counters| lost += counters.lost_notes)?;
+        self.each_cpu(MAIN, |counters| lost += counters.lost_socket_events)?;
         Ok(lost)
     }
 

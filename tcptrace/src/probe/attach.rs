@@ -234,7 +234,7 @@ fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: 
         .verifier_log_level(VerifierLogLevel::STATS)
         .override_global("SOCK", layouts.sock.as_bytes(), true)
         .override_global("TASK", layouts.task.as_bytes(), true)
-        .override_global("STAND_IN", layouts.stand_in.as_bytes(), true)
+        .override_global("MINISOCKET", layouts.minisocket.as_bytes(), true)
         .override_global("ACCEPT", layouts.accept.as_bytes(), true)
         .override_global("HANDLERS", handlers.as_bytes(), true)
         .override_global("FORMAT", format.as_bytes(), true)
@@ -268,7 +268,7 @@ fn attach_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<ProgramFd> {
     };
     let usual = attach("tcptrace_btf")?;
     // In this order: it looks whether the usual one has run.
-    attach("tcptrace_btf_inside")?;
+    attach("tcptrace_btf_nested")?;
     Ok(usual)
 }
 
