@@ -27,7 +27,7 @@ impl Kind {
     pub const ACCEPT: u8 = 9;
 }
 
-/// What happened to a timer ([`RawSocketEvent::detail`]).
+/// Steps in the life of a timer ([`RawSocketEvent::detail`]).
 pub struct TimerStep;
 
 impl TimerStep {

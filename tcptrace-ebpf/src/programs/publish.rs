@@ -17,9 +17,9 @@ use super::{
 #[derive(Clone, Copy)]
 pub enum Pass {
     /// The program that usually runs.
-    Usual,
+    Outer,
     /// The program that runs while the outer one is interrupted.
-    Inside,
+    Nested,
 }
 
 impl Pass {
