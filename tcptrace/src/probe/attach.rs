@@ -26,12 +26,12 @@ use crate::memory;
 /// The kernel side, compiled beforehand by `cargo xtask ebpf`.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/tcptrace.bpf.o"));
 
-/// Names a file to load instead: how a freshly built kernel side is tested.
+/// Environment variable that names a file to load instead: how a freshly built kernel side is tested.
 const OBJECT_VARIABLE: &str = "TCPTRACE_BPF_OBJECT";
 
 const ATTACH_BTF: &str = "attach tp_btf inet_sock_set_state";
 
-/// Which hook the user wants.
+/// The hook that the user wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
     /// The best that works.
@@ -63,18 +63,18 @@ impl Hook {
     }
 }
 
-/// What the kernel side is set up with.
+/// Configuration of the kernel side.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Which hook.
+    /// The hook to attach.
     pub choice: Choice,
     /// Size of the ring buffer in bytes; rounded up to a power of two of pages.
     pub buffer: u32,
     /// The filters in the kernel.
     pub filter: KernelFilter,
-    /// The ports that the filter speaks of: index and content of the words that are not empty.
+    /// The ports of the filter: index and content of the words that are not empty.
     pub ports: Vec<(u32, PortWord)>,
-    /// What else should be seen.
+    /// Hooks wanted besides the main one.
     pub extras: Vec<Extra>,
     /// Whether messages of the kernel side are wanted.
     pub messages: bool,
@@ -85,11 +85,11 @@ pub struct Settings {
 pub struct Refusal {
     /// The hook.
     pub hook: Hook,
-    /// In one line.
+    /// The reason, in one line.
     pub why: String,
 }
 
-/// The kernel side at work.
+/// The attached kernel side.
 pub struct Attached {
     /// The hook in use.
     pub hook: Hook,
@@ -101,9 +101,9 @@ pub struct Attached {
     pub accounting: Accounting,
     /// The kernel side's own messages.
     pub messages: Option<EbpfLogger<&'static dyn log::Log>>,
-    /// What else is seen.
+    /// Hooks attached besides the main one.
     pub extras: Vec<Extra>,
-    /// What else could be seen, and why it is not.
+    /// Hooks that are wanted but not attached, and why.
     pub missing: Vec<(Extra, String)>,
     /// Names of the reasons for a RST: `enum sk_rst_reason` of this kernel.
     reset_reasons: Vec<(u32, String)>,
@@ -266,10 +266,10 @@ fn attach_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<ProgramFd> {
         program.attach().map_err(|error| explain(ATTACH_BTF, &error))?;
         Ok(program.fd()?.try_clone()?)
     };
-    let usual = attach("tcptrace_btf")?;
-    // In this order: it looks whether the usual one has run.
+    let outer = attach("tcptrace_btf")?;
+    // In this order: the nested one looks whether the outer one has run.
     attach("tcptrace_btf_nested")?;
-    Ok(usual)
+    Ok(outer)
 }
 
 fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<ProgramFd> {

@@ -10,7 +10,7 @@ use super::btf::Btf;
 /// Where the kernel shows its BTF.
 pub(super) const BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// What the kernel side needs to know about this kernel's structures.
+/// Offsets in this kernel's structures, as the kernel side needs them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layouts {
     pub(super) sock: SockLayout,
@@ -22,7 +22,7 @@ pub(super) struct Layouts {
 }
 
 impl Layouts {
-    /// Nothing known: what a kernel without BTF gives.
+    /// Layouts of which nothing is known: those of a kernel without BTF.
     pub(super) const NONE: Self = Self {
         sock: SockLayout::NONE,
         task: TaskLayout::NONE,
@@ -131,6 +131,7 @@ impl Layouts {
     }
 }
 
+/// BTF that reads as [`MISSING`] what it does not have.
 struct Types<'a>(Btf<'a>);
 
 impl Types<'_> {
