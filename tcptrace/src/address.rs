@@ -5,17 +5,17 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-/// One end. A port of 0 is one that the socket does not have (yet).
+/// Address and port of one end. A port of 0 is one that the socket does not have (yet).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
-    /// IPv4 if the socket carries IPv4, also when it is an IPv6 socket with a v4-mapped address.
+    /// Address: IPv4 if the socket carries IPv4, also when it is an IPv6 socket with a v4-mapped address.
     pub address: IpAddr,
-    /// Host order.
+    /// Port in host order.
     pub port: u16,
 }
 
 impl Endpoint {
-    /// From the 16 bytes that kernel records carry: v4-mapped means IPv4.
+    /// Endpoint from the 16 bytes that kernel records carry: v4-mapped means IPv4.
     #[must_use]
     pub fn from_bytes(address: [u8; 16], port: u16) -> Self {
         Self { address: Ipv6Addr::from(address).to_canonical(), port }
@@ -29,7 +29,7 @@ impl Endpoint {
 }
 
 impl Endpoint {
-    /// Appends it as it is shown.
+    /// Appends the endpoint as it is shown.
     ///
     /// # Errors
     /// Only those of `out`.
@@ -68,20 +68,20 @@ pub struct Netns(pub u32);
 /// The two ends as one socket sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tuple {
-    /// This socket's own end.
+    /// Own end of the socket.
     pub local: Endpoint,
-    /// The other end.
+    /// Other end.
     pub remote: Endpoint,
 }
 
 impl Tuple {
-    /// Of a socket that nothing is known of.
+    /// Tuple of a socket that nothing is known of.
     pub(crate) const NOBODY: Self = {
         let nobody = Endpoint { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), port: 0 };
         Self { local: nobody, remote: nobody }
     };
 
-    /// The same connection as the peer's socket sees it.
+    /// Tuple of the peer's socket.
     #[must_use]
     pub fn reversed(self) -> Self {
         Self { local: self.remote, remote: self.local }
@@ -93,7 +93,7 @@ impl Tuple {
         self.local.is_set() && self.remote.is_set()
     }
 
-    /// Whether this is IPv6 on the wire.
+    /// Whether the connection is IPv6 on the wire.
     #[must_use]
     pub fn is_ipv6(&self) -> bool {
         // A dual-stack listener has `::` on both sides; a v4-mapped peer makes the local address IPv4 too.

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-/// A cgroup.
+/// Cgroup by path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cgroup {
-    /// Its path from the root of the unified hierarchy: `/system.slice/ssh.service`.
+    /// Path from the root of the unified hierarchy: `/system.slice/ssh.service`.
     pub path: String,
-    /// The path is in an older hierarchy (cgroup v1), and the process's: sockets have none there.
+    /// Whether the path is in an older hierarchy (cgroup v1), and the process's: sockets have none there.
     pub is_older: bool,
-    /// The id of the container that it is, or is in.
+    /// Id of the container that it is, or is in.
     pub container: Option<String>,
 }
 
 impl Cgroup {
-    /// From its path.
+    /// Cgroup with this path.
     #[must_use]
     pub fn new(path: impl Into<String>) -> Self {
         let path = path.into();
@@ -24,9 +24,9 @@ impl Cgroup {
         Self { path, is_older: false, container }
     }
 
-    /// From `/proc/PID/cgroup`, lines of `ID:CONTROLLERS:PATH`. The unified hierarchy is `0::PATH`. Where it is not used,
-    /// or the process is at its root, the older ones may know more: the first path in which there is a container, else
-    /// that of systemd, which puts each service somewhere.
+    /// Cgroup of a process, from its `/proc/PID/cgroup`, lines of `ID:CONTROLLERS:PATH`. The unified hierarchy is
+    /// `0::PATH`. Where it is not used, or the process is at its root, the older ones may know more: the first path in
+    /// which there is a container, else that of systemd, which puts each service somewhere.
     #[must_use]
     pub fn of_process(text: &str) -> Option<Self> {
         let lines = || text.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
@@ -45,7 +45,7 @@ impl Cgroup {
             .or(unified)
     }
 
-    /// Whether it is the one that all others are in.
+    /// Whether the cgroup is the one that all others are in.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.path == "/"
@@ -66,13 +66,13 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// More than this are not remembered: containers come and go for as long as a trace may run.
+    /// Number of cgroups that are remembered: containers come and go for as long as a trace may run.
     const MOST: usize = 4096;
 
-    /// Whether nobody has looked for this one yet.
+    /// Whether somebody has looked for this one.
     #[must_use]
-    pub fn lacks(&self, id: u64) -> bool {
-        !self.by_id.contains_key(&id)
+    pub fn has(&self, id: u64) -> bool {
+        self.by_id.contains_key(&id)
     }
 
     /// Takes in what was found; `None` is one that is gone or hidden.
@@ -94,7 +94,7 @@ impl Cgroups {
         };
     }
 
-    /// The cgroup of a socket with this id and this holder; `None` if that is not known, or is no more than is known.
+    /// Cgroup of a socket with this id and this holder; `None` if that is not known, or is no more than is known.
     pub(crate) fn of_socket(
         &self,
         id: Option<u64>,
@@ -106,12 +106,12 @@ impl Cgroups {
         {
             return Some(Arc::clone(cgroup));
         }
-        self.named(id?).filter(|cgroup| known.is_none() || !cgroup.is_root())
+        self.get(id?).filter(|cgroup| known.is_none() || !cgroup.is_root())
     }
 
-    /// The cgroup with this id.
+    /// Cgroup with this id.
     #[must_use]
-    pub fn named(&self, id: u64) -> Option<Arc<Cgroup>> {
+    pub fn get(&self, id: u64) -> Option<Arc<Cgroup>> {
         self.by_id.get(&id).cloned().flatten()
     }
 }

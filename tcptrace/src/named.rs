@@ -11,10 +11,12 @@
 /// }
 /// ```
 ///
-/// The enum has `ALL`, `name()` and `from_name()`. A name that stands twice does not compile: the second is unreachable.
+/// The enum has `ALL`, `name()` and `from_name()`. A name that stands twice does not compile: the second is
+/// unreachable.
 ///
-/// A variant may carry one value, which a record has in a field of its own. Then `enum Cause with CauseDetails` names the
-/// struct of all such values, each an `Option`: the enum has `NAMES`, `name()`, `details()` and `from_name(name, details)`.
+/// A variant may carry one value, which a record has in a field of its own. Then `enum Cause with CauseDetails` names
+/// the struct of all such values, each an `Option`: the enum has `NAMES`, `name()`, `details()` and `from_name(name,
+/// details)`.
 macro_rules! named {
     (
         $(#[$about:meta])*
@@ -75,7 +77,7 @@ macro_rules! named {
                 }
             }
 
-            /// What it carries besides its name.
+            /// Values that it carries besides its name.
             #[must_use]
             $visible fn details(self) -> $details {
                 match self {

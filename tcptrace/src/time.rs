@@ -1,25 +1,26 @@
-//! Durations as people type them, and moments: every one has a monotonic reading to compute with and a wall-clock reading to show.
+//! Durations as people type them, and moments: every one has a monotonic reading to compute with and a wall-clock
+//! reading to show.
 
 use std::time::Duration;
 
-/// One moment on this host.
+/// Moment on this host, by both of its clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
-    /// `CLOCK_MONOTONIC`, nanoseconds.
+    /// Nanoseconds of `CLOCK_MONOTONIC`.
     pub mono_ns: u64,
     /// Nanoseconds since the Unix epoch.
     pub wall_ns: i64,
 }
 
 impl Moment {
-    /// How long after `earlier`, in nanoseconds; 0 if it is not after.
+    /// Nanoseconds since `earlier`; 0 if it is not after.
     #[must_use]
     pub const fn since(self, earlier: Self) -> u64 {
         self.mono_ns.saturating_sub(earlier.mono_ns)
     }
 }
 
-/// A number in all of these places, with leading zeros.
+/// Writes a number into all of these places, with leading zeros.
 pub(crate) fn digits(places: &mut [u8], mut value: u32) {
     for place in places.iter_mut().rev() {
         *place = b'0' + (value % 10) as u8;

@@ -5,7 +5,10 @@
 #[path = "schema/validator.rs"]
 mod validator;
 
-use std::process::{Command, Output};
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Command, Output, Stdio},
+};
 
 use serde_json::Value;
 
@@ -123,6 +126,61 @@ fn two_hosts_are_one_story() {
     assert_eq!(ladder.matches("Connection #").count(), 1, "{ladder}");
 }
 
+/// What is read ahead spans an hour here: no part of a connection may be forgotten before it was emitted.
+#[test]
+fn two_quiet_hosts_are_one_story() {
+    let quiet = |recordings: [String; 3]| {
+        let shift = |(hour, text): (usize, String)| {
+            let text = text.replace("T10:", &format!("T{}:", 10 + hour));
+            // Without heading and end, as one trace; its clocks go on, and so do its numbers.
+            let lines = text.lines().filter(|line| line.contains("\"transition\"")).map(|line| {
+                let mut record: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
+                let mono = record["mono_ns"].as_u64().unwrap() + 3_600_000_000_000 * hour as u64;
+                record.insert("mono_ns".into(), mono.into());
+                for id in ["socket", "connection"] {
+                    record.insert(id.into(), (hour + 1).to_string().into());
+                }
+                serde_json::to_string(&record).unwrap() + "\n"
+            });
+            lines.collect::<String>()
+        };
+        recordings.into_iter().enumerate().map(shift).collect::<String>()
+    };
+    let client_steps = [
+        ("CLOSE", "SYN_SENT"),
+        ("SYN_SENT", "ESTABLISHED"),
+        ("ESTABLISHED", "FIN_WAIT1"),
+        ("FIN_WAIT1", "FIN_WAIT2"),
+        ("FIN_WAIT2", "TIME_WAIT"),
+    ];
+    let server_steps = [
+        ("LISTEN", "SYN_RECV"),
+        ("SYN_RECV", "ESTABLISHED"),
+        ("ESTABLISHED", "CLOSE_WAIT"),
+        ("CLOSE_WAIT", "LAST_ACK"),
+        ("LAST_ACK", "CLOSE"),
+    ];
+    let from = |hour: u16| ("10.0.0.1", 40_000 + hour);
+    let client =
+        quiet([0, 1, 2].map(|hour| recording(1_000_000_000, 100, from(hour), SERVER, &client_steps)));
+    let server =
+        quiet([0, 1, 2].map(|hour| recording(77_000_000_000, 500, SERVER, from(hour), &server_steps)));
+    let (out, _) = told(&[client.as_bytes(), server.as_bytes()], &["-f", "json"]);
+    validator::assert_valid("two_quiet_hosts_are_one_story", out.as_bytes());
+    let steps: Vec<_> = of_type(&out, "transition").iter().map(|step| step["connection"].clone()).collect();
+    assert_eq!(steps, [["1"; 10], ["2"; 10], ["3"; 10]].concat());
+    let summaries = of_type(&out, "connection");
+    assert_eq!(summaries.len(), 3, "{out}");
+    for summary in &summaries {
+        assert_eq!(
+            (&summary["ended"], &summary["completeness"]),
+            (&"in_order".into(), &"whole".into()),
+            "{summary}"
+        );
+        assert!(summary["time"].as_str().unwrap().starts_with("2026-"), "{summary}");
+    }
+}
+
 #[test]
 fn loopback_is_not_joined() {
     let (here, there) = (("127.0.0.1", 40_000), ("127.0.0.1", 80));
@@ -140,6 +198,24 @@ fn what_is_filtered_adds_up() {
     assert_eq!([&end["seen"], &end["shown"], &end["filtered"]], [3, 2, 1]);
     let (out, _) = told(&[client().as_bytes()], &["--count", "1"]);
     assert!(out.ends_with("1 events seen = 1 shown + 0 filtered + 0 lost\n"), "{out}");
+}
+
+/// Only the end of the minisocket passes the filter.
+#[test]
+fn no_summary_is_without_a_date() {
+    let steps = [("CLOSE", "SYN_SENT"), ("SYN_SENT", "ESTABLISHED"), ("TIME_WAIT", "CLOSE")];
+    let lines = recording(1_000_000_000, 100, CLIENT, SERVER, &steps);
+    let last = lines.lines().nth(3).unwrap();
+    for format in [&["-f", "json"][..], &["-f", "json", "--state", "CLOSE"], &["-f", "text"]] {
+        let (out, _) = told(&[last.as_bytes()], format);
+        assert!(!out.contains("1970"), "{out}");
+    }
+    let (out, _) = told(&[last.as_bytes()], &["-f", "json"]);
+    let summary = &of_type(&out, "connection")[0];
+    assert_eq!(
+        [&summary["time"], &summary["open"]],
+        [&"2026-11-22T10:00:00.002100000Z".into(), &Value::from(false)]
+    );
 }
 
 #[test]
@@ -238,4 +314,28 @@ fn conditions_make_it_fail() {
     assert_eq!(code(&illegal, &["--fail-on", "illegal"]), said("impossible steps: 1"));
     let lost = client().replace("\"seen\":3,", "\"seen\":5,").replace("\"lost\":0", "\"lost\":2");
     assert_eq!(code(&lost, &["--fail-on", "lost"]), said("events lost: 2"));
+}
+
+/// Standard input that goes on: what is there is emitted, though the last line yields no record, and the one after it is
+/// half of one.
+#[test]
+fn nothing_is_held_back_while_the_recording_goes_on() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tcptrace"))
+        .args(["replay", "-f", "json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    let recording = client();
+    let lines: Vec<&str> = recording.lines().collect();
+    let (records, summary) = (&lines[..lines.len() - 1], r#"{"v":1,"type":"connection","connection":"1"}"#);
+    input.write_all(format!("{}\n{summary}\n{{\"v\":1,", records.join("\n")).as_bytes()).unwrap();
+    let mut emitted = output.lines();
+    // Without a flush this would wait for ever.
+    let first: Vec<_> = emitted.by_ref().take(records.len()).map(Result::unwrap).collect();
+    assert_eq!(first, records);
+    drop(input);
+    assert!(emitted.all(|line| line.unwrap().contains("\"type\":\"")));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

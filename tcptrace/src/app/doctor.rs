@@ -112,7 +112,7 @@ fn privileges() -> Check {
             } else {
                 Outcome::Worse(format!(
                     "missing {}. CAP_SYSLOG adds TIME_WAIT as it happens, CAP_DAC_READ_SEARCH the classic hook, CAP_SYS_PTRACE the \
-                     owners of sockets that already exist, CAP_SYS_ADMIN their other network namespaces",
+                     owners of sockets that already exist, CAP_SYS_ADMIN the sockets of other network namespaces",
                     Words(&missing)
                 ))
             }

@@ -14,7 +14,7 @@ use crate::{
     cli::{NetnsName, ReplayArgs, Selection},
     pipeline::Ending,
     record::{End, Record, Totals},
-    replay::{Left, Merge},
+    replay::{self, Left, Merge},
     stuck::StuckDetector,
     time::Moment,
 };
@@ -55,15 +55,19 @@ fn emit(
 ) -> anyhow::Result<()> {
     let mut records = Vec::new();
     while !emission.pipeline.is_full() {
-        // Somebody may look on while it is recorded: nothing is kept back when the next line has yet to come.
-        if merge.only_input().is_some_and(|input| input.buffer().is_empty()) {
+        // Somebody may look on while it is recorded: nothing is kept back when the rest of the next line has yet to come.
+        if merge.only_input().is_some_and(|input| !input.buffer().contains(&b'\n')) {
             emission.flush()?;
         }
         let record = merge.read().map_err(|(index, error)| {
             anyhow::Error::from(error)
                 .context(format!("read {}", files.get(index).map_or_else(String::new, |path| name(path))))
         })?;
-        let Some(record) = record else { break };
+        let record = match record {
+            replay::Read::Record(record) => record,
+            replay::Read::Nothing => continue,
+            replay::Read::End => break,
+        };
         if let Some(detector) = &mut detector {
             if matches!(record, Record::Stuck(_)) {
                 // By other limits: they are made anew.
@@ -99,7 +103,7 @@ fn finish(
         emission.emit(&mut detector.overdue(at).into_iter().map(Record::Stuck).collect())?;
     }
     emission.pipeline.close();
-    let judged = left.iter().filter_map(|left| left.skipped.judged).max_by_key(|at| at.wall_ns);
+    let open_at = left.iter().filter_map(|left| left.skipped.open_at).max_by_key(|at| at.wall_ns);
     let Totals { shown, filtered, .. } = emission.pipeline.totals();
     let [filtered, lost] = left.iter().fold([filtered, 0], |[filtered, lost], left| {
         [filtered + left.totals.filtered, lost + left.totals.lost]
@@ -107,7 +111,7 @@ fn finish(
     let totals = Totals { seen: shown + filtered + lost, shown, filtered, lost };
     let ending = Ending {
         end: End { at, totals, illegal: emission.pipeline.illegal() },
-        open_at: judged.map_or(at, |judged| merge.moment(judged)),
+        open_at: open_at.map_or(at, |open_at| merge.moment(open_at)),
         is_complete: is_full || left.iter().all(|left| left.is_complete),
         is_recorded: true,
         dumped: None,

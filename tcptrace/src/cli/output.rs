@@ -50,7 +50,7 @@ impl OutputArgs {
         let outputs: Vec<_> = main.into_iter().chain(self.out.iter().cloned()).collect();
         for (index, output) in outputs.iter().enumerate() {
             if outputs.iter().take(index).any(|other| other.path == output.path) {
-                return Err(format!("two outputs write to {}: give each its own file", output.name()));
+                return Err(format!("two outputs go to {}: give each its own file", output.name()));
             }
         }
         Ok(outputs)
@@ -171,8 +171,8 @@ mod tests {
             ("tcptrace --out json", "FORMAT=FILE"),
             ("tcptrace --out json=", "FORMAT=FILE"),
             ("tcptrace --out yaml=x", "choose one of text, json, ladder, mermaid"),
-            ("tcptrace --out text=- --out json=-", "two outputs write to standard output"),
-            ("tcptrace -o x --out json=x", "two outputs write to x"),
+            ("tcptrace --out text=- --out json=-", "two outputs go to standard output"),
+            ("tcptrace -o x --out json=x", "two outputs go to x"),
         ] {
             assert!(outputs(line).is_err_and(|error| error.contains(says)), "{line}");
         }

@@ -150,6 +150,7 @@ mod bits {
     pub(super) const IN_ORDER: u64 = 1 << 4;
     pub(super) const FACES_FIRST: u64 = 1 << 5;
     pub(super) const HAS_NETNS: u64 = 1 << 6;
+    pub(super) const CUT: u64 = 1 << 7;
 }
 
 fn put_side(bytes: &mut Bytes, history: &ConnectionHistory, index: usize, side: &Side) -> Option<()> {
@@ -166,7 +167,8 @@ fn put_side(bytes: &mut Bytes, history: &ConnectionHistory, index: usize, side: 
             | flag(side.counted.is_some(), bits::COUNTED)
             | flag(side.counted.is_some_and(|counted| counted.in_order), bits::IN_ORDER)
             | flag(faces, bits::FACES_FIRST)
-            | flag(side.netns.is_some(), bits::HAS_NETNS),
+            | flag(side.netns.is_some(), bits::HAS_NETNS)
+            | flag(side.is_cut, bits::CUT),
     );
     bytes.put(number);
     side.netns.iter().for_each(|netns| bytes.put(netns.0.into()));
@@ -230,6 +232,7 @@ fn take_side(bytes: &mut &[u8], first: Option<&Side>) -> (Side, usize) {
         since: None,
         orphan,
         existing,
+        is_cut: is(bits::CUT),
         counted,
         retransmits,
     };

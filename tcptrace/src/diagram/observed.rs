@@ -60,7 +60,7 @@ impl Observed {
         match record {
             Record::Transition(step) => {
                 let (from, to) = (shown(step.from), shown(step.to));
-                if step.context.is_some_and(|context| context.is_unseen(step.from)) {
+                if step.context.is_some_and(|context| context.is_gap_after(step.from)) {
                     self.unseen += 1;
                 } else if from != to {
                     *self.steps.entry((from, to)).or_default() += 1;

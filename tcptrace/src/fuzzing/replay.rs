@@ -23,7 +23,7 @@ pub fn replay(bytes: &[u8]) {
     let written = lines(&records);
     let (again, nothing) = read(&written);
     assert_eq!(again, records);
-    assert_eq!(SkippedReport { judged: None, ..nothing }, SkippedReport::default());
+    assert_eq!(SkippedReport { open_at: None, ..nothing }, SkippedReport::default());
     if records.is_empty() && skipped == SkippedReport::default() {
         let mut lines = bytes.split(|byte| *byte == b'\n');
         // Verdicts are made anew.
@@ -117,7 +117,7 @@ fn merged(hosts: &[&[u8]]) {
 
 fn story(hosts: &[&[u8]]) -> Vec<Record> {
     let mut merge = Merge::new(hosts.iter().copied());
-    let records: Vec<_> = std::iter::from_fn(|| merge.read().expect("no error in memory")).collect();
+    let records: Vec<_> = std::iter::from_fn(|| merge.read_record().expect("no error in memory")).collect();
     assert_eq!(merge.left().len(), hosts.len());
     records
 }

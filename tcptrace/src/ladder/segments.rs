@@ -65,10 +65,10 @@ fn acts(history: &ConnectionHistory, step: &Step) -> (Vec<Act>, usize) {
     use Act::{GaveUp, Nothing, Received, Sent};
     use Segment::{Ack, Fin, FinAck, Rst, Syn, SynAck};
     let What::Changed(from, to, context, cause) = step.what else { return (vec![Nothing], 0) };
-    if context.is_some_and(|context| context.is_unseen(from)) {
+    if context.is_some_and(|context| context.is_gap_after(from)) {
         return (vec![Nothing], 0);
     }
-    let acts = match (from, Cause::stands_for(cause, to)) {
+    let acts = match (from, Cause::reached_state(cause, to)) {
         (Close, SynSent) => vec![Sent(Syn)],
         (SynSent, Established) => vec![Received(SynAck), Sent(Ack)],
         (SynSent, SynRecv) => vec![Received(Syn), Sent(SynAck)],
@@ -159,7 +159,7 @@ fn mark(history: &ConnectionHistory, step: &Step, since_ns: Option<u64>) -> Stat
         What::Orphaned(state) => (state, Phase::of(state), "no process left, stays".to_owned()),
         What::Retransmitted(state, count) => (state, Phase::of(state), describe_retransmit(state, count)),
         What::Reset(state, ref reason) => (state, Phase::Broken, describe_reset(reason.as_deref())),
-        What::Changed(from, to, Some(context), _) if context.is_unseen(from) => {
+        What::Changed(from, to, Some(context), _) if context.is_gap_after(from) => {
             (to, Phase::of(to), "(the step was not seen)".to_owned())
         }
         What::Changed(from, to, _, cause) => {

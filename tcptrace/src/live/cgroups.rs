@@ -34,7 +34,7 @@ impl Hierarchy {
     /// Adds the cgroup of an event to those that are known.
     pub(super) fn learn(&mut self, event: &StateChange, cgroups: &mut Cgroups) {
         self.learn_of_process(event, cgroups);
-        let Some(id) = event.cgroup.filter(|id| cgroups.lacks(*id)) else { return };
+        let Some(id) = event.cgroup.filter(|id| !cgroups.has(*id)) else { return };
         if !self.paths.contains_key(&id) {
             let begin = Instant::now();
             if self.not_before.is_some_and(|time| begin < time) {

@@ -132,11 +132,15 @@ impl Live {
 
     /// Does what there is to do after a wait: takes in a dump, follows a batch of events, looks for losses, requests a dump.
     pub(crate) fn take_turn(&mut self, woken: Woken, to: &mut impl Destination) -> Result<()> {
-        if let Some((request, dump)) = woken.made {
-            self.take_dump(request, dump, to)?;
+        let is_large = matches!(woken.made, Some((DumpRequest::Everything { .. }, _)));
+        if let Some((_, dump)) = woken.made {
+            self.take_dump(dump, to)?;
         }
         let records = self.step(to)?;
         self.look(to)?;
+        if is_large {
+            memory::trim_allocator();
+        }
         let is_asked = self.attached.reader.is_asked();
         self.pacing = self.pacing.after(records, is_asked, self.session.is_waiting());
         Ok(())
@@ -173,27 +177,18 @@ impl Live {
         if let Some(request) = self.session.request_dump(now) {
             match DumpThread::begin(request) {
                 Ok(thread) => self.dump = Some(thread),
-                Err(error) => self.take_dump(request, Err(error), to)?,
+                Err(error) => self.take_dump(Err(error), to)?,
             }
         }
         Ok(())
     }
 
     /// Hands the session a dump, with what has happened while it was made.
-    fn take_dump(
-        &mut self,
-        request: DumpRequest,
-        dump: Result<Dump>,
-        to: &mut impl Destination,
-    ) -> Result<()> {
+    fn take_dump(&mut self, dump: Result<Dump>, to: &mut impl Destination) -> Result<()> {
         let now = self.clock.now();
         self.read_until(now);
         self.session.on_dump(now, dump, &mut self.records);
-        self.hand_on(to)?;
-        if matches!(request, DumpRequest::Everything { .. }) {
-            memory::trim_allocator();
-        }
-        Ok(())
+        self.hand_on(to)
     }
 
     /// Empties the kernel's buffer, as long as not too much waits here already.

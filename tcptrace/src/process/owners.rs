@@ -6,18 +6,18 @@ use foldhash::HashSet;
 
 use super::Owner;
 
-/// Those that somebody has.
+/// Set of the owners that somebody has.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
     known: HashSet<Arc<Owner>>,
-    /// With as many it is time to look which of them nobody has any longer.
+    /// Size at which those that nobody has any longer are dropped.
     most: usize,
 }
 
 impl Owners {
     const FEW: usize = 64;
 
-    /// The same owner, shared with all who have it.
+    /// Equal owner, shared with all who have it.
     pub(crate) fn share(&mut self, owner: Owner) -> Arc<Owner> {
         if let Some(known) = self.known.get(&owner) {
             return Arc::clone(known);

@@ -21,3 +21,22 @@ pub fn signal_name(signal: u8) -> String {
 pub fn signal_number(name: &str) -> Option<u8> {
     (0..=u8::MAX).find(|signal| signal_name(*signal) == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_comes_back_and_no_other_does() {
+        for (number, name) in
+            [(2, "SIGINT"), (9, "SIGKILL"), (31, "SIGSYS"), (0, "signal 0"), (40, "signal 40")]
+        {
+            assert_eq!(signal_name(number), name);
+            assert_eq!(signal_number(name), Some(number));
+        }
+        assert!((0..=u8::MAX).all(|number| signal_number(&signal_name(number)) == Some(number)));
+        for name in ["", "INT", "sigint", "signal 2", "signal 040", "signal 256"] {
+            assert_eq!(signal_number(name), None, "{name}");
+        }
+    }
+}

@@ -1,16 +1,16 @@
-//! Why a step was taken.
+//! Causes of steps.
 
 use crate::{named::named, tcp::TcpState};
 
 named! {
-    /// Why a step was taken, most of all one towards the end. Only with evidence.
+    /// Cause of a step, most of all of one towards the end. Only with evidence.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum Cause with CauseDetails {
         /// The last reference to the socket was closed.
         Close => "close",
         /// `shutdown()`: of sending alone, or of both directions.
         Shutdown {
-            /// Receiving too.
+            /// Whether receiving is shut down too.
             both: bool,
         } => "shutdown",
         /// The process exited, and the kernel closed its files.
@@ -22,7 +22,8 @@ named! {
         } => "killed",
         /// The peer's SYN arrived: the step into `SYN_RECV` was seen when it happened, not when the handshake was over.
         SynReceived => "syn_received",
-        /// The ACK that opened it carried a SYN cookie, and made the socket. Concluded: no request was there before.
+        /// The ACK that opened the connection carried a SYN cookie, and made the socket. Concluded: no request was
+        /// there before.
         SynCookie => "syn_cookie",
         /// The peer's FIN arrived.
         FinReceived => "fin_received",
@@ -30,20 +31,21 @@ named! {
         ResetReceived => "reset_received",
         /// Our process ended the connection without a FIN: `connect(AF_UNSPEC)`, or what is not known better.
         Abort => "abort",
-        /// The same: it closed the socket with data that it had not read.
+        /// Our process closed the socket with data that it had not read, and so without a FIN.
         UnreadData => "unread_data",
-        /// The same: it closed the socket with `SO_LINGER` and a time of 0.
+        /// Our process closed the socket with `SO_LINGER` and a time of 0, and so without a FIN.
         LingerZero => "linger_zero",
-        /// The kernel keeps no closed connection without a process any more: `tcp_max_orphans` are there, or `tcp_mem` is used up.
+        /// The kernel keeps no closed connection without a process any more: `tcp_max_orphans` are there, or `tcp_mem`
+        /// is used up.
         OrphanLimit => "orphan_limit",
-        /// It would be in `TIME_WAIT` now, but the kernel keeps no more of them: `tcp_max_tw_buckets` are there, or there is no
-        /// memory for one. Concluded: no stand-in was made.
+        /// The kernel keeps no more sockets in `TIME_WAIT`, where this one would be: `tcp_max_tw_buckets` are there, or
+        /// there is no memory for one. Concluded: no minisocket was made.
         TimeWaitLimit => "time_wait_limit",
         /// A RST answered our SYN.
         Refused => "refused",
-        /// No answer to the SYN or the SYN+ACK, or something that is not known better.
+        /// No answer came to the SYN or the SYN+ACK; or some other timeout, not known better.
         TimedOut => "timed_out",
-        /// What was sent, again and again, was never acknowledged; or the peer's window never opened.
+        /// Retransmits were never acknowledged; or the peer's window never opened.
         RetransmissionTimeout => "retransmission_timeout",
         /// Keepalive probes were not answered.
         KeepaliveTimeout => "keepalive_timeout",
@@ -51,17 +53,17 @@ named! {
         UserTimeout => "user_timeout",
         /// The network said that there is no way.
         Unreachable {
-            /// Its errno.
+            /// Number of the error.
             errno: u16,
         } => "unreachable",
         /// Another process had the socket destroyed (`ss -K`, `tcp_abort`).
         Destroyed => "destroyed",
-        /// Some other error.
+        /// Another error.
         Error {
-            /// Its errno.
+            /// Number of the error.
             errno: u16,
         } => "error",
-        /// The time of a stand-in is over: 60 s in `TIME_WAIT`, `tcp_fin_timeout` in `FIN_WAIT2`.
+        /// The time of a minisocket is over: 60 s in `TIME_WAIT`, `tcp_fin_timeout` in `FIN_WAIT2`.
         Elapsed => "elapsed",
         /// The listening socket was closed, with the connection still in its queue: nobody ever accepted it.
         ListenerClosed => "listener_closed",
@@ -70,7 +72,7 @@ named! {
     }
 }
 
-/// What a [`Cause`] carries besides its name.
+/// Values that a [`Cause`] carries besides its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CauseDetails {
     /// Whether a `shutdown()` was of both directions.
@@ -82,15 +84,16 @@ pub struct CauseDetails {
 }
 
 impl Cause {
-    /// Whether it is concluded, from what was not seen.
+    /// Whether the cause is concluded, from what was not seen.
     #[must_use]
     pub const fn is_inferred(self) -> bool {
         matches!(self, Self::SynCookie | Self::TimeWaitLimit)
     }
 
-    /// The state that a step into `to` stands for: where there was no room for `TIME_WAIT`, all that leads to it has happened.
+    /// State that a step into `to` amounts to: `TIME_WAIT` where there was no room for it, because all that leads there
+    /// has happened.
     #[must_use]
-    pub fn stands_for(cause: Option<Self>, to: TcpState) -> TcpState {
+    pub fn reached_state(cause: Option<Self>, to: TcpState) -> TcpState {
         if cause == Some(Self::TimeWaitLimit) { TcpState::TimeWait } else { to }
     }
 

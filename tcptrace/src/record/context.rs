@@ -1,23 +1,24 @@
-//! In which context a change happened: seen, or concluded, and then what from.
+//! The context of a change: seen in the kernel, or concluded from something else.
 
 use crate::{named::named, tcp::TcpState};
 
 /// Context in which a change happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// In a system call of the process that holds the socket.
+    /// System call of the process that holds the socket.
     Process,
-    /// In the network stack or a timer, on whatever task's time.
+    /// Network stack or timer, on whatever task's time.
     Softirq,
-    /// Not an event of its own: concluded from something else.
+    /// None: not an event of its own, but concluded from something else.
     Inferred(Inference),
 }
 
 impl Context {
-    /// Whether the step out of `from` was not seen, nor when it happened, but only where the socket is now. Of minisockets
-    /// lists are asked for every second; of the others after a loss.
+    /// Whether a step out of `from` in this context is a gap: neither it nor its time was seen, but only the state
+    /// after it. The state of a minisocket is dumped every second, and so its time is known; that of other sockets
+    /// after a loss.
     #[must_use]
-    pub const fn is_unseen(self, from: TcpState) -> bool {
+    pub const fn is_gap_after(self, from: TcpState) -> bool {
         match self {
             Self::Inferred(Inference::Continuity) => true,
             Self::Inferred(Inference::Listed) => !matches!(from, TcpState::FinWait2 | TcpState::TimeWait),
@@ -27,7 +28,7 @@ impl Context {
 }
 
 named! {
-    /// What a conclusion rests on.
+    /// Grounds for a conclusion.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum Inference {
         /// The kernel closed the full socket after the peer's FIN: a time-wait socket takes over (`tcp_time_wait`).
@@ -38,9 +39,9 @@ named! {
         Continuity => "continuity",
         /// The other end, on this host, was told that its FIN has arrived.
         PeerClosed => "peer_closed",
-        /// The stand-in says so itself, but later.
+        /// The minisocket itself says so, but later.
         Minisocket => "stand_in",
-        /// The kernel's list of sockets (`sock_diag`) shows it, or no longer does.
+        /// A `sock_diag` dump shows it, or no longer does.
         Listed => "sock_diag",
     }
 }

@@ -1,27 +1,27 @@
-//! The end of a trace, in a record: what became of its events.
+//! The end of a trace, as a record, with the totals of its events.
 
 use crate::time::Moment;
 
-/// The end of a trace.
+/// End of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// When.
+    /// Moment of the end.
     pub at: Moment,
-    /// What became of the events.
+    /// Totals of the events.
     pub totals: Totals,
     /// Steps among those shown that the state machine does not have: something in between was not seen.
     pub illegal: u64,
 }
 
-/// What became of every event: `seen == shown + filtered + lost`.
+/// Totals of a trace, in which every event is accounted for: `seen == shown + filtered + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// State changes of TCP sockets while the trace ran.
+    /// State changes of TCP sockets during the trace.
     pub seen: u64,
-    /// Told.
+    /// Events that were emitted.
     pub shown: u64,
-    /// Turned away by a filter, in the kernel or here.
+    /// Events turned away by a filter, in the kernel or here.
     pub filtered: u64,
-    /// Lost on the way.
+    /// Events lost on the way.
     pub lost: u64,
 }

@@ -1,15 +1,15 @@
-//! A socket that was there before, in a record.
+//! A socket that was there before, as a record.
 
 use super::Subject;
 use crate::{tcp::TcpState, time::Moment};
 
-/// A socket that existed before the trace began, or that a list shows after a loss.
+/// Socket that existed before the trace began, or that a dump shows after a loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Existing {
-    /// When it was found.
+    /// Moment at which it was found.
     pub at: Moment,
-    /// Which socket.
+    /// Socket that was found.
     pub subject: Subject,
-    /// The state it was in.
+    /// State that it was in.
     pub state: TcpState,
 }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{named::named, time::Moment};
 
-/// Defines [`Record`] and [`RecordKind`] by a table: variant and type, the `type` in JSON, and the fields that other kinds
-/// of records have too.
+/// Defines [`Record`] and [`RecordKind`] by a table: variant and type, the `type` in JSON, and the fields that other
+/// kinds of records have too.
 macro_rules! records {
     ($($(#[$doc:meta])* $kind:ident($record:ty) => $name:literal, [$($field:ident)*];)+) => {
         named! {
@@ -18,7 +18,7 @@ macro_rules! records {
             }
         }
 
-        /// One thing that a trace has to say.
+        /// Record of a trace: one thing that happened, or was noticed.
         ///
         /// ```
         /// use tcptrace::record::{Loss, Lost, Record, RecordKind};

@@ -3,7 +3,7 @@
 use crate::{named::named, time::Moment};
 
 named! {
-    /// Why events are missing.
+    /// Reason why events are missing.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Loss {
         /// The ring buffer was full.
@@ -17,13 +17,13 @@ named! {
     }
 }
 
-/// Events that are missing; of `Unreadable` the lines that may have told of events.
+/// Events that are missing; of `Unreadable` the lines that may have held events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// When it was noticed.
+    /// Moment at which it was noticed.
     pub at: Moment,
-    /// How many since the last time.
+    /// Events that are missing since the last such record.
     pub count: u64,
-    /// Why.
+    /// Reason of the loss.
     pub reason: Loss,
 }

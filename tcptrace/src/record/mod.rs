@@ -1,4 +1,4 @@
-//! What a trace has to say: the records that filters choose from and formats write, a type for each kind.
+//! The records of a trace: those that filters choose from and formats write, a type for each kind.
 
 mod cause;
 mod context;

@@ -1,19 +1,19 @@
-//! A socket that goes on without a process, in a record.
+//! A socket that goes on without a process, as a record.
 
 use super::{Context, Subject};
 use crate::{tcp::TcpState, time::Moment};
 
-/// A socket in `FIN_WAIT2` that lost its process: the kernel keeps a small stand-in, waiting for the peer's FIN.
+/// Socket in `FIN_WAIT2` that lost its process: the kernel keeps a minisocket, waiting for the peer's FIN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
-    /// When.
+    /// Moment at which it lost its process.
     pub at: Moment,
-    /// Which socket.
+    /// Socket that goes on.
     pub subject: Subject,
-    /// The state that it stays in.
+    /// State that it stays in.
     pub state: TcpState,
-    /// Since the connection's first event, nanoseconds.
+    /// Time since the connection's first event, nanoseconds.
     pub since_first_ns: Option<u64>,
-    /// In which context; inferred where the stand-in itself was not seen.
+    /// Context; inferred where the minisocket itself was not seen.
     pub context: Option<Context>,
 }

@@ -1,36 +1,36 @@
-//! How a connection ended, and how much of it was seen.
+//! The outcome of a connection, and the extent to which it was seen.
 
 use crate::named::named;
 
 named! {
-    /// How a connection ended.
+    /// Way in which a connection ended.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Outcome with OutcomeDetails {
         /// One end closed, then the other one.
         InOrder => "in_order",
         /// Both closed before either knew of the other's FIN.
         Simultaneous => "simultaneous",
-        /// Only one end ever closed; its stand-in gave up.
+        /// Only one end ever closed; its minisocket gave up.
         HalfClosed => "half_closed",
         /// A RST ended it.
         Reset {
-            /// The end that sent it, if that is known.
+            /// Index of the end that sent it, if that is known.
             by: Option<usize>,
         } => "reset",
-        /// No answer.
+        /// No answer came.
         TimedOut => "timed_out",
         /// A RST answered the SYN.
         Refused => "refused",
         /// The network said that there is no way.
         Unreachable {
-            /// Its errno.
+            /// Number of the error.
             errno: u16,
         } => "unreachable",
         /// Another process had it destroyed.
         Destroyed => "destroyed",
-        /// Some other error.
+        /// Another error.
         Error {
-            /// Its errno.
+            /// Number of the error.
             errno: u16,
         } => "error",
         /// The opener gave up before it was open.
@@ -38,7 +38,7 @@ named! {
     }
 }
 
-/// What an [`Outcome`] carries besides its name.
+/// Values that an [`Outcome`] carries besides its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutcomeDetails {
     /// Index of the end that sent the RST.
@@ -48,22 +48,22 @@ pub struct OutcomeDetails {
 }
 
 named! {
-    /// How much of a connection was told.
+    /// Extent to which a connection was seen.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Completeness {
-        /// From its first step to its last, at each end that is a socket of this trace.
+        /// Every step from the first to the last, at each end that is a socket of this trace.
         Whole => "whole",
-        /// It began before the trace, or before what the filter lets through.
+        /// The connection began before the trace, or before what the filter lets through.
         JoinedMidway => "joined_midway",
-        /// Steps of it were missed.
+        /// Steps of the connection were missed.
         LostEvents => "lost_events",
-        /// Steps of it were turned away by the filter.
+        /// Steps of the connection were turned away by the filter.
         Filtered => "filtered",
     }
 }
 
 impl Completeness {
-    /// In words for people; nothing where nothing is missing.
+    /// Description for people; `None` where nothing is missing.
     #[must_use]
     pub const fn words(self) -> Option<&'static str> {
         match self {

@@ -1,34 +1,34 @@
-//! Single segments, in records: those sent again, and RSTs.
+//! Single segments, as records: those sent again, and RSTs.
 
 use super::Subject;
 use crate::{tcp::TcpState, time::Moment};
 
-/// A segment that was sent again.
+/// Segment that was sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retransmit {
-    /// When.
+    /// Moment at which it was sent.
     pub at: Moment,
-    /// Of which socket.
+    /// Socket that sent it.
     pub subject: Subject,
-    /// The state it is in, which tells what can have been sent: a SYN, a SYN+ACK, data or a FIN.
+    /// State of the socket, which says what can have been sent: a SYN, a SYN+ACK, data or a FIN.
     pub state: TcpState,
-    /// How often that has happened in this state.
+    /// Segments that were sent again in this state so far.
     pub count: u64,
-    /// Since the connection's first event, nanoseconds.
+    /// Time since the connection's first event, nanoseconds.
     pub since_first_ns: Option<u64>,
 }
 
-/// A RST that was sent.
+/// RST that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reset {
-    /// When.
+    /// Moment at which it was sent.
     pub at: Moment,
-    /// On behalf of which socket.
+    /// Socket on whose behalf it was sent.
     pub subject: Subject,
-    /// The state it was in.
+    /// State of the socket.
     pub state: TcpState,
-    /// Why, in the kernel's word (`enum sk_rst_reason` without the prefix), where it gives one (Linux 6.10).
+    /// Reason, in the kernel's word (`enum sk_rst_reason` without the prefix), where it gives one (Linux 6.10).
     pub reason: Option<String>,
-    /// Since the connection's first event, nanoseconds.
+    /// Time since the connection's first event, nanoseconds.
     pub since_first_ns: Option<u64>,
 }

@@ -1,33 +1,33 @@
-//! The beginning of a trace, in a record: what it sees.
+//! The beginning of a trace, as a record: its hooks and its filter.
 
 use crate::time::Moment;
 
-/// The beginning of a trace: everything is attached.
+/// Beginning of a trace: everything is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// When.
+    /// Moment of the beginning.
     pub at: Moment,
     /// Version of tcptrace.
     pub version: String,
-    /// The hook in use: `btf` or `tracepoint`.
+    /// Hook in use: `btf` or `tracepoint`.
     pub probe: String,
-    /// Why not the better one.
+    /// Reason why the better hook is not in use.
     pub fallback: Option<String>,
     /// Release of the kernel.
     pub kernel: String,
-    /// What is traced, in the words of the command line; empty for everything.
+    /// Filter, in the words of the command line; empty if everything is traced.
     pub filter: String,
-    /// What is seen besides state changes, by name.
+    /// Names of what is seen besides state changes.
     pub sees: Vec<String>,
-    /// What is not seen, though it was tried, and why.
+    /// Hooks that were tried and cannot be used.
     pub unseen: Vec<Unseen>,
 }
 
-/// A hook that cannot be used.
+/// Hook that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unseen {
-    /// What it would see, by name.
+    /// Name of what it would see.
     pub what: String,
-    /// In one line.
+    /// Reason, in one line.
     pub why: String,
 }

@@ -1,4 +1,4 @@
-//! A socket that does not get on, in a record: what `crate::watch` notices.
+//! A socket that stays too long in a state, as a record: made by `crate::stuck`.
 
 use super::Subject;
 use crate::{tcp::TcpState, time::Moment};
@@ -6,18 +6,18 @@ use crate::{tcp::TcpState, time::Moment};
 /// A socket that has been in a state for longer than is normal for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
-    /// When it was noticed.
+    /// Moment at which it was noticed.
     pub at: Moment,
-    /// Which socket.
+    /// Socket that is stuck.
     pub subject: Subject,
-    /// The state it is in.
+    /// State that it is in.
     pub state: TcpState,
-    /// For how long.
+    /// Nanoseconds in that state.
     pub for_ns: u64,
-    /// Whether it may be longer: when it entered the state was not seen.
+    /// Whether it may be longer: the step into the state was not seen.
     pub at_least: bool,
-    /// How often that was told of it in this state, this time included.
+    /// Records of this kind about the socket in this state so far, this one included.
     pub count: u64,
-    /// The owner's descriptor of it, where `/proc` shows one.
+    /// Owner's descriptor of the socket, where `/proc` shows one.
     pub fd: Option<i32>,
 }

@@ -1,4 +1,4 @@
-//! What a connection came to, in a record: what `crate::connection::summary` concludes from its account.
+//! A connection as a whole, as a record: made by `crate::connection::summary` of its history.
 
 use super::{Completeness, ConnectionId, Outcome, SocketId};
 use crate::{
@@ -8,49 +8,49 @@ use crate::{
     time::Moment,
 };
 
-/// What is known of a connection when it is over, or when the trace ends.
+/// Summary of a connection when it is over, or of one that is open when the trace ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionSummary {
-    /// When it was over; of one that is open, when that was asked.
+    /// Moment at which it was over; of one that is open, moment of the summary.
     pub at: Moment,
-    /// Its number.
+    /// Number of the connection.
     pub connection: ConnectionId,
     /// Whether it is still open.
     pub open: bool,
-    /// Where it lives.
+    /// Network namespace it lives in.
     pub netns: Option<Netns>,
-    /// Its two ends, the opener first if it is known; one if a socket is connected to itself.
+    /// Ends of the connection, the opener first if it is known; only one if a socket is connected to itself.
     pub ends: Vec<ConnectionEnd>,
-    /// Which end opened it.
+    /// Index of the end that opened it.
     pub opener: Option<usize>,
-    /// Which end closed it first.
+    /// Index of the end that closed it first.
     pub closed_first: Option<usize>,
-    /// How it ended.
+    /// Way in which it ended.
     pub outcome: Option<Outcome>,
-    /// From its first event to its end.
+    /// Nanoseconds from the first event to the end.
     pub lasted_ns: Option<u64>,
-    /// From the first end in `ESTABLISHED` to the first one that left it.
+    /// Nanoseconds from the first end in `ESTABLISHED` to the first one that left it.
     pub established_ns: Option<u64>,
-    /// From the first FIN to the second; to the end if there was none.
+    /// Nanoseconds from the first FIN to the second; to the end if there was none.
     pub half_closed_ns: Option<u64>,
-    /// From the first step out of `ESTABLISHED` to the end.
+    /// Nanoseconds from the first step out of `ESTABLISHED` to the end.
     pub teardown_ns: Option<u64>,
-    /// How much of it was seen.
+    /// Extent to which it was seen.
     pub completeness: Completeness,
 }
 
-/// One end of a connection.
+/// One end of a connection in its summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionEnd {
-    /// Its address.
+    /// Address and port of the end.
     pub address: Endpoint,
-    /// Its socket, if that was seen.
+    /// Socket of the end, if that was seen.
     pub socket: Option<SocketId>,
-    /// Its last state.
+    /// Last state of the socket.
     pub state: Option<TcpState>,
-    /// Its last known owner.
+    /// Last known owner of the socket.
     pub owner: Option<Owner>,
-    /// How long its handshake took: from its SYN, or from the peer's, to `ESTABLISHED`.
+    /// Nanoseconds that its handshake took: from its SYN, or from the peer's, to `ESTABLISHED`.
     pub handshake_ns: Option<u64>,
     /// Payload that it sent and that arrived; known once it can send no more.
     pub payload: Option<u64>,

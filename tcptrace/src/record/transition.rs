@@ -1,4 +1,4 @@
-//! A state change, in a record.
+//! A state change, as a record.
 
 use super::{Cause, Context, Subject};
 use crate::{
@@ -6,26 +6,26 @@ use crate::{
     time::Moment,
 };
 
-/// One state change of one socket.
+/// State change of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// When.
+    /// Moment of the change.
     pub at: Moment,
-    /// Of which socket.
+    /// Socket that changed.
     pub subject: Subject,
-    /// The state that was left.
+    /// State that was left.
     pub from: TcpState,
-    /// The state that was entered.
+    /// State that was entered.
     pub to: TcpState,
-    /// How long `from` lasted, nanoseconds; unknown if it began before the trace.
+    /// Nanoseconds that `from` lasted; unknown if it began before the trace.
     pub in_from_ns: Option<u64>,
-    /// Since the connection's first event, nanoseconds.
+    /// Time since the connection's first event, nanoseconds.
     pub since_first_ns: Option<u64>,
-    /// In which context; unknown where the kernel's structures are not.
+    /// Context of the change; `None` where the kernel's structures are not known.
     pub context: Option<Context>,
-    /// Why.
+    /// Cause of the change.
     pub cause: Option<Cause>,
-    /// What the connection has sent and received by then.
+    /// Counts of what the connection has sent and received by then.
     pub numbers: Option<Numbers>,
 }
 
@@ -37,7 +37,7 @@ impl Transition {
     }
 }
 
-/// What `struct tcp_sock` has counted since the connection began.
+/// Counts that `struct tcp_sock` keeps since the connection began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
     /// Smoothed round-trip time in microseconds; none before the first sample.

@@ -1,8 +1,8 @@
-//! A line of JSON, as it is written and as it is read: one list of all fields, so that the two cannot drift apart. A field
-//! is read into its place in a `struct`; to write it is to call the method of its name.
+//! A line of JSON, as it is written and as it is read: one list of all fields, so that the two cannot drift apart. A
+//! field is read into its place in a `struct`; to write it is to call the method of its name.
 //!
-//! A new field is a line here, in the place where it is written, a line in `write.rs`, and one in `read.rs`. A name means
-//! the same in every record: readers of tables (Miller, pandas) make one column of it.
+//! A new field is a line here, in the place where it is written, a line in `write.rs`, and one in `read.rs`. A name
+//! means the same in every record: readers of tables (Miller, pandas) make one column of it.
 
 use std::net::IpAddr;
 
@@ -67,9 +67,9 @@ object! {
         container: String,
         local: End,
         remote: End,
-        // The verdict on a connection.
+        // The summary of a connection.
         open: bool,
-        ends: Vec<VerdictEnd>,
+        ends: Vec<SummaryEnd>,
         opener: usize,
         closed_first: usize,
         ended: String,
@@ -120,8 +120,8 @@ object! {
 }
 
 object! {
-    /// One end of a connection that is judged.
-    VerdictEnd {
+    /// One end in the summary of a connection.
+    SummaryEnd {
         address: IpAddr,
         port: u16,
         socket: Quoted<SocketId>,
@@ -134,7 +134,7 @@ object! {
 }
 
 object! {
-    /// What is not seen.
+    /// Hook that cannot be used.
     Unseen {
         what: String,
         why: String,
@@ -142,7 +142,7 @@ object! {
 }
 
 object! {
-    /// A socket's owner.
+    /// Owner of a socket.
     Process {
         pid: u32,
         comm: String,

@@ -5,49 +5,50 @@ use std::io::{self, BufRead};
 use super::{Broken, SkippedReport, read};
 use crate::record::Record;
 
-/// A line that is longer is none; ours have a tenth of it at most. It bounds the memory.
+/// Longest line that is read, which bounds the memory; ours have a tenth of it at most.
 const LONGEST: usize = 1 << 20;
-/// What every line that tcptrace writes begins with, and what stands nowhere else in one: quotes in texts are escaped.
+/// Beginning of every line that tcptrace writes, which stands nowhere else in one: quotes in texts are escaped.
 const BEGINS: &[u8] = b"{\"v\":";
 
-/// So often a line is searched for a good rest. It bounds the time.
+/// Number of times that a line is searched for a good rest, which bounds the time.
 const ATTEMPTS: u32 = 50;
 
-/// What comes next in a recording.
+/// Next piece of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "almost all of them are records")]
 pub enum Item {
     /// A record.
     Record(Record),
-    /// So many lines that could not be read.
+    /// Number of lines that could not be read.
     Gap(u64),
-    /// A line that yields no record, and should not: it is blank, a summary that is made anew, or of a newer version's type.
+    /// A line that yields no record, and should not: it is blank, a summary that is made anew, or of a newer version's
+    /// type.
     Skipped,
 }
 
 /// Reader of a recording: yields its records and gaps. The only errors are those of the input.
 ///
-/// Each line yields an item at least, and none is read before the last one's items were taken: between two items is where
-/// a caller can flush what it has written, because the next one may be long in coming.
+/// Each line yields an item at least, and none is read before the last one's items were taken: between two items is
+/// where a caller can flush what it has written, because the next one may be long in coming.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,
     line: Vec<u8>,
-    /// What was found in a line, the first last.
+    /// Items that were found in a line, the first last.
     found: Vec<Item>,
-    /// What was left out so far.
+    /// Counts of what was skipped so far.
     pub skipped: SkippedReport,
-    /// Whether anything was read at all.
+    /// Whether nothing but blanks was read so far.
     pub is_empty: bool,
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Reads from `input`.
+    /// Reader of `input`.
     pub fn new(input: R) -> Self {
         Self { input, line: Vec::new(), found: Vec::new(), skipped: SkippedReport::default(), is_empty: true }
     }
 
-    /// Where it reads from.
+    /// Input that it reads from.
     pub fn input(&self) -> &R {
         &self.input
     }
@@ -57,15 +58,15 @@ impl<R: BufRead> Reader<R> {
         let text = line.trim_ascii();
         if !text.is_empty() {
             self.is_empty = false;
-            self.take_apart(text);
+            self.find_records(text);
             self.found.reverse();
         }
         self.line = line;
     }
 
-    /// Usually a record and nothing else. Half a line may stand before a good one, where a writer was cut off and another
-    /// went on.
-    fn take_apart(&mut self, text: &[u8]) {
+    /// Finds the records in a line: usually one and nothing else. Half a line may stand before a good one, where a
+    /// writer was cut off and another went on.
+    fn find_records(&mut self, text: &[u8]) {
         let (mut rest, mut broken) = (text, 0);
         while !rest.is_empty() {
             let taken = match read(rest, &mut self.skipped) {
@@ -74,7 +75,7 @@ impl<R: BufRead> Reader<R> {
                     taken
                 }
                 Err(Broken) => {
-                    self.gap();
+                    self.add_gap();
                     broken += 1;
                     if broken > ATTEMPTS {
                         return;
@@ -87,7 +88,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    fn gap(&mut self) {
+    fn add_gap(&mut self) {
         self.is_empty = false;
         self.skipped.lines += 1;
         if let Some(Item::Gap(count)) = self.found.last_mut() {
@@ -144,7 +145,7 @@ impl<R: BufRead> Iterator for Reader<R> {
             match self.next_line() {
                 Err(error) => return Some(Err(error)),
                 Ok(LineEnd::Input) if self.line.is_empty() => return None,
-                Ok(LineEnd::TooLong) => self.gap(),
+                Ok(LineEnd::TooLong) => self.add_gap(),
                 Ok(LineEnd::Line | LineEnd::Input) => {
                     self.take_line();
                     if self.found.is_empty() {
@@ -156,7 +157,7 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-/// How a line ended.
+/// End of a line.
 enum LineEnd {
     Line,
     Input,

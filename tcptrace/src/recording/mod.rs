@@ -1,7 +1,7 @@
 //! Recordings: the JSON lines of a trace, written and read back.
 //!
-//! The reader is the inverse of the writer: of any line that this version wrote it makes the record that was written. Of
-//! anything else it takes what is good, and counts what it left out.
+//! The reader is the inverse of the writer: of any line that this version wrote it makes the record that was written.
+//! Of anything else it takes what is good, and counts what it skipped.
 
 mod line;
 mod lines;

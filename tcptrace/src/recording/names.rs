@@ -2,7 +2,7 @@
 
 use crate::record::{Context, Inference};
 
-/// Directions of a `shutdown()`, as the field `how` has them.
+/// Name of the directions of a `shutdown()`, for the field `how`.
 pub(super) const fn how(both: bool) -> &'static str {
     if both { "both" } else { "write" }
 }

@@ -1,21 +1,21 @@
-//! What was left out of recordings, counted by kind.
+//! Parts of recordings that were skipped, counted by kind.
 
 use std::{collections::BTreeMap, fmt};
 
 use crate::time::Moment;
 
-/// So many names of one kind are told apart; a hostile recording has more.
+/// Number of names of one kind that are counted apart; a hostile recording has more.
 const NAMES: usize = 20;
 
-/// What was left out.
+/// Counts of what was skipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SkippedReport {
     /// Lines that are no records, or are half of one.
     pub lines: u64,
     /// Bytes of holes: NULs where the file was cut or the machine lost power.
     pub holes: u64,
-    /// When connections were judged that are open still: their verdicts are made anew.
-    pub judged: Option<Moment>,
+    /// Moment of the summaries of connections that were still open: they are made anew as of then.
+    pub open_at: Option<Moment>,
     /// Records that say that they are of another version of the contract. They are read as far as they are understood.
     pub versions: Names,
     /// Records of types that this version does not know.
@@ -44,7 +44,7 @@ impl Names {
         }
     }
 
-    /// All of them.
+    /// Sum of all counts.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.values().sum::<u64>() + self.others
@@ -66,10 +66,10 @@ impl fmt::Display for Names {
 }
 
 impl SkippedReport {
-    /// One sentence for each kind of which there is something.
+    /// Sentences for people, one for each kind of which there is something.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
-        let Self { lines, holes, judged: _, versions, types, fields, words } = self;
+        let Self { lines, holes, open_at: _, versions, types, fields, words } = self;
         let mut all = Vec::new();
         if *lines > 0 {
             all.push(format!("lines that could not be read: {lines}"));
@@ -79,9 +79,9 @@ impl SkippedReport {
         }
         for (what, names) in [
             ("records of another version, in which fields may mean something else", versions),
-            ("left out, records of unknown types", types),
-            ("left out, unknown fields", fields),
-            ("left out, unknown words", words),
+            ("skipped, records of unknown types", types),
+            ("skipped, unknown fields", fields),
+            ("skipped, unknown words", words),
         ] {
             if names.total() > 0 {
                 all.push(format!("{what}: {names}"));

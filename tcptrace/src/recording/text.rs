@@ -1,4 +1,4 @@
-//! What is said in words: in ours, which JSON takes as they are, or in others', which may contain anything.
+//! Texts in JSON: our own words, which need no escape, and texts from outside, which may contain anything.
 
 use super::write_json::WriteJson;
 use crate::process::{Comm, is_invisible};
@@ -53,7 +53,7 @@ impl WriteJson for Hex<'_> {
         quote(out, hex.collect::<String>().as_bytes());
     }
 
-    fn is_known(&self) -> bool {
+    fn is_present(&self) -> bool {
         let bytes = self.0.as_bytes();
         !bytes.is_ascii() && str::from_utf8(bytes).is_err()
     }
@@ -65,13 +65,13 @@ fn quote(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Whether it is written as it is, like most names.
+/// Whether the text is written as it is, like most names.
 fn is_plain(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
-/// Escapes more than JSON must. A raw DEL, U+0085, U+2028 or U+202E is valid in it; but Python's `splitlines` ends a line
-/// at some of them, and terminals obey others.
+/// Escapes more than JSON must. A raw DEL, U+0085, U+2028 or U+202E is valid in it; but Python's `splitlines` ends a
+/// line at some of them, and terminals obey others.
 fn escape(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     for c in text.chars() {

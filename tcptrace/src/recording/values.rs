@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// Of a step, that it is one; at the end, how many there were.
+/// Field `illegal`: of a step, that it is one; of the end, the number of such steps.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Illegal {

@@ -1,13 +1,13 @@
 //! Records to lines.
 //!
-//! 64-bit ids are strings, because many readers keep only 53 bits; durations are integers with the unit in the name; what
-//! is not known is not there. Characters that end a line, move a cursor or turn the text somewhere are escaped, so a name
-//! from outside can do nothing to a terminal or to a reader of lines.
+//! 64-bit ids are strings, because many readers keep only 53 bits; durations are integers with the unit in the name;
+//! what is not known is not there. Characters that end a line, move a cursor or turn the text somewhere are escaped, so
+//! a name from outside can do nothing to a terminal or to a reader of lines.
 
 use std::io::{self, Write};
 
 use super::{
-    line::{End, Line, Process, Thread, Unseen, VERSION, VerdictEnd},
+    line::{End, Line, Process, SummaryEnd, Thread, Unseen, VERSION},
     names,
     text::{Hex, Word},
     values::{Illegal, Quoted, Time},
@@ -38,7 +38,8 @@ pub fn write(out: &mut dyn Write, record: &Record) -> io::Result<()> {
 
 /// Appends a record as one line.
 pub fn append(text: &mut Vec<u8>, record: &Record) {
-    // A line of its own for each kind, so that the compiler knows its name: 80 instructions fewer than with `record.kind()`.
+    // A line of its own for each kind, so that the compiler knows its name: 80 instructions fewer than with
+    // `record.kind()`.
     match record {
         Record::Start(start) => append_line(text, RecordKind::Start, start.at, |line| line.begin(start)),
         Record::Existing(Existing { at, subject, state }) => {
@@ -81,7 +82,7 @@ pub fn append(text: &mut Vec<u8>, record: &Record) {
     }
 }
 
-/// Appends a line: what each of them has, and what `fill` says.
+/// Appends a line: the fields that each of them has, and those that `fill` adds.
 #[inline]
 pub(crate) fn append_line(
     text: &mut Vec<u8>,
@@ -96,7 +97,7 @@ pub(crate) fn append_line(
 }
 
 impl Object<'_, Line> {
-    /// Which socket it is about. Whose that is comes after what happened to it.
+    /// Fields of the subject but for its owner, which comes after what happened to it.
     pub(crate) fn about(&mut self, subject: &Subject) -> &mut Self {
         let Subject { socket, connection, netns, tuple, owner: _, cgroup } = subject;
         let remote = tuple.remote;
@@ -212,7 +213,7 @@ const fn family(is_ipv6: bool) -> Word {
 impl WriteJson for ConnectionEnd {
     fn write_json(&self, out: &mut Vec<u8>) {
         let Self { address, socket, state, owner, handshake_ns, payload, retransmits } = self;
-        Object::<VerdictEnd>::write(out, |end| {
+        Object::<SummaryEnd>::write(out, |end| {
             end.address(address.address)
                 .port(address.is_set().then_some(address.port))
                 .socket(socket.map(Quoted))

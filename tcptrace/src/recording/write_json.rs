@@ -8,14 +8,14 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-/// What can be written as JSON.
+/// Values that can be written as JSON.
 pub(crate) trait WriteJson {
     /// Appends itself.
     fn write_json(&self, out: &mut Vec<u8>);
 
-    /// Whether there is anything to write. A field whose value is not known is left out.
+    /// Whether there is anything to write. A field whose value is not known is skipped.
     #[inline]
-    fn is_known(&self) -> bool {
+    fn is_present(&self) -> bool {
         true
     }
 }
@@ -43,7 +43,7 @@ impl<Of> Object<'_, Of> {
     /// Appends a field, behind a comma, if its value is known.
     #[inline]
     pub(super) fn field(&mut self, key: &'static str, value: &impl WriteJson) -> &mut Self {
-        if value.is_known() {
+        if value.is_present() {
             self.out.extend_from_slice(key.as_bytes());
             value.write_json(self.out);
         }
@@ -60,7 +60,7 @@ impl<T: WriteJson> WriteJson for Option<T> {
     }
 
     #[inline]
-    fn is_known(&self) -> bool {
+    fn is_present(&self) -> bool {
         self.is_some()
     }
 }
@@ -94,7 +94,7 @@ impl WriteJson for IpAddr {
     fn write_json(&self, out: &mut Vec<u8>) {
         out.push(b'"');
         match self {
-            Self::V4(address) => put_ipv4(*address, out),
+            Self::V4(address) => write_ipv4(*address, out),
             Self::V6(address) => {
                 let mut text = String::new();
                 // Cannot fail: it goes to memory.
@@ -106,7 +106,7 @@ impl WriteJson for IpAddr {
     }
 }
 
-fn put_ipv4(address: Ipv4Addr, out: &mut Vec<u8>) {
+fn write_ipv4(address: Ipv4Addr, out: &mut Vec<u8>) {
     for (i, octet) in address.octets().into_iter().enumerate() {
         if i > 0 {
             out.push(b'.');
@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    fn put(value: &impl WriteJson) -> String {
+    fn json(value: &impl WriteJson) -> String {
         let mut out = Vec::new();
         value.write_json(&mut out);
         String::from_utf8(out).unwrap()
@@ -149,9 +149,9 @@ mod tests {
     proptest! {
         #[test]
         fn another_reader_reads_the_same(text in any::<String>(), address: IpAddr, number: u64) {
-            prop_assert_eq!(serde_json::from_str::<String>(&put(&text.as_str())).unwrap(), text);
-            prop_assert_eq!(serde_json::from_str::<IpAddr>(&put(&address)).unwrap(), address);
-            prop_assert_eq!(put(&number), number.to_string());
+            prop_assert_eq!(serde_json::from_str::<String>(&json(&text.as_str())).unwrap(), text);
+            prop_assert_eq!(serde_json::from_str::<IpAddr>(&json(&address)).unwrap(), address);
+            prop_assert_eq!(json(&number), number.to_string());
         }
     }
 }

@@ -17,7 +17,7 @@ pub const EXISTING_TEXT: &str = "was there before";
 pub fn describe_transition(step: &Transition) -> String {
     let words = meaning(step);
     match step.context {
-        Some(context) if step.is_illegal() || context.is_unseen(step.from) => words,
+        Some(context) if step.is_illegal() || context.is_gap_after(step.from) => words,
         context => marked(words, context),
     }
 }
@@ -43,7 +43,7 @@ fn meaning(step: &Transition) -> String {
         Some(Context::Inferred(Inference::Continuity)) => {
             return "(not seen; the next step begins here)".to_owned();
         }
-        Some(context) if context.is_unseen(step.from) => {
+        Some(context) if context.is_gap_after(step.from) => {
             return "(not seen; the kernel lists it so)".to_owned();
         }
         _ => {}

@@ -25,8 +25,7 @@ impl Json {
         history: &ConnectionHistory,
         open_at: Option<Moment>,
     ) -> io::Result<()> {
-        let at = open_at.or_else(|| history.ended_at()).unwrap_or_default();
-        match ConnectionSummary::on(history, at, open_at.is_some()) {
+        match ConnectionSummary::on(history, open_at) {
             Some(summary) => self.record(out, &Record::Connection(Box::new(summary))),
             None => Ok(()),
         }

@@ -84,7 +84,8 @@ impl ConnectionReport<'_> {
         )?;
         self.fact(out, "opened by", &opened(history))?;
         self.fact(out, "closed first by", &closed(history))?;
-        if let Some(summary) = ConnectionSummary::on(history, self.ending.end.at, !history.is_over()) {
+        let open_at = (!history.is_over()).then_some(self.ending.end.at);
+        if let Some(summary) = ConnectionSummary::on(history, open_at) {
             self.fact(out, "ended", &describe_summary(&summary))?;
         }
 

@@ -1,4 +1,4 @@
-//! Recordings told again: one as it was, or those of several hosts as one story.
+//! Recordings as a source of records: one as it is, or those of several hosts as one trace.
 
 mod join;
 mod merge;
@@ -6,5 +6,5 @@ mod merge;
 mod properties;
 mod recorded;
 
-pub use merge::Merge;
+pub use merge::{Merge, Read};
 pub use recorded::{Left, Recorded};

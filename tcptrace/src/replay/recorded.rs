@@ -112,8 +112,8 @@ impl<R: BufRead> Recorded<R> {
         Some(record)
     }
 
-    /// What is missing, told as of `at`.
-    fn tell_missing(&mut self, at: Moment) -> Record {
+    /// A record of what is missing, as of `at`.
+    fn report_missing(&mut self, at: Moment) -> Record {
         let count = std::mem::take(&mut self.missing);
         self.lost += count;
         Record::Lost(Lost { at, count, reason: Loss::Unreadable })
@@ -121,32 +121,31 @@ impl<R: BufRead> Recorded<R> {
 }
 
 impl<R: BufRead> Iterator for Recorded<R> {
-    type Item = io::Result<Record>;
+    /// A record, or nothing for a line that yields none: the next one may be long in coming.
+    type Item = io::Result<Option<Record>>;
 
-    fn next(&mut self) -> Option<io::Result<Record>> {
-        loop {
-            if let Some(record) = self.waiting.take() {
-                match self.take(record) {
-                    Some(record) => return Some(Ok(record)),
-                    None => continue,
-                }
-            }
-            match self.reader.next() {
-                Some(Err(error)) => return Some(Err(error)),
-                Some(Ok(Item::Gap(lines))) => self.missing += lines,
-                Some(Ok(Item::Skipped)) => {}
-                Some(Ok(Item::Record(record))) => {
-                    let at = self.last.unwrap_or(record.at());
-                    self.waiting = Some(record);
-                    if self.missing > 0 {
-                        return Some(Ok(self.tell_missing(at)));
-                    }
-                }
-                None => {
-                    let at = self.last.filter(|_| self.missing > 0)?;
-                    return Some(Ok(self.tell_missing(at)));
-                }
-            }
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(record) = self.waiting.take() {
+            return Some(Ok(self.take(record)));
         }
+        let record = match self.reader.next() {
+            Some(Err(error)) => return Some(Err(error)),
+            Some(Ok(Item::Gap(lines))) => {
+                self.missing += lines;
+                None
+            }
+            Some(Ok(Item::Skipped)) => None,
+            Some(Ok(Item::Record(record))) if self.missing > 0 => {
+                let at = self.last.unwrap_or(record.at());
+                self.waiting = Some(record);
+                Some(self.report_missing(at))
+            }
+            Some(Ok(Item::Record(record))) => self.take(record),
+            None => {
+                let at = self.last.filter(|_| self.missing > 0)?;
+                Some(self.report_missing(at))
+            }
+        };
+        Some(Ok(record))
     }
 }

@@ -15,7 +15,7 @@ use anyhow::{Result, anyhow};
 use super::{Config, Counted, Dump, DumpRequest, Session, TICK};
 use crate::{
     address::{Endpoint, Netns, Tuple},
-    dumped::DumpedSocket,
+    dumped::{DumpedSocket, Holder},
     event::{Activity, DecodeError, Fork, RawEvent, SockFacts, StateChange, Task},
     process::Comm,
     record::{Numbers, Record, SocketId},
@@ -43,6 +43,7 @@ struct Host {
     counted: Counted,
     /// What a dump shows.
     sockets: Vec<DumpedSocket>,
+    processes: Vec<(u32, u32)>,
     dump_fails: bool,
     dump_takes: u64,
     dump_is_there: Option<u64>,
@@ -60,6 +61,7 @@ impl Host {
             buffer: VecDeque::new(),
             counted: Counted::default(),
             sockets: Vec::new(),
+            processes: Vec::new(),
             dump_fails: false,
             dump_takes,
             dump_is_there: None,
@@ -87,7 +89,8 @@ impl Host {
         if self.dump_is_there.is_some_and(|there| there <= self.now) {
             (self.dump_is_there, is_quiet) = (None, false);
             self.read();
-            let dump = Dump { sockets: self.sockets.clone(), namespaces: [NETNS].into(), ..Dump::default() };
+            let (sockets, processes) = (self.sockets.clone(), self.processes.clone());
+            let dump = Dump { sockets, processes, namespaces: [NETNS].into(), ..Dump::default() };
             let dump = if self.dump_fails { Err(anyhow!("no dump")) } else { Ok(dump) };
             self.session.on_dump(now, dump, &mut self.told);
         }
@@ -216,6 +219,11 @@ fn change(ms: u64, socket: u64, from: TcpState, to: TcpState) -> RawEvent {
         cgroup: None,
         task: Task { pid: 0, tid: 0, uid: 0, comm: nobody, thread: nobody, activity: Some(Activity::Kernel) },
     })
+}
+
+fn held(socket: u64, state: TcpState, pid: u32) -> DumpedSocket {
+    let holder = Holder { pid, comm: b"curl".to_vec(), uid: 0, fd: 5, others: 0 };
+    DumpedSocket { holder: Some(holder), ..dumped(socket, state) }
 }
 
 fn dumped(socket: u64, state: TcpState) -> DumpedSocket {

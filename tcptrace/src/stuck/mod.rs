@@ -53,7 +53,7 @@ impl StuckDetector {
             // close() after shutdown(): the state goes on.
             Record::Transition(step) if step.from == step.to => self.update(&step.subject),
             Record::Transition(step) => {
-                let vague = step.context.is_some_and(|context| context.is_unseen(step.from));
+                let vague = step.context.is_some_and(|context| context.is_gap_after(step.from));
                 self.enter(&step.subject, step.to, step.at, vague);
             }
             Record::Orphan(orphan) => self.update(&orphan.subject),

@@ -1,4 +1,4 @@
-//! What to look for when a socket stays in a state that should pass.
+//! Advice on sockets that stay in a state that should pass.
 
 use super::TcpState::{self, *};
 

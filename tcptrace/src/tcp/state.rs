@@ -7,8 +7,8 @@ use crate::named::named;
 named! {
     /// A TCP state as Linux has it (`include/net/tcp_states.h`).
     ///
-    /// `NEW_SYN_RECV` is Linux's own: a request socket that has answered a SYN and waits for the ACK. To the outside it is
-    /// `SYN_RECV`.
+    /// `NEW_SYN_RECV` is Linux's own: a request socket that has answered a SYN and waits for the ACK. To the outside it
+    /// is `SYN_RECV`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     #[repr(u8)]
     #[expect(missing_docs, reason = "the names are the documentation; `explain` has the rest")]

@@ -18,7 +18,7 @@ fn good() -> BoxedStrategy<(Record, Vec<u8>)> {
         .boxed()
 }
 
-/// What may stand between two good lines.
+/// Bytes that may stand between two good lines.
 fn bad() -> BoxedStrategy<Vec<u8>> {
     let half =
         || (good(), any::<Index>()).prop_map(|((_, line), at)| line[..at.index(line.len() - 2)].to_vec());
@@ -52,7 +52,7 @@ proptest! {
         prop_assert_eq!(wanted.next(), None);
     }
 
-    /// Who writes what was read, and waits for more, can flush before every line.
+    /// A caller who writes what was read can flush before every line, for which it may have to wait.
     #[test]
     fn the_caller_gets_its_turn_after_every_line(parts in vec((bad(), good()), 0..8), last in bad()) {
         let bytes: Vec<u8> =

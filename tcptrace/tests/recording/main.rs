@@ -23,7 +23,7 @@ fn lines(records: &[Record]) -> Vec<u8> {
     out
 }
 
-/// What is in a recording: its records, the lines that could not be read, and what was left out.
+/// Reads a recording: its records, the number of lines that could not be read, and what was skipped.
 fn read(bytes: &[u8]) -> (Vec<Record>, u64, SkippedReport) {
     let mut reader = Reader::new(bytes);
     let (mut records, mut gaps) = (Vec::new(), 0);

@@ -1,4 +1,4 @@
-//! Recordings of other versions: read as far as they are understood, and what was left out is counted by its name.
+//! Recordings of other versions: read as far as they are understood, and what was skipped is counted by its name.
 
 use tcptrace::{
     address::{Endpoint, Tuple},
@@ -10,7 +10,7 @@ use tcptrace::{
 
 use super::{lines, read};
 
-/// Some step.
+/// Step that has something of everything.
 pub fn step() -> Record {
     let end = |port| Endpoint { address: "10.0.0.1".parse().unwrap(), port };
     Record::Transition(Transition {
@@ -50,7 +50,7 @@ fn unknown_fields_are_named() {
         text().replace("\"pid\"", "\"mood\":3,\"pid\"").replace("\"from\"", "\"zone\":{\"a\":[1]},\"from\"");
     let (found, gaps, skipped) = read(format!("{more}{more}").as_bytes());
     assert_eq!((found, gaps), (vec![step(), step()], 0));
-    assert_eq!(skipped.sentences(), ["left out, unknown fields: process.mood ×2, zone ×2"]);
+    assert_eq!(skipped.sentences(), ["skipped, unknown fields: process.mood ×2, zone ×2"]);
 }
 
 #[test]
@@ -58,12 +58,12 @@ fn unknown_words_are_named() {
     let Record::Transition(known) = step() else { panic!() };
     let (found, _, skipped) = read(text().replace("\"shutdown\"", "\"yaw\\u001b[1mn\"").as_bytes());
     assert_eq!(found, [Record::Transition(Transition { cause: None, ..known.clone() })]);
-    assert_eq!(skipped.sentences(), ["left out, unknown words: cause yaw\\u{1b}[1mn ×1"]);
+    assert_eq!(skipped.sentences(), ["skipped, unknown words: cause yaw\\u{1b}[1mn ×1"]);
 
     let (found, _, skipped) = read(text().replace("\"syscall\"", "\"hearsay\"").as_bytes());
     let subject = Subject { owner: None, ..known.subject.clone() };
     assert_eq!(found, [Record::Transition(Transition { subject, ..known })]);
-    assert_eq!(skipped.sentences(), ["left out, unknown words: process.evidence hearsay ×1"]);
+    assert_eq!(skipped.sentences(), ["skipped, unknown words: process.evidence hearsay ×1"]);
 
     // Without its states a step is none.
     let (found, gaps, skipped) = read(text().replace("FIN_WAIT1", "FIN_WAIT3").as_bytes());
@@ -76,7 +76,7 @@ fn unknown_types_are_named_and_are_no_loss() {
     let others = "{\"v\":1,\"type\":\"weather\",\"state\":[\"rain\"]}\n".repeat(3);
     let (found, gaps, skipped) = read(format!("{others}{}", text()).as_bytes());
     assert_eq!((found, gaps), (vec![step()], 0));
-    assert_eq!(skipped.sentences(), ["left out, records of unknown types: weather ×3"]);
+    assert_eq!(skipped.sentences(), ["skipped, records of unknown types: weather ×3"]);
 }
 
 #[test]

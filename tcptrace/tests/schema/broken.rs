@@ -63,7 +63,7 @@ fn with(object: &Map<String, Value>, key: &str, value: Value) -> Map<String, Val
     object
 }
 
-/// What need not be known; but nothing that another field speaks of.
+/// Whether a field may be absent: what need not be known; but nothing that another field speaks of.
 fn may_be_missing(object: &Map<String, Value>, key: &str) -> bool {
     let has = |key| object.contains_key(key);
     match key {

@@ -102,8 +102,8 @@ fn records_that_nobody_thought_of_are_as_described() {
     validator::assert_valid("records_that_nobody_thought_of_are_as_described", &lines);
 }
 
-/// What is written at one go stays together: a reader of the pipe, or of a file that two tracers append to, sees no half
-/// line.
+/// Lines are written at one go, and so stay together: a reader of the pipe, or of a file that two tracers append to,
+/// sees no half line.
 #[test]
 fn a_line_is_written_at_one_go() {
     struct WholeLines(usize);

@@ -108,7 +108,7 @@ fn outcomes() -> Vec<Outcome> {
     outcomes
 }
 
-/// Where such a cause is seen.
+/// Step at which such a cause is seen.
 fn caused(cause: Cause) -> Transition {
     use TcpState::{
         Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent, TimeWait,
@@ -136,7 +136,7 @@ fn caused(cause: Cause) -> Transition {
     step(from, to, context, Some(cause))
 }
 
-/// What such a conclusion is of.
+/// Record that rests on such grounds.
 fn concluded(from: Inference) -> Record {
     use TcpState::{Close, Closing, Established, FinWait2, TimeWait};
     let context = Context::Inferred(from);
@@ -273,7 +273,8 @@ pub fn records() -> Vec<Record> {
         .collect()
 }
 
-/// One with everything, one for each outcome, of open connections one for each completeness, and one with next to nothing.
+/// One with everything, one for each outcome, of open connections one for each completeness, and one with next to
+/// nothing.
 fn summaries() -> impl Iterator<Item = ConnectionSummary> {
     let opener = ConnectionEnd {
         address: end("127.0.0.1", 54998),

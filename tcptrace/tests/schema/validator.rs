@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, io::Write as _, process::Command};
 
-/// What is wrong, by number of the line, the first being 1.
+/// Complaints by number of the line, the first being 1.
 pub type Problems = BTreeMap<usize, String>;
 
 /// Validates JSON lines. `None`, and a word in the log of skipped tests, where python's `jsonschema` is missing.
@@ -31,8 +31,8 @@ pub fn assert_valid(test: &str, lines: &[u8]) {
     let problems = problems(test, lines).unwrap_or_default();
     let text = String::from_utf8_lossy(lines);
     let all: Vec<_> = text.lines().collect();
-    let told: Vec<_> = problems.iter().map(|(line, what)| format!("{what}\n  {}", all[line - 1])).collect();
-    assert!(told.is_empty(), "{} of {} lines:\n{}", told.len(), all.len(), told.join("\n"));
+    let shown: Vec<_> = problems.iter().map(|(line, what)| format!("{what}\n  {}", all[line - 1])).collect();
+    assert!(shown.is_empty(), "{} of {} lines:\n{}", shown.len(), all.len(), shown.join("\n"));
 }
 
 fn problem(file: &std::path::Path, line: &str) -> (usize, String) {

@@ -80,7 +80,7 @@ fn what() -> impl Strategy<Value = What> {
 fn history() -> impl Strategy<Value = ConnectionHistory> {
     let steps = vec((any::<u64>(), any::<i64>(), any::<bool>(), what()), 0..20);
     let side = (
-        any::<[bool; 4]>(),
+        any::<[bool; 5]>(),
         any::<[u64; 2]>(),
         option::of(any::<u32>()),
         [end(), end()],
@@ -101,7 +101,7 @@ fn history() -> impl Strategy<Value = ConnectionHistory> {
             .collect();
         let mut history = ConnectionHistory { skipped, ..ConnectionHistory::new(ConnectionId(id)) };
         for (
-            [serial, orphan, existing, faces],
+            [serial, orphan, existing, faces, is_cut],
             [number, retransmits],
             netns,
             [local, remote],
@@ -121,6 +121,7 @@ fn history() -> impl Strategy<Value = ConnectionHistory> {
                 since: steps.get(since % 21).map(|step: &Step| step.at),
                 orphan,
                 existing,
+                is_cut,
                 counted,
                 retransmits,
             });
@@ -180,6 +181,7 @@ fn it_is_small() {
         since: Some(at(us)),
         orphan: false,
         existing: false,
+        is_cut: false,
         counted: Some(counted(from)),
         retransmits: 0,
     };

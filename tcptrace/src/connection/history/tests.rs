@@ -133,6 +133,9 @@ fn over_when_every_side_is() {
     let mut records = vec![step(1, 1, LastAck, Close, None), step(2, 2, FinWait1, FinWait2, None)];
     assert!(!history(&records).is_over());
     records.push(orphan);
+    // A RST may be on its way to it.
+    assert!(!history(&records).is_over());
+    records.push(step(4, 2, FinWait2, Close, Some(Cause::ResetReceived)));
     assert!(history(&records).is_over());
     // When it entered a state that it was not seen entering is not known.
     assert_eq!(history(&[missed(1, 1, Established, FinWait1)]).sides[0].since, None);
@@ -155,4 +158,50 @@ fn of_segments_the_latest_are_kept_and_the_rest_is_counted() {
     assert_eq!((history.steps.len(), history.skipped), (102, 150));
     assert_eq!((history.sides[0].retransmits, history.last()), (250, 250));
     assert!(history.begins() && history.opener() == Some(0));
+}
+
+#[test]
+fn a_side_is_cut_if_the_trace_saw_more_of_it() {
+    let since = |in_from_ns, record| match record {
+        Record::Transition(step) => Record::Transition(Transition { in_from_ns, ..step }),
+        other => other,
+    };
+    let orphan = |since_first_ns| {
+        Record::Orphan(Orphan {
+            at: at(9),
+            subject: subject(1),
+            state: FinWait2,
+            since_first_ns,
+            context: None,
+        })
+    };
+    let again = |time, since_first_ns| {
+        Record::Retransmit(Retransmit {
+            at: at(time),
+            subject: subject(1),
+            state: Established,
+            count: 1,
+            since_first_ns: Some(since_first_ns),
+        })
+    };
+    let opens = step(1, 1, Close, SynSent, None);
+    let [seen, unseen] = [Some(1), None].map(|ns| since(ns, step(5, 1, Established, FinWait1, None)));
+    for (records, is_cut) in [
+        (vec![seen.clone()], true),
+        (vec![unseen.clone()], false),
+        (vec![unseen.clone(), since(Some(1), step(6, 1, FinWait1, FinWait2, None))], false),
+        (vec![opens.clone(), seen.clone()], false),
+        // Held back until the port was known.
+        (vec![seen, opens], false),
+        (vec![orphan(Some(9))], true),
+        (vec![orphan(Some(0))], false),
+        (vec![found(1, Established)], false),
+        // Segments say it until there is a step that does.
+        (vec![again(4, 4)], true),
+        (vec![again(4, 0)], false),
+        (vec![again(4, 4), unseen.clone()], false),
+        (vec![unseen, again(4, 4)], false),
+    ] {
+        assert_eq!(history(&records).sides[0].is_cut, is_cut, "{records:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! How much of a connection was seen.
+//! How much of a connection is in its history.
 
 use crate::{
     connection::{ConnectionHistory, What},
@@ -10,7 +10,7 @@ impl Completeness {
     pub(super) fn of(history: &ConnectionHistory) -> Self {
         let mut states: Vec<Option<TcpState>> = vec![None; history.sides.len()];
         let (mut lost, mut gaps) = (false, false);
-        for step in &history.steps {
+        for step in history.state_steps() {
             let (from, to) = match step.what {
                 What::Changed(from, to, ..) => {
                     lost |= step.is_unseen() || matches!(tcp::step(from, to), tcp::Step::Impossible);
@@ -24,11 +24,18 @@ impl Completeness {
                 *state = Some(to);
             }
         }
-        match (lost, history.begins(), gaps) {
-            (true, ..) => Self::LostEvents,
-            (_, false, _) => Self::JoinedMidway,
-            (.., true) => Self::Filtered,
-            _ => Self::Whole,
+        // A side without its beginning is cut by a filter, if the trace saw how it came to the first step that is here.
+        let mut cut =
+            history.sides.iter().enumerate().filter(|(index, _)| !history.begins_at(*index)).peekable();
+        let is_cut = cut.peek().is_some();
+        if lost {
+            Self::LostEvents
+        } else if cut.any(|(_, side)| !side.is_cut) {
+            Self::JoinedMidway
+        } else if is_cut || gaps {
+            Self::Filtered
+        } else {
+            Self::Whole
         }
     }
 }

@@ -25,7 +25,7 @@ impl Durations {
         let mut fins = vec![[false; 2]; history.sides.len()];
         for step in &history.steps {
             let What::Changed(from, to, _, cause) = step.what else { continue };
-            let to = Cause::stands_for(cause, to);
+            let to = Cause::reached_state(cause, to);
             let at = is_timed(step).then_some(step.at);
             if to == Established && durations.open.is_none() {
                 durations.open = at;
@@ -89,7 +89,7 @@ pub(super) fn handshake(history: &ConnectionHistory, side: usize) -> Option<u64>
 fn is_timed(step: &Step) -> bool {
     match step.what {
         What::Changed(_, _, Some(Context::Inferred(Inference::Minisocket)), _) => false,
-        What::Changed(from, _, Some(context), _) => !context.is_unseen(from),
+        What::Changed(from, _, Some(context), _) => !context.is_gap_after(from),
         _ => true,
     }
 }

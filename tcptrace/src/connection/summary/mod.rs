@@ -1,8 +1,9 @@
-//! The verdict on a connection: who opened it, who closed it first, how it ended, how long it took and what it carried.
+//! Summary of a connection: who opened it, who closed it first, how it ended, how long it took and what it carried.
 //!
 //! A connection is over when each of its ends on this host is in `CLOSE` or `TIME_WAIT`. An orphan in `FIN_WAIT2` is an
-//! end that still waits for a FIN, unless its peer on this host has closed. What stand-ins do afterwards (`TIME_WAIT →
-//! CLOSE`) changes no verdict.
+//! open end, also where its peer on this host has closed: with a RST under way its own end follows at once, and a summary
+//! must not come before it. What minisockets do afterwards (`TIME_WAIT → CLOSE`) changes no summary, nor do single
+//! segments: only their number counts.
 
 mod bytes;
 mod completeness;
@@ -22,13 +23,15 @@ use crate::{
 use ends::Places;
 
 impl ConnectionSummary {
-    /// The verdict on a connection, over or `open`; none on an account without a side.
+    /// Summary of a connection that is over, or still open at the moment given; none of a history without a state step,
+    /// of which nobody could say when.
     #[must_use]
-    pub fn on(history: &ConnectionHistory, at: Moment, open: bool) -> Option<Self> {
+    pub fn on(history: &ConnectionHistory, open_at: Option<Moment>) -> Option<Self> {
         let places = Places::of(history)?;
-        let until = if open { at } else { history.ended_at().unwrap_or(at) };
+        let first = history.state_steps().next()?.at;
+        let until = open_at.or_else(|| history.ended_at())?;
+        let open = open_at.is_some();
         let durations = durations::Durations::of(history);
-        let first = history.steps.first().map(|step| step.at);
         Some(Self {
             at: until,
             connection: history.id,
@@ -42,7 +45,7 @@ impl ConnectionSummary {
                 Some(FirstClose::Never(..)) | None => None,
             },
             outcome: if open { None } else { outcome::outcome(history, &places) },
-            lasted_ns: first.filter(|_| history.begins()).map(|first| until.since(first)),
+            lasted_ns: history.begins().then(|| until.since(first)),
             established_ns: durations.established(),
             half_closed_ns: durations.half_closed(until),
             teardown_ns: if open { None } else { durations.teardown(until) },

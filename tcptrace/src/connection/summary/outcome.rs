@@ -47,7 +47,7 @@ pub(super) fn outcome(history: &ConnectionHistory, places: &Places) -> Option<Ou
 fn closed(history: &ConnectionHistory) -> Option<Outcome> {
     let changed = |wanted: &dyn Fn(usize, (_, _)) -> bool| {
         history.steps.iter().any(|step| match step.what {
-            What::Changed(from, to, _, cause) => wanted(step.side, (from, Cause::stands_for(cause, to))),
+            What::Changed(from, to, _, cause) => wanted(step.side, (from, Cause::reached_state(cause, to))),
             What::Existing(state) => wanted(step.side, (state, state)),
             _ => false,
         })

@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
-use proptest::prelude::*;
+use proptest::{collection, prelude::*, sample};
 
 use crate::{
-    connection::{ConnectionTable, Keep},
+    connection::{ConnectionHistory, ConnectionTable, Keep, Retain},
     event::StateChange,
-    record::{Completeness, ConnectionEnd, ConnectionSummary, Outcome, Record},
+    filter::{Filter, FilterStage},
+    record::{
+        Completeness, ConnectionEnd, ConnectionSummary, Outcome, Record, Reset, Retransmit, Transition,
+    },
     tcp::TcpState,
     time::Moment,
     tracker::{
@@ -29,9 +32,9 @@ fn verdicts(world: &World, fates: &[Fate]) -> (Vec<Record>, Vec<ConnectionSummar
     let mut verdicts = Vec::new();
     for record in &told {
         let closed = table.add(record);
-        verdicts.extend(closed.and_then(|history| ConnectionSummary::on(&history, END, false)));
+        verdicts.extend(closed.and_then(|history| ConnectionSummary::on(&history, None)));
     }
-    verdicts.extend(table.open().filter_map(|history| ConnectionSummary::on(&history, END, true)));
+    verdicts.extend(table.open().filter_map(|history| ConnectionSummary::on(&history, Some(END))));
     (told, verdicts)
 }
 
@@ -52,7 +55,7 @@ fn is_sound(summary: &ConnectionSummary) -> bool {
 }
 
 fn is_over(end: &ConnectionEnd) -> bool {
-    end.state.is_none_or(|state| matches!(state, TcpState::Close | TcpState::TimeWait | TcpState::FinWait2))
+    end.state.is_none_or(|state| matches!(state, TcpState::Close | TcpState::TimeWait))
 }
 
 proptest! {
@@ -87,4 +90,77 @@ proptest! {
             prop_assert!(summary.completeness != Completeness::LostEvents, "{summary:?}");
         }
     }
+}
+
+/// The verdicts on what a filter of states lets through.
+fn filtered(records: &[Record], states: Vec<TcpState>) -> Vec<ConnectionSummary> {
+    let mut stage = FilterStage::new(Filter { states, ..Filter::default() }, None);
+    let mut table = ConnectionTable::new(Keep::ALL);
+    for record in records {
+        stage
+            .pass(record, |record| {
+                table.add(record);
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+    }
+    table.latest(Retain::All).filter_map(|history| ConnectionSummary::on(&history, Some(END))).collect()
+}
+
+proptest! {
+    /// The trace saw the beginning of every socket that is not lost, and so whatever is not here was turned away.
+    #[test]
+    fn what_a_filter_left_out_is_filtered(
+        world in world(),
+        states in sample::subsequence(TcpState::ALL.to_vec(), 1..TcpState::ALL.len()),
+    ) {
+        let told = verdicts(&world, &[]).0;
+        for summary in filtered(&told, states) {
+            prop_assert!(summary.completeness != Completeness::JoinedMidway, "{summary:?}");
+        }
+    }
+
+    /// Keeping or dropping single segments changes no summary.
+    #[test]
+    fn segments_change_no_summary(
+        world in world(),
+        segments in collection::vec((any::<sample::Index>(), any::<bool>()), 0..20),
+    ) {
+        let mut told = verdicts(&world, &[]).0;
+        for (place, is_reset) in segments {
+            let place = place.index(told.len().max(1));
+            let Some(segment) = told.get(place).and_then(|record| segment_beside(record, is_reset)) else {
+                continue;
+            };
+            told.insert(place, segment);
+        }
+        let mut table = ConnectionTable::new(Keep::ALL);
+        told.iter().for_each(|record| drop(table.add(record)));
+        for history in table.latest(Retain::All) {
+            let without = ConnectionHistory {
+                steps: history.state_steps().cloned().collect(),
+                ..history.clone().into_owned()
+            };
+            prop_assert_eq!(history.has_changed_state(), without.has_changed());
+            for open_at in [None, Some(END)] {
+                prop_assert_eq!(
+                    ConnectionSummary::on(&history, open_at),
+                    ConnectionSummary::on(&without, open_at)
+                );
+            }
+        }
+    }
+}
+
+/// A segment of the same socket at the same moment.
+fn segment_beside(record: &Record, is_reset: bool) -> Option<Record> {
+    let Record::Transition(Transition { at, subject, from, since_first_ns, .. }) = record else {
+        return None;
+    };
+    let (at, subject, state, since_first_ns) = (*at, subject.clone(), *from, *since_first_ns);
+    Some(if is_reset {
+        Record::Reset(Reset { at, subject, state, reason: None, since_first_ns })
+    } else {
+        Record::Retransmit(Retransmit { at, subject, state, count: 1, since_first_ns })
+    })
 }

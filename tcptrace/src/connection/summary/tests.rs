@@ -16,10 +16,10 @@ fn judge(text: &str) {
     let mut verdicts = Vec::new();
     for record in told(text) {
         let closed = table.add(&record);
-        verdicts.extend(closed.and_then(|over| ConnectionSummary::on(&over, Moment::default(), false)));
+        verdicts.extend(closed.and_then(|over| ConnectionSummary::on(&over, None)));
     }
     let end = Moment { mono_ns: 100_000_000_000, wall_ns: 0 };
-    verdicts.extend(table.open().filter_map(|open| ConnectionSummary::on(&open, end, true)));
+    verdicts.extend(table.open().filter_map(|open| ConnectionSummary::on(&open, Some(end))));
     let lines: Vec<_> = verdicts.iter().flat_map(lines).collect();
     let expected: Vec<_> =
         text.lines().filter_map(|line| line.trim().strip_prefix("= ")).map(str::to_owned).collect();
@@ -229,6 +229,27 @@ fn what_is_open_at_the_end_is_told_as_it_is() {
         = #1 open, opener 0, closed first 1, lasted 100s, established 39.99994s, half-closed 60s, whole
         = 127.0.0.1:4000 CLOSE_WAIT curl, handshake 60µs, 0 again
         = 127.0.0.1:80 FIN_WAIT2 nginx, payload 7, 0 again",
+    );
+}
+
+/// The server closes with unread data: its CLOSE comes before the RST that ends the client's orphan.
+#[test]
+fn the_summary_comes_after_the_last_step() {
+    judge(
+        "sees stand-ins
+        client = 127.0.0.1:4000 > 127.0.0.1:80
+        server = 127.0.0.1:80 > 127.0.0.1:4000
+        opened client server
+        +1s    client ESTABLISHED → FIN_WAIT1 pid=7/curl close
+        +1s    server ESTABLISHED → CLOSE_WAIT
+        +1s    client FIN_WAIT1 → FIN_WAIT2 orphan
+        +1s    client minisocket started in=FIN_WAIT2
+        +1s    client FIN_WAIT2 → CLOSE orphan
+        +2s    server CLOSE_WAIT → CLOSE pid=8/nginx close
+        +3s    client minisocket stopped in=FIN_WAIT2
+        = #1 reset by 1, opener 0, closed first 0, lasted 3s, established 999.94ms, half-closed 2s, teardown 2s, whole
+        = 127.0.0.1:4000 CLOSE curl, handshake 60µs
+        = 127.0.0.1:80 CLOSE nginx",
     );
 }
 

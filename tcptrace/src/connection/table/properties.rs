@@ -81,7 +81,8 @@ proptest! {
         shown(&world, &[], "1-65535").iter().for_each(|record| drop(table.add(record)));
         for history in table.latest(Retain::All) {
             prop_assert!(matches!(history.sides.len(), 1 | 2), "{history:?}");
-            prop_assert!(history.is_over());
+            // An orphan is an open end, which the events of these sockets do not close.
+            prop_assert!(history.is_over() || history.sides.iter().any(|side| side.orphan), "{history:?}");
             prop_assert!(history.opener().is_some() || history.accepted().is_some());
         }
     }

@@ -1,7 +1,7 @@
 //! The sockets that were there before, against the events that come while they are dumped.
 
 use super::*;
-use crate::{dumped::Holder, filter::Filter};
+use crate::filter::Filter;
 
 #[test]
 fn existing_sockets_come_first_as_they_were_before_the_first_event() {
@@ -50,12 +50,7 @@ fn forks_that_come_meanwhile_count() {
     host.session.track_processes(&[7], &[(7, 1), (8, 7), (9, 1)]);
     let fork = |parent, child| Ok(RawEvent::Fork(Fork { mono_ns: 10 * MS, parent, child }));
     host.buffer.extend([fork(8, 10), fork(9, 11)]);
-    host.sockets = (7..=11)
-        .map(|pid| {
-            let holder = Some(Holder { pid, comm: b"x".to_vec(), uid: 0, fd: 3, others: 0 });
-            DumpedSocket { holder, ..dumped(pid.into(), Established) }
-        })
-        .collect();
+    host.sockets = (7..=11).map(|pid| held(pid.into(), Established, pid)).collect();
     host.run_until(50);
     let belongs = host.told.iter().map(|record| record.subject().unwrap().owner.unwrap().in_process_tree);
     assert_eq!(belongs.collect::<Vec<_>>(), [true, true, false, true, false]);
@@ -84,4 +79,14 @@ fn so_many_at_once() {
         host.told.clear();
     }
     assert_eq!(sizes, [1_024, 1_024, 452]);
+}
+
+/// Listeners too, because their children inherit from them; the filter lets through what was asked for.
+#[test]
+fn sockets_that_were_not_asked_for_are_left_out() {
+    let filter = Filter { local_ports: "1001".parse().unwrap(), ..Filter::default() };
+    let mut host = Host::new(Config { filter, ..Config::default() }, 50);
+    host.sockets = vec![dumped(1, Established), dumped(2, Established), dumped(3, Listen)];
+    host.run_until(50);
+    assert_eq!(host.lines(), ["1 ESTABLISHED", "3 LISTEN"]);
 }

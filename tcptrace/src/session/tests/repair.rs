@@ -1,6 +1,7 @@
 //! After a loss a dump tells how things are: when it is asked for, when not, and when it is given up.
 
 use super::*;
+use crate::filter::Filter;
 
 const EVERYTHING: DumpRequest = DumpRequest::Everything { processes: false };
 
@@ -183,4 +184,18 @@ fn none_is_begun_while_one_that_was_given_up_is_under_way() {
     // A second after its end.
     assert_eq!(host.requested()[..2], [200, 5_200]);
     host.end();
+}
+
+#[test]
+fn a_fork_may_be_what_was_lost() {
+    let filter = Filter { children: true, pids: vec![7], ..Filter::default() };
+    let mut host = Host::tracing(Config { filter, ..Config::default() });
+    host.session.track_processes(&[7], &[]);
+    lose_until(&mut host, 10);
+    host.processes = vec![(7, 1), (8, 7), (9, 1)];
+    host.sockets = vec![held(1, Established, 8), held(2, Established, 9)];
+    host.run_until(300);
+    assert_eq!(host.requests, [(200, DumpRequest::Everything { processes: true })]);
+    let owners = host.told.iter().filter_map(|record| record.subject()?.owner);
+    assert_eq!(owners.map(|owner| owner.in_process_tree).collect::<Vec<_>>(), [true, false]);
 }

@@ -1,12 +1,14 @@
 //! A socket that stays too long in a state is told only where a dump shows it there.
 
 use super::*;
-use crate::dumped::Holder;
+
+fn watching() -> Config {
+    Config { stuck: Some("CLOSE_WAIT=1s".parse().unwrap()), ..Config::default() }
+}
 
 /// Socket 1 has been in CLOSE_WAIT for a second, and a dump that takes 50 ms was asked for.
 fn due() -> Host {
-    let mut host =
-        Host::tracing(Config { stuck: Some("CLOSE_WAIT=1s".parse().unwrap()), ..Config::default() });
+    let mut host = Host::tracing(watching());
     host.change(1, Established, CloseWait);
     host.dump_takes = 50;
     host.run_until(995);
@@ -20,8 +22,7 @@ fn due() -> Host {
 #[test]
 fn told_with_its_holder_before_what_happens_meanwhile() {
     let mut host = due();
-    let holder = Some(Holder { pid: 7, comm: b"curl".to_vec(), uid: 0, fd: 5, others: 0 });
-    host.sockets = vec![DumpedSocket { holder, ..dumped(1, CloseWait) }];
+    host.sockets = vec![held(1, CloseWait, 7)];
     host.run_until(1_020);
     host.change(1, CloseWait, LastAck);
     host.run_until(1_045);
@@ -61,8 +62,7 @@ fn told_though_nobody_can_be_asked() {
 /// What the buffer says comes first: no dump for one that has moved on.
 #[test]
 fn what_is_in_the_buffer_says_otherwise() {
-    let mut host =
-        Host::tracing(Config { stuck: Some("CLOSE_WAIT=1s".parse().unwrap()), ..Config::default() });
+    let mut host = Host::tracing(watching());
     host.change(1, Established, CloseWait);
     host.run_until(995);
     host.change(1, CloseWait, LastAck);
@@ -107,4 +107,19 @@ fn losses_wait_too() {
     assert_eq!(host.lines(), [""; 0]);
     host.run_until(2_255);
     assert_eq!(host.lines(), ["2 stuck in CLOSE_WAIT", "lost 1"]);
+}
+
+/// Also one of which only a repair tells that it came there.
+#[test]
+fn from_where_a_repair_puts_it() {
+    let mut host = Host::tracing(watching());
+    host.change(1, SynSent, Established);
+    host.counted.ring_full += 1;
+    host.counted.seen += 1;
+    host.sockets = vec![dumped(1, CloseWait)];
+    host.run_until(2_000);
+    assert_eq!(
+        host.lines(),
+        ["1 SYN_SENT → ESTABLISHED", "lost 1", "1 ESTABLISHED → CLOSE_WAIT", "1 stuck in CLOSE_WAIT"]
+    );
 }

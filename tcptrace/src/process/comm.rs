@@ -1,21 +1,13 @@
-//! Processes as a socket's owner, and their names, which anybody may choose.
-
-mod owners;
-mod signal;
+//! Names of tasks, which anybody may choose.
 
 use std::fmt;
-
-pub(crate) use owners::Owners;
-pub use signal::{signal_name, signal_number};
-
-use crate::named::named;
 
 /// A task's name: up to 15 bytes that the task itself chooses, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Comm([u8; 16]);
 
 impl Comm {
-    /// From the kernel's `TASK_COMM_LEN` bytes; what follows the first NUL is cut off.
+    /// Name from the kernel's `TASK_COMM_LEN` bytes; what follows the first NUL is cut off.
     #[must_use]
     pub fn new(mut bytes: [u8; 16]) -> Self {
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(15).min(15);
@@ -23,7 +15,7 @@ impl Comm {
         Self(bytes)
     }
 
-    /// From any bytes, cut to what the kernel keeps.
+    /// Name from any bytes, cut to what the kernel keeps.
     #[must_use]
     pub fn from_slice(name: &[u8]) -> Self {
         let mut bytes = [0; 16];
@@ -33,7 +25,7 @@ impl Comm {
         Self::new(bytes)
     }
 
-    /// The name's bytes.
+    /// Bytes of the name.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         // Behind its first NUL are nothing but NULs.
@@ -46,11 +38,9 @@ impl Comm {
     pub fn to_text(self) -> String {
         String::from_utf8_lossy(self.as_bytes()).into_owned()
     }
-}
 
-impl Comm {
-    /// Appends it for terminals: everything that is not a plain visible character is escaped, so that no name can move the
-    /// cursor, change a colour, or turn the direction of the text.
+    /// Appends the name for terminals: everything that is not a plain visible character is escaped, so that no name can
+    /// move the cursor, change a colour, or turn the direction of the text.
     ///
     /// # Errors
     /// Only those of `out`.
@@ -96,55 +86,6 @@ pub(crate) const fn is_invisible(c: char) -> bool {
 impl fmt::Debug for Comm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
-    }
-}
-
-named! {
-    /// How we know that a process owns a socket.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-    pub enum Evidence {
-        /// Inherited from the listening socket: true until somebody else accepts.
-        Listener => "listener",
-        /// Found holding the socket's file in `/proc`, before the trace or at its start.
-        Procfs => "procfs",
-        /// Seen accepting the connection.
-        Accept => "accept",
-        /// Seen holding the socket inside a system call.
-        Syscall => "syscall",
-    }
-}
-
-/// A thread of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Thread {
-    /// Thread id in the initial pid namespace; that of the first thread is the process id.
-    pub tid: u32,
-    /// Its name, which each thread may choose for itself.
-    pub comm: Comm,
-}
-
-/// A socket's owner, with the evidence for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Owner {
-    /// Process id in the initial pid namespace.
-    pub pid: u32,
-    /// The process's name: that of its first thread.
-    pub comm: Comm,
-    /// The thread that is in the system call; of what happens outside of one there is none.
-    pub thread: Option<Thread>,
-    /// Its real user id.
-    pub uid: u32,
-    /// How we know.
-    pub evidence: Evidence,
-    /// Whether it is one of those that were asked for together with their descendants, or such a descendant.
-    pub in_process_tree: bool,
-}
-
-impl Owner {
-    /// An owner who is nobody's relative, as far as is known.
-    #[must_use]
-    pub const fn new(pid: u32, comm: Comm, uid: u32, evidence: Evidence) -> Self {
-        Self { pid, comm, thread: None, uid, evidence, in_process_tree: false }
     }
 }
 
