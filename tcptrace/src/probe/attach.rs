@@ -15,7 +15,7 @@ use zerocopy::{IntoBytes as _, transmute};
 use super::{
     accounting::Accounting,
     explain::{explain, is_denied},
-    extras::Extra,
+    extras::{Extra, Extras},
     format,
     layout::{BTF, Layouts},
     ring::Reader,
@@ -187,41 +187,33 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
         Array::try_from(ebpf.take_map("SLEEPING").context("find map SLEEPING")?)?,
     )?;
     set_ports(&mut ebpf, &settings.ports)?;
-    let (mut extras, mut missing, mut others) = (Vec::new(), Vec::new(), Vec::new());
-    let program = match hook {
+    let (extras, program) = match hook {
         Hook::Btf => {
             let btf = Btf::from_sys_fs().with_context(|| format!("{ATTACH_BTF}: read {BTF}"))?;
-            // Before the main one: what they note comes before the change that it explains.
-            for &extra in &settings.extras {
-                if extra.is_covered(&extras) {
-                    continue;
-                }
-                let outcome = match (extra, &handlers) {
-                    (Extra::Minisockets, Err(error)) => Err(anyhow!("{error:#}")),
-                    _ => extra.attach(&mut ebpf, &btf),
-                };
-                match outcome {
-                    Ok(programs) => {
-                        extras.push(extra);
-                        others.extend(programs);
-                    }
-                    Err(error) => missing.push((extra, format!("{error:#}"))),
-                }
-            }
-            attach_btf(&mut ebpf, &btf)
+            // Before the main one: what they record comes before the change that it explains.
+            let extras = Extras::attach(&settings.extras, handlers.as_ref().err(), &mut ebpf, &btf);
+            (extras, attach_btf(&mut ebpf, &btf)?)
         }
-        Hook::Tracepoint => {
-            let why = "needs tp_btf, not the classic tracepoint";
-            missing.extend(settings.extras.iter().map(|extra| (*extra, why.to_owned())));
-            attach_tracepoint(&mut ebpf)
-        }
-    }?;
+        Hook::Tracepoint => (
+            Extras::refused(&settings.extras, "needs tp_btf, not the classic tracepoint"),
+            attach_tracepoint(&mut ebpf)?,
+        ),
+    };
     // The kernel's BTF, parsed, took 20 MB for a moment.
     memory::trim_allocator();
     let counters = PerCpuArray::try_from(ebpf.take_map("COUNTERS").context("find map COUNTERS")?)?;
-    let accounting = Accounting::new(counters, program, others);
-    let reset_reasons = layouts.reset_reasons;
-    Ok(Attached { hook, refused: None, reader, accounting, messages, extras, missing, reset_reasons, ebpf })
+    let accounting = Accounting::new(counters, program, extras.programs);
+    Ok(Attached {
+        hook,
+        refused: None,
+        reader,
+        accounting,
+        messages,
+        extras: extras.attached,
+        missing: extras.missing,
+        reset_reasons: layouts.reset_reasons,
+        ebpf,
+    })
 }
 
 fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: Handlers) -> Result<Ebpf> {

@@ -82,14 +82,14 @@ impl Extra {
     }
 
     /// Whether one that is attached already sees all that this one would.
-    pub(super) fn is_covered(self, attached: &[Self]) -> bool {
+    fn is_covered(self, attached: &[Self]) -> bool {
         self == Self::AcceptCalls && attached.contains(&Self::Accepts)
     }
 
     /// Loads and attaches the programs; returns those that the kernel may have to skip. Timers' events come with
     /// interrupts disabled or from softirqs alone (kernel/time/timer.c), so nothing runs inside their programs that would
     /// run them again.
-    pub(super) fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<Vec<ProgramFd>> {
+    fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<Vec<ProgramFd>> {
         match self {
             Self::OrphanFins => return Ok(vec![attach_orphan_fins(ebpf, btf)?]),
             Self::Accepts => return Ok(vec![attach_accepts(ebpf, btf)?]),
@@ -111,6 +111,51 @@ impl Extra {
             programs.clear();
         }
         Ok(programs)
+    }
+}
+
+/// Extras that were asked for: attached or not.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub(super) attached: Vec<Extra>,
+    /// Extras that could not be attached, and why.
+    pub(super) missing: Vec<(Extra, String)>,
+    /// Programs of the attached ones that the kernel may have to skip.
+    pub(super) programs: Vec<ProgramFd>,
+}
+
+impl Extras {
+    /// Attaches what can be attached; without the addresses of the timers' handlers there are no minisockets.
+    pub(super) fn attach(
+        wanted: &[Extra],
+        no_handlers: Option<&anyhow::Error>,
+        ebpf: &mut Ebpf,
+        btf: &Btf,
+    ) -> Self {
+        let mut extras = Self::default();
+        for &extra in wanted {
+            if extra.is_covered(&extras.attached) {
+                continue;
+            }
+            let outcome = match (extra, no_handlers) {
+                (Extra::Minisockets, Some(error)) => Err(anyhow!("{error:#}")),
+                _ => extra.attach(ebpf, btf),
+            };
+            match outcome {
+                Ok(programs) => {
+                    extras.attached.push(extra);
+                    extras.programs.extend(programs);
+                }
+                Err(error) => extras.missing.push((extra, format!("{error:#}"))),
+            }
+        }
+        extras
+    }
+
+    /// None attached, all for the same reason.
+    pub(super) fn refused(wanted: &[Extra], why: &str) -> Self {
+        let missing = wanted.iter().map(|extra| (*extra, why.to_owned())).collect();
+        Self { missing, ..Self::default() }
     }
 }
 
