@@ -5,7 +5,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The field does not exist on this kernel.
+/// Offset of a field that this kernel does not have.
 pub const MISSING: u32 = u32::MAX;
 
 macro_rules! layout {
@@ -16,7 +16,7 @@ macro_rules! layout {
         pub struct $name { $($(#[$field_doc])* pub $field: u32,)+ }
 
         impl $name {
-            /// Nothing is known.
+            /// A layout of which nothing is known.
             pub const NONE: Self = Self { $($field: MISSING,)+ };
         }
     };
@@ -46,7 +46,7 @@ layout! {
         /// `net.ipv4.ip_local_ports.range`, from the start of `struct net`: the lowest port; from 6.8 on the lower half of
         /// the word
         lowest_port,
-        /// The same: the highest port, where it has a word of its own (before 6.8)
+        /// `net.ipv4.ip_local_ports.range` again: the highest port, where it has a word of its own (before 6.8)
         highest_port,
         /// `sock.sk_protocol`
         protocol,
@@ -76,9 +76,9 @@ layout! {
         file_ref,
         /// `sock.__sk_common.skc_state`
         state,
-        /// `sock_common.skc_num`: the local port in host order, of stand-ins too
+        /// `sock_common.skc_num`: the local port in host order, of minisockets too
         number,
-        /// `sock_common.skc_rcv_saddr`: the local address, of stand-ins too
+        /// `sock_common.skc_rcv_saddr`: the local address, of minisockets too
         bound_v4,
         /// `sock.sk_cgrp_data.cgroup`
         cgroup,
@@ -118,7 +118,7 @@ layout! {
 layout! {
     /// Byte offsets for the sockets that have no state changes of their own: time-wait minisockets and request sockets.
     /// Both begin with a `struct sock_common`.
-    StandInLayout {
+    MinisocketLayout {
         /// `timer_list.function`
         timer_function,
         /// `inet_timewait_sock.tw_timer`
@@ -130,7 +130,7 @@ layout! {
     }
 }
 
-/// Addresses of the kernel's functions that run when a stand-in's timer does; 0 where not known.
+/// Addresses of the kernel's functions that run when a minisocket's timer does; 0 where not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Handlers {
@@ -153,7 +153,7 @@ layout! {
         comm,
         /// `tgid`
         tgid,
-        /// `pid`: of the thread
+        /// `pid`: the id of the thread
         pid,
         /// `cred`
         credentials,

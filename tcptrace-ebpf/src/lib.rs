@@ -5,11 +5,11 @@
 #![no_std]
 
 mod counters;
-mod filter;
+mod kernel_filter;
 mod layout;
 mod record;
 
 pub use counters::Counters;
-pub use filter::{KernelFilter, PORT_WORDS, PortWord};
-pub use layout::{AcceptLayout, EventFormat, Handlers, MISSING, SockLayout, StandInLayout, TaskLayout};
-pub use record::{Flags, Kind, RECORD_VERSION, RawAccept, RawFork, RawNote, RawTransition, TimerStep};
+pub use kernel_filter::{KernelFilter, PORT_WORDS, PortWord};
+pub use layout::{AcceptLayout, EventFormat, Handlers, MISSING, MinisocketLayout, SockLayout, TaskLayout};
+pub use record::{Flags, Kind, RECORD_VERSION, RawAccept, RawFork, RawSocketEvent, RawTransition, TimerStep};

@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// First byte of every record. A reader that knows another version must refuse the record, not guess.
 pub const RECORD_VERSION: u8 = 2;
 
-/// Second byte of every record: what it tells of. A [`RawNote`] where nothing else is said.
+/// Second byte of every record: its kind, and with it its type; [`RawSocketEvent`] where no other is named.
 pub struct Kind;
 
 impl Kind {
@@ -17,9 +17,9 @@ impl Kind {
     pub const REQUEST: u8 = 3;
     /// A RST is sent.
     pub const RESET_SENT: u8 = 4;
-    /// A segment is sent again.
+    /// A segment is retransmitted.
     pub const RETRANSMIT: u8 = 6;
-    /// A SYN+ACK is sent again.
+    /// A SYN+ACK is retransmitted.
     pub const RETRANSMIT_SYNACK: u8 = 7;
     /// A process has made another one: [`RawFork`].
     pub const FORK: u8 = 8;
@@ -27,17 +27,17 @@ impl Kind {
     pub const ACCEPT: u8 = 9;
 }
 
-/// What happened to a timer ([`RawNote::detail`]).
+/// Steps in the life of a timer ([`RawSocketEvent::detail`]).
 pub struct TimerStep;
 
 impl TimerStep {
     /// `timer_start`
     pub const STARTED: u8 = 1;
-    /// `timer_cancel`: also the first half of running out and of being started again.
+    /// `timer_cancel`: also the first half of expiry and of a restart.
     pub const STOPPED: u8 = 2;
     /// `timer_expire_entry`
     pub const EXPIRED: u8 = 3;
-    /// Given a new end while it runs; the events of the timer may follow, or nothing.
+    /// The running timer was given a new end; its own events may follow, or nothing.
     pub const PROLONGED: u8 = 4;
 }
 
@@ -83,7 +83,7 @@ pub struct RawTransition {
     pub pid: u32,
     /// The task itself.
     pub tid: u32,
-    /// Its real user id.
+    /// Real user id of the task.
     pub uid: u32,
     /// `sk_shutdown`: bit 0 receiving is shut down, bit 1 sending. Valid with [`Flags::HAS_SOCK`].
     pub shutdown: u8,
@@ -98,9 +98,9 @@ pub struct RawTransition {
     /// `tcp_sock.srtt_us`: the smoothed round-trip time in eighths of a microsecond, 0 before the first sample. This
     /// and what follows is valid with [`Flags::HAS_NUMBERS`].
     pub srtt: u32,
-    /// `tcp_sock.total_retrans`: segments sent again.
+    /// `tcp_sock.total_retrans`: segments retransmitted.
     pub retransmits: u32,
-    /// `tcp_sock.bytes_sent`: payload sent, with what was sent again.
+    /// `tcp_sock.bytes_sent`: payload sent, retransmissions included.
     pub bytes_sent: u64,
     /// `tcp_sock.bytes_acked`: what the peer acknowledged; the kernel counts SYN and FIN as a byte each.
     pub bytes_acked: u64,
@@ -110,19 +110,19 @@ pub struct RawTransition {
 
 const _: () = assert!(size_of::<RawTransition>() == 168);
 
-/// Something about a socket that is no state change, or that the kernel does not report as one.
+/// An event of a socket that is no state change, or that the kernel does not report as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct RawNote {
+pub struct RawSocketEvent {
     /// Always [`RECORD_VERSION`].
     pub version: u8,
     /// One of [`Kind`].
     pub kind: u8,
-    /// State of the socket, of a minisocket the one it stands for (`tw_substate`).
+    /// State of the socket; `tw_substate` of a minisocket.
     pub state: u8,
-    /// Of timers: a [`TimerStep`].
+    /// [`TimerStep`] of a timer, else 0.
     pub detail: u8,
-    /// Of a RST that is sent: `enum sk_rst_reason` of the running kernel plus one; 0 if the kernel gives none.
+    /// Reason of a RST that is sent: `enum sk_rst_reason` of the running kernel plus one; 0 if the kernel gives none.
     pub reason: u32,
     /// `CLOCK_MONOTONIC`, nanoseconds.
     pub time_ns: u64,
@@ -148,7 +148,7 @@ pub struct RawNote {
     pub remote_address: [u8; 16],
 }
 
-const _: () = assert!(size_of::<RawNote>() == 80);
+const _: () = assert!(size_of::<RawSocketEvent>() == 80);
 
 /// A process that was made by another one. Threads do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
@@ -170,7 +170,7 @@ pub struct RawFork {
 
 const _: () = assert!(size_of::<RawFork>() == 24);
 
-/// An `accept()` that succeeded: whose the new socket is, before anything else happens to it.
+/// An `accept()` that succeeded: names the process of the new socket before anything else happens to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RawAccept {
@@ -186,11 +186,11 @@ pub struct RawAccept {
     pub time_ns: u64,
     /// Address of the new socket.
     pub socket: u64,
-    /// Its cookie, 0 if the kernel has not made one yet.
+    /// The socket cookie, 0 if the kernel has not made one yet.
     pub cookie: u64,
-    /// The process.
+    /// Process (thread group) of the task.
     pub pid: u32,
-    /// The thread.
+    /// The task itself.
     pub tid: u32,
     /// Name of the process.
     pub comm: [u8; 16],
@@ -202,7 +202,7 @@ const _: () = assert!(size_of::<RawAccept>() == 56);
 pub struct Flags;
 
 impl Flags {
-    /// The fields read from `struct sock` are there: `error`, `shutdown` and the three bits that follow.
+    /// The fields read from `struct sock` are valid: `error`, `shutdown` and the three bits that follow.
     pub const HAS_SOCK: u32 = 1;
     /// `sk_lock.owned`: the current task holds the socket inside a system call.
     pub const OWNED: u32 = 1 << 1;
@@ -210,7 +210,7 @@ impl Flags {
     pub const ORPHAN: u32 = 1 << 2;
     /// `SOCK_DONE`: the peer's FIN has been received (`tcp_fin`).
     pub const FIN_RECEIVED: u32 = 1 << 3;
-    /// The bits about the current task are there.
+    /// The bits about the current task are valid.
     pub const HAS_TASK: u32 = 1 << 4;
     /// `PF_KTHREAD`: the current task is a kernel thread.
     pub const KERNEL_THREAD: u32 = 1 << 5;
@@ -220,17 +220,17 @@ impl Flags {
     pub const HAS_FILE: u32 = 1 << 7;
     /// The last reference to the file is gone: this is `close()`, not `shutdown()`.
     pub const FILE_RELEASED: u32 = 1 << 8;
-    /// The numbers from `struct tcp_sock` are there.
+    /// The numbers from `struct tcp_sock` are valid.
     pub const HAS_NUMBERS: u32 = 1 << 9;
-    /// The bits that follow are there: what the connection had in hand when it was closed. Only at the step to `CLOSE`.
+    /// The bits that follow are valid: what the connection had in hand when it was closed. Only at the step to `CLOSE`.
     pub const HAS_ENDING: u32 = 1 << 10;
     /// `SO_LINGER` with a time of 0.
     pub const LINGER_ZERO: u32 = 1 << 11;
     /// Data was received that the process has not read.
     pub const UNREAD: u32 = 1 << 12;
-    /// Something was sent that the peer has not acknowledged.
+    /// Data or a FIN was sent that the peer has not acknowledged.
     pub const UNACKNOWLEDGED: u32 = 1 << 13;
-    /// Data is there that could not be sent yet.
+    /// Data is queued that could not be sent yet.
     pub const UNSENT: u32 = 1 << 14;
     /// `TCP_USER_TIMEOUT` is set: then it decides when to give up.
     pub const USER_TIMEOUT: u32 = 1 << 15;

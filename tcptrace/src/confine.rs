@@ -1,5 +1,5 @@
-//! Once everything is attached, a trace needs little: it gives up the rest for good, so that nobody who finds a fault in it
-//! gains more than it still has.
+//! Privileges that a trace gives up for good once everything is attached, so that nobody who finds a fault in it gains more
+//! than it still has.
 //!
 //! No Landlock: a process under it may not look at the files of others (`hook_ptrace_access_check` in
 //! `security/landlock/task.c`), and whose a socket is would be unknown.
@@ -20,16 +20,16 @@ use seccompiler::{
     SeccompRule,
 };
 
-/// What a trace goes on as.
+/// User and rights that a trace goes on with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Confinement {
-    /// Somebody else's user and group, in place of one's own.
+    /// User and group to change to; `None` keeps the caller's.
     pub user: Option<(Uid, Gid)>,
-    /// A file must be opened again when it was moved away: then files may be opened for writing, by the rights of the user.
+    /// Whether files may still be opened for writing, by the rights of the user: an output that is moved away is opened again.
     pub reopens: bool,
 }
 
-/// What is kept of the capabilities, as far as they are there:
+/// Capabilities that are kept, as far as they are there:
 /// - `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH`, to read from `/proc` whose a socket is;
 /// - `CAP_SYS_ADMIN`, to list the sockets of other network namespaces (`setns`);
 /// - `CAP_BPF`, to read the counters: before Linux 5.19 any use of a map takes it;
@@ -74,8 +74,8 @@ fn become_user(user: Uid, group: Gid) -> rustix::io::Result<()> {
     set_thread_res_uid(user, user, user)
 }
 
-/// What a trace never does once it runs, and what would be of most use to somebody else: programs, files, connections,
-/// other processes, the kernel. Each of these fails with `EPERM`.
+/// The system call filter: refuses with `EPERM` what a trace never does once it runs and what would be of most use to an
+/// attacker: programs, files, connections, other processes, the kernel.
 fn filter(reopens: bool) -> Result<BpfProgram> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = NEVER.iter().map(|call| (*call, Vec::new())).collect();
     // Nothing but netlink, by which sockets are listed.
@@ -98,7 +98,7 @@ fn filter(reopens: bool) -> Result<BpfProgram> {
         .context("make the filter of system calls")
 }
 
-/// Matches if the argument is none of these.
+/// A rule that matches if the argument is none of these.
 fn unless(argument: u8, values: &[u64]) -> Result<SeccompRule> {
     let conditions =
         values.iter().map(|value| SeccompCondition::new(argument, Dword, SeccompCmpOp::Ne, *value));
@@ -106,7 +106,7 @@ fn unless(argument: u8, values: &[u64]) -> Result<SeccompRule> {
     conditions.and_then(SeccompRule::new).context("make a rule about a system call")
 }
 
-/// Matches flags of `open` that lead to more than reading.
+/// Rules that match the flags of `open` that lead to more than reading.
 fn writing(argument: u8) -> Result<Vec<SeccompRule>> {
     [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC]
         .map(|flag| {
@@ -119,6 +119,7 @@ fn writing(argument: u8) -> Result<Vec<SeccompRule>> {
         .collect()
 }
 
+/// System calls that a trace never makes, whatever their arguments.
 const NEVER: &[i64] = &[
     libc::SYS_execve,
     libc::SYS_execveat,

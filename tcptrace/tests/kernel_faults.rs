@@ -18,7 +18,7 @@ use harness::{
 use rustix::process::Signal;
 use serde_json::Value;
 use tcptrace::event::RawEvent;
-use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawFork, RawNote, RawTransition};
+use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawFork, RawSocketEvent, RawTransition};
 
 /// Runs a line of shell in a mount namespace of its own, with a tracer in `$tcptrace`.
 fn with_own_mounts(script: &str) -> Command {
@@ -258,7 +258,7 @@ fn records_that_make_no_sense() {
         }
         for (kind, length) in [
             (Kind::TRANSITION, size_of::<RawTransition>()),
-            (Kind::TIMEWAIT, size_of::<RawNote>()),
+            (Kind::TIMEWAIT, size_of::<RawSocketEvent>()),
             (Kind::FORK, size_of::<RawFork>()),
             (Kind::ACCEPT, size_of::<RawAccept>()),
         ] {

@@ -1,4 +1,4 @@
-//! Running another program, and saying which one it was when it fails.
+//! Other programs: runs them, and names the one that fails.
 
 use anyhow::{Context, Result, bail};
 use std::process::Command;
@@ -12,7 +12,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What the command prints on its standard output.
+/// Standard output of the command; fails when the command does.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("start `{}`", line(command)))?;
     if !output.status.success() {

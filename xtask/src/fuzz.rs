@@ -3,7 +3,7 @@
 //! What must hold stands in `tcptrace/src/fuzzing`. The inputs in `tcptrace/fuzz/corpus` were found this way, and a unit
 //! test tries them too; what is found anew lies below the target directory until somebody chooses from it.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use anyhow::{Context, Result, bail};
 
@@ -25,7 +25,7 @@ pub struct Options {
 /// Runs one target after the other; stops at the first finding, whose input libFuzzer names.
 pub fn main(options: Options) -> Result<()> {
     let fuzz = workspace::root().join("tcptrace").join("fuzz");
-    let all = targets(&fuzz.join("fuzz_targets"))?;
+    let all = workspace::stems(&fuzz.join("fuzz_targets"), |_| true)?;
     if let Some(unknown) = options.targets.iter().find(|target| !all.contains(target)) {
         bail!("fuzz {unknown}: there is only {}", all.join(", "));
     }
@@ -50,15 +50,4 @@ pub fn main(options: Options) -> Result<()> {
         child::run(command.env("RUSTC_BOOTSTRAP", "1"))?;
     }
     Ok(())
-}
-
-fn targets(directory: &Path) -> Result<Vec<String>> {
-    let list = || format!("list fuzz targets in {}", directory.display());
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory).with_context(list)? {
-        let path = entry.with_context(list)?.path();
-        names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
-    }
-    names.sort();
-    Ok(names)
 }

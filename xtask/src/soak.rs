@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: what a trace keeps after a day of 2,000 connections a second, and what an event costs with many of
+//! `cargo xtask soak`: the memory of a trace after a day of 2,000 connections a second, and what an event costs with many of
 //! them open. The connections are synthetic, so a day takes as long as the work for it.
 
 use anyhow::Result;

@@ -1,14 +1,13 @@
 //! `cargo xtask test`: everything that must hold before a commit, and a list of what could not be tried here.
 //!
 //! A test in `tcptrace/tests/kernel_*.rs` loads programs into the running kernel, so it runs as root. What such a test
-//! cannot do on this kernel it skips, and tells so in the file named by `TCPTRACE_SKIP_LOG`: one line `test: reason`.
+//! cannot do on this kernel it skips, and says so in the file named by `TCPTRACE_SKIP_LOG`: one line `test: reason`.
 
 mod skips;
 
 use crate::{child, demo, workspace};
 use anyhow::{Context, Result, bail};
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -67,9 +66,22 @@ fn ordinary_steps() -> Result<Vec<(&'static str, Command)>> {
         let names = test_files(&workspace::root().join(package).join("tests"))?;
         unit.args(names.iter().filter(|name| !is_kernel_test(name)).flat_map(|name| ["--test", name]));
     }
-    let mut doc = workspace::cargo("test");
-    doc.args(["--workspace", "--no-fail-fast", "--doc"]);
-    Ok(vec![("formatting", format), ("lints", lint), ("unit tests", unit), ("documentation tests", doc)])
+    let mut examples = workspace::cargo("test");
+    examples.args(["--workspace", "--no-fail-fast", "--doc"]);
+    let mut documentation = workspace::cargo("doc");
+    documentation.args(["--no-deps", "--workspace", "--document-private-items"]);
+    documentation.env("RUSTDOCFLAGS", "--deny warnings");
+    // Nothing that only the program needs may be in the way of who embeds the library.
+    let mut library = workspace::cargo("build");
+    library.args(["--package", "tcptrace", "--no-default-features", "--lib"]);
+    Ok(vec![
+        ("formatting", format),
+        ("lints", lint),
+        ("unit tests", unit),
+        ("documentation tests", examples),
+        ("documentation", documentation),
+        ("the library alone", library),
+    ])
 }
 
 /// The tests as root, against the committed object or another.
@@ -97,21 +109,11 @@ fn is_kernel_test(name: &str) -> bool {
 
 /// The names of the integration tests in a directory, which need not exist.
 fn test_files(directory: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("list tests in {}", directory.display())),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let path = entry.with_context(|| format!("list tests in {}", directory.display()))?.path();
-        // Cargo's two shapes of an integration test.
-        let is_test =
-            path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").is_file();
-        if let (true, Some(name)) = (is_test, path.file_stem()) {
-            names.push(name.to_string_lossy().into_owned());
-        }
+    if !directory.is_dir() {
+        return Ok(Vec::new());
     }
-    names.sort();
-    Ok(names)
+    // Cargo's two shapes of an integration test.
+    workspace::stems(directory, |path| {
+        path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").is_file()
+    })
 }

@@ -1,8 +1,8 @@
-//! Where things are in this workspace, and the cargo and the privileges that chores run with.
+//! The places in this workspace, and the cargo and the privileges that chores run with.
 
 use anyhow::{Context, Result, bail};
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -14,7 +14,7 @@ pub fn root() -> PathBuf {
     Path::new(&manifest).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// Where builds go.
+/// Directory of builds.
 pub fn target() -> PathBuf {
     root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
@@ -40,7 +40,7 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// What a program started as root still gets from this environment.
+/// Variables of this environment that a program started as root still gets.
 const KEEP: [&str; 4] = ["PATH", "CI", "RUST_BACKTRACE", "TCPTRACE_BPF_OBJECT"];
 
 /// Makes cargo start what it built as root: nothing to do for root, through `sudo` for everybody else.
@@ -65,6 +65,20 @@ fn runner(variables: impl Iterator<Item = String>) -> String {
     // Debug formatting of a string is a valid TOML basic string for everything that may stand in a path.
     let words: Vec<String> = ["sudo", "env"].map(String::from).into_iter().chain(variables).collect();
     format!("target.\"cfg(all())\".runner={words:?}")
+}
+
+/// The sorted file stems in a directory of those entries that are wanted.
+pub fn stems(directory: &Path, is_wanted: impl Fn(&Path) -> bool) -> Result<Vec<String>> {
+    let list = || format!("list {}", directory.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).with_context(list)? {
+        let path = entry.with_context(list)?.path();
+        if let (true, Some(name)) = (is_wanted(&path), path.file_stem()) {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Looks a program up on `PATH`, then in one more directory.

@@ -14,6 +14,7 @@ use super::{
     memory::{Memory as _, Probed},
 };
 
+/// `syscalls:sys_exit_accept`, `syscalls:sys_exit_accept4`
 #[tracepoint]
 pub fn tcptrace_accept_calls(ctx: TracePointContext) -> u32 {
     report(&ctx);

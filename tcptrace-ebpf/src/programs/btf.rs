@@ -11,11 +11,11 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 use super::{
     ends::{self, AF_INET, AF_INET6, Address, is_mapped, mapped, v6},
+    filter::Subject,
     globals::{SOCK, TAKEN, global},
     memory::{Direct, Memory as _},
-    publish::{Turn, is_wanted, reserve, submit},
+    publish::{Pass, count_and_filter, reserve, submit},
     sock, task,
-    verdict::Subject,
 };
 
 const IPPROTO_TCP: u16 = 6;
@@ -29,10 +29,12 @@ pub fn tcptrace_btf(ctx: BtfTracePointContext) -> i32 {
         write(before, read(latest));
         write(latest, ctx.arg(0));
     }
-    report(&ctx, Turn::Usual);
+    report(&ctx, Pass::Outer);
     0
 }
 
+/// The nested pass: state changes that interrupt the program above.
+///
 /// The kernel does not run a program inside itself (`prog->active`, kernel/trace/bpf_trace.c): an event of a softirq that
 /// interrupts the program above would be lost. This is another program, attached after it, for these events alone: those whose
 /// sockets the one above has not taken when this one comes to them. A socket that somebody works on is locked, so its next
@@ -42,7 +44,7 @@ pub fn tcptrace_btf(ctx: BtfTracePointContext) -> i32 {
 /// goes when it is known. A flag that the one above is at work would not do: it is not set yet, or no more, while the kernel
 /// begins or ends it, and a softirq that comes just then may bring a hundred events.
 #[btf_tracepoint(function = "inet_sock_set_state")]
-pub fn tcptrace_btf_inside(ctx: BtfTracePointContext) -> i32 {
+pub fn tcptrace_btf_nested(ctx: BtfTracePointContext) -> i32 {
     let Some([latest, before]) = taken() else { return 0 };
     let sk: u64 = ctx.arg(0);
     let (top, under) = (read(latest), read(before));
@@ -51,12 +53,12 @@ pub fn tcptrace_btf_inside(ctx: BtfTracePointContext) -> i32 {
         write(before, 0);
         write(latest, if under == sk { 0 } else { under });
     } else {
-        report(&ctx, Turn::Inside);
+        report(&ctx, Pass::Nested);
     }
     0
 }
 
-/// Looked up each time: a pointer kept over all of `report` is one more on a stack that is full of them.
+/// The sockets of [`TAKEN`], the latest first. Looked up each time: a pointer kept over all of `report` is one more on a stack that is full of them.
 #[inline(always)]
 fn taken() -> Option<[*mut u64; 2]> {
     let taken = TAKEN.get_ptr_mut(0)?.cast::<u64>();
@@ -76,8 +78,8 @@ fn write(word: *mut u64, value: u64) {
 }
 
 #[inline(always)]
-fn report(ctx: &BtfTracePointContext, turn: Turn) -> Option<()> {
-    let counters = turn.counters()?;
+fn report(ctx: &BtfTracePointContext, pass: Pass) -> Option<()> {
+    let counters = pass.counters()?;
     counters.runs += 1;
     let sk: *const u8 = ctx.arg(0);
     // Arguments narrower than 64 bits come with junk in the upper half.
@@ -112,7 +114,7 @@ fn report(ctx: &BtfTracePointContext, turn: Turn) -> Option<()> {
         let offered = if local_port == 0 { sock::offered::<Direct>(sk) } else { None };
         let netns = sock::netns::<Direct>(sk);
         let subject = Subject { ipv6, local_port, remote_port, netns, offered };
-        if !is_wanted(counters, &subject) {
+        if !count_and_filter(counters, &subject) {
             return None;
         }
         // Not before: a helper costs as much as all that the filter looks at.
@@ -156,14 +158,14 @@ fn report(ctx: &BtfTracePointContext, turn: Turn) -> Option<()> {
     Some(())
 }
 
-/// A typed pointer to the whole of it: `struct sock` ends before the fields of `inet_sock`. Null if it is no TCP socket.
+/// Typed pointer to the whole TCP socket: `struct sock` ends before the fields of `inet_sock`. Null if it is no TCP socket.
 #[inline(always)]
 unsafe fn tcp_sock(sk: *const u8) -> *const u8 {
     // SAFETY: see `report`.
     unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()).cast::<u8>().cast_const() }
 }
 
-/// Local and remote address.
+/// Local and remote address of a socket.
 #[inline(always)]
 unsafe fn addresses(sk: *const u8, tcp: *const u8, family: u16) -> Option<(Address, Address)> {
     // SAFETY: see `report`.

@@ -13,11 +13,11 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION};
 
 use super::{
     ends::{self, AF_INET6, is_mapped},
+    filter::Subject,
     globals::{FORMAT, SOCK, global},
     memory::{Memory as _, Probed},
-    publish::{Turn, is_wanted, reserve, submit},
+    publish::{Pass, count_and_filter, reserve, submit},
     sock, task,
-    verdict::Subject,
 };
 
 const IPPROTO_TCP: u16 = 6;
@@ -33,7 +33,7 @@ pub fn tcptrace_classic(ctx: TracePointContext) -> u32 {
 
 #[inline(always)]
 fn report(ctx: &TracePointContext) -> Option<()> {
-    let counters = Turn::Usual.counters()?;
+    let counters = Pass::Outer.counters()?;
     counters.runs += 1;
     let event = ctx.as_ptr().cast::<u8>().cast_const();
     // SAFETY: the offsets are those of this event's own format; `skaddr` is the socket, alive while the event runs.
@@ -67,7 +67,7 @@ fn report(ctx: &TracePointContext) -> Option<()> {
             netns: sock::netns::<Probed>(sk),
             offered: if local_port == 0 { sock::offered::<Probed>(sk) } else { None },
         };
-        if !is_wanted(counters, &subject) {
+        if !count_and_filter(counters, &subject) {
             return None;
         }
         let mut entry = reserve(ctx, counters)?;

@@ -1,10 +1,10 @@
 //! The two ends of a socket, from the part that full sockets, minisockets and request sockets have in common.
 
 use super::{
+    filter::Subject,
     globals::{SOCK, global},
     memory::Memory,
     sock,
-    verdict::Subject,
 };
 
 pub const AF_INET: u16 = 2;
@@ -13,7 +13,7 @@ pub const AF_INET6: u16 = 10;
 /// An address in network order, IPv4 v4-mapped, as two words.
 pub type Address = [u64; 2];
 
-/// What `struct sock_common` tells of a connection.
+/// Both ends of a connection, as `struct sock_common` has them.
 pub struct Ends {
     pub family: u16,
     pub subject: Subject,
@@ -22,6 +22,8 @@ pub struct Ends {
 }
 
 impl Ends {
+    /// The ends of any kind of socket.
+    ///
     /// # Safety
     /// `common` begins with a `struct sock_common`, readable through `M`.
     #[inline(always)]
@@ -51,6 +53,8 @@ impl Ends {
     }
 }
 
+/// An IPv6 address.
+///
 /// # Safety
 /// As [`Memory::read`].
 #[inline(always)]

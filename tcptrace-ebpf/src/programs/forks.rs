@@ -1,4 +1,4 @@
-//! Who made whom: the only way to know all descendants of a process, also of those that are gone by now.
+//! Forks: the only way to know all descendants of a process, also of those that are gone by now.
 
 use aya_ebpf::{
     helpers::generated::bpf_ktime_get_ns, macros::btf_tracepoint, programs::BtfTracePointContext,

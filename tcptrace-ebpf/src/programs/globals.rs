@@ -5,8 +5,8 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray, RingBuf},
 };
 use tcptrace_ebpf::{
-    AcceptLayout, Counters, EventFormat, Handlers, KernelFilter, PORT_WORDS, PortWord, SockLayout,
-    StandInLayout, TaskLayout,
+    AcceptLayout, Counters, EventFormat, Handlers, KernelFilter, MinisocketLayout, PORT_WORDS, PortWord,
+    SockLayout, TaskLayout,
 };
 
 #[unsafe(no_mangle)]
@@ -19,7 +19,7 @@ pub static TASK: TaskLayout = TaskLayout::NONE;
 pub static ACCEPT: AcceptLayout = AcceptLayout::NONE;
 
 #[unsafe(no_mangle)]
-pub static STAND_IN: StandInLayout = StandInLayout::NONE;
+pub static MINISOCKET: MinisocketLayout = MinisocketLayout::NONE;
 
 #[unsafe(no_mangle)]
 pub static HANDLERS: Handlers = Handlers { timewait: 0, request: 0 };
@@ -52,15 +52,15 @@ pub fn global<T: Copy>(field: &'static T) -> T {
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 
-/// What happened to every event, per CPU: of the usual program, and of the one that runs inside it.
+/// Counters per CPU: those of the outer program, and those of the one that runs nested in it.
 #[map]
 pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(2, 0);
 
-/// Whose events the usual program has taken on this CPU, until the other one knows: the latest socket, and the one before it.
+/// Sockets whose events the outer program has taken on this CPU and the nested one has not seen yet: the latest, and the one before.
 #[map]
 pub static TAKEN: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
 
-/// 1 while the reader sleeps and wants to be woken.
+/// Whether the reader sleeps and wants to be woken (1).
 #[map]
 pub static SLEEPING: Array<u32> = Array::with_max_entries(1, 0);
 

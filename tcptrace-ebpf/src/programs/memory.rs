@@ -5,9 +5,9 @@ use core::mem::MaybeUninit;
 use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
 use tcptrace_ebpf::MISSING;
 
-/// How to read kernel memory. The choice is made at compile time, by the kind of hook.
+/// A way to read kernel memory. The choice is made at compile time, by the kind of hook.
 pub trait Memory {
-    /// How to go on from a pointer that was read.
+    /// The way to go on from a pointer that was read.
     type Beyond: Memory;
 
     /// The value at `base + offset`; `None` if the kernel has no such field or the read failed.
@@ -53,7 +53,7 @@ impl Memory for Probed {
 /// where the kernel guards its returns (`spec_rstack_overflow`).
 pub struct Copied;
 
-/// As many as Linux 6.18 has in `struct sock_common`, and the eight that follow: `tw_substate` is among them.
+/// Bytes to copy: as many as Linux 6.18 has in `struct sock_common`, and the eight that follow: `tw_substate` is among them.
 const COPIED: usize = 144;
 
 impl Copied {

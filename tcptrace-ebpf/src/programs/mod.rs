@@ -8,17 +8,17 @@ mod accept_calls;
 mod btf;
 mod classic;
 mod ends;
+mod filter;
 mod forks;
 mod globals;
 mod mark;
 mod memory;
-mod notes;
+mod minisockets;
 mod publish;
 mod segments;
 mod sock;
-mod stand_ins;
+mod socket_events;
 mod task;
-mod verdict;
 
 /// The helpers that read kernel memory are for GPL-compatible programs only.
 #[unsafe(link_section = "license")]

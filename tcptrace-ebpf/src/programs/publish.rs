@@ -6,24 +6,24 @@ use aya_ebpf::{
     maps::ring_buf::RingBufEntry,
 };
 use aya_log_ebpf::warn;
-use tcptrace_ebpf::{Counters, RawAccept, RawFork, RawNote, RawTransition};
+use tcptrace_ebpf::{Counters, RawAccept, RawFork, RawSocketEvent, RawTransition};
 
 use super::{
+    filter::{Subject, is_wanted},
     globals::{COUNTERS, EVENTS, SLEEPING},
-    verdict::{Subject, wanted},
 };
 
-/// Which of the two programs runs.
+/// The program that runs: the usual one, or the one for what interrupts it.
 #[derive(Clone, Copy)]
-pub enum Turn {
-    /// The usual one.
-    Usual,
-    /// The one that runs while the usual one is interrupted.
-    Inside,
+pub enum Pass {
+    /// The program that usually runs.
+    Outer,
+    /// The program that runs while the outer one is interrupted.
+    Nested,
 }
 
-impl Turn {
-    /// Where it counts.
+impl Pass {
+    /// Counters of the program on this CPU.
     #[inline(always)]
     pub fn counters(self) -> Option<&'static mut Counters> {
         // SAFETY: both entries exist for every CPU, and each is counted in by one program, which the kernel does not run
@@ -32,18 +32,18 @@ impl Turn {
     }
 }
 
-/// Counts an event, and says whether the filters want it.
+/// Counts an event; true if the filters want it.
 #[inline(always)]
-pub fn is_wanted(counters: &mut Counters, subject: &Subject) -> bool {
+pub fn count_and_filter(counters: &mut Counters, subject: &Subject) -> bool {
     counters.seen += 1;
-    let wanted = wanted(subject);
+    let wanted = is_wanted(subject);
     if !wanted {
         counters.filtered += 1;
     }
     wanted
 }
 
-/// Room for one event. The caller writes the whole record, and submits it.
+/// Reserves a record for one state change. The caller writes the whole record, and submits it.
 ///
 /// Not with a closure for what is to be written: there are two programs, so the compiler would make it a function that both
 /// call, and Linux 6.18 stumbles over that one's stack ("verifier bug: stack slot 11, total slots 11").
@@ -60,36 +60,36 @@ pub fn reserve<C: EbpfContext>(ctx: &C, counters: &mut Counters) -> Option<RingB
     record
 }
 
-/// Publishes a note if the filters want it. `fill` writes the whole record.
+/// Publishes a socket event if the filters want it. `fill` writes the whole record.
 #[inline(always)]
-pub fn publish_note(subject: &Subject, fill: impl FnOnce(&mut RawNote)) {
-    if wanted(subject) {
-        submit_note(fill);
+pub fn publish_socket_event(subject: &Subject, fill: impl FnOnce(&mut RawSocketEvent)) {
+    if is_wanted(subject) {
+        publish_uncounted(fill);
     }
 }
 
-/// Publishes what process made which. `fill` writes the whole record.
+/// Publishes a fork. `fill` writes the whole record.
 #[inline(always)]
 pub fn publish_fork(fill: impl FnOnce(&mut RawFork)) {
-    submit_note(fill);
+    publish_uncounted(fill);
 }
 
-/// Publishes who has accepted a connection if the filters want it. `fill` writes the whole record.
+/// Publishes an accepted connection if the filters want it. `fill` writes the whole record.
 #[inline(always)]
 pub fn publish_accept(subject: &Subject, fill: impl FnOnce(&mut RawAccept)) {
-    if wanted(subject) {
-        submit_note(fill);
+    if is_wanted(subject) {
+        publish_uncounted(fill);
     }
 }
 
-/// Each kind of record is plain bytes.
+/// Publishes a record that is counted only if it is lost. `fill` writes the whole record.
 #[inline(always)]
-fn submit_note<T: 'static>(fill: impl FnOnce(&mut T)) {
+fn publish_uncounted<T: 'static>(fill: impl FnOnce(&mut T)) {
     let Some(mut record) = EVENTS.reserve::<T>(0) else {
         if let Some(counters) = COUNTERS.get_ptr_mut(0) {
             // SAFETY: entry 0 exists for every CPU. A softirq's program may count between load and store of another
             // program's: one of the two is lost then, of a number that is not 0 all the same.
-            unsafe { (*counters).lost_notes += 1 };
+            unsafe { (*counters).lost_socket_events += 1 };
         }
         return;
     };

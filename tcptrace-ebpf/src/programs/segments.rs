@@ -1,4 +1,4 @@
-//! Single segments that tell why: RSTs that are sent, and what is sent again.
+//! Single segments that explain a state change: RSTs that are sent, and retransmissions.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use tcptrace_ebpf::Kind;
@@ -6,7 +6,7 @@ use tcptrace_ebpf::Kind;
 use super::{
     globals::{SOCK, global},
     memory::{Direct, Memory as _},
-    notes::{Said, note},
+    socket_events::{Details, emit},
 };
 
 /// `trace_tcp_send_reset(const struct sock *sk, const struct sk_buff *skb, const enum sk_rst_reason reason)`, since 6.10
@@ -16,7 +16,7 @@ pub fn tcptrace_reset_out_why(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// The same before 6.10, where there is no reason: the verifier refuses a program that asks for it.
+/// `trace_tcp_send_reset` before 6.10, which has no reason: the verifier refuses a program that asks for it.
 #[btf_tracepoint(function = "tcp_send_reset")]
 pub fn tcptrace_reset_out(ctx: BtfTracePointContext) -> i32 {
     report(&ctx, Kind::RESET_SENT, 0);
@@ -36,10 +36,10 @@ pub fn tcptrace_retransmit_synack(ctx: BtfTracePointContext) -> i32 {
     let request: *const u8 = ctx.arg(1);
     // SAFETY: a request socket begins with a `struct sock_common`.
     unsafe {
-        note::<Direct>(
+        emit::<Direct>(
             request,
             request,
-            Said { kind: Kind::RETRANSMIT_SYNACK, state: 12, detail: 0, reason: 0 },
+            Details { kind: Kind::RETRANSMIT_SYNACK, state: 12, detail: 0, reason: 0 },
         );
     }
     0
@@ -52,7 +52,7 @@ fn report(ctx: &BtfTracePointContext, kind: u8, reason: u32) -> Option<()> {
     // SAFETY: whatever kind of socket it is, it begins with a `struct sock_common`, and no more is read.
     unsafe {
         let state = Direct::read(sk, global(&SOCK.state))?;
-        note::<Direct>(sk, sk, Said { kind, state, detail: 0, reason });
+        emit::<Direct>(sk, sk, Details { kind, state, detail: 0, reason });
     }
     Some(())
 }

@@ -53,7 +53,7 @@ pub unsafe fn fill<M: Memory>(task: *const u8, record: &mut RawTransition) {
     }
 }
 
-/// Its `comm`. Someone else may be changing it: then it is the old one in part, but never without an end, because its last
+/// Name (`comm`) of a task. Someone else may be changing it: then it is the old one in part, but never without an end, because its last
 /// byte stays 0.
 #[inline(always)]
 unsafe fn name<M: Memory>(task: *const u8) -> Option<[u8; 16]> {

@@ -3,7 +3,7 @@
 //! Nothing is kept of them: every record follows from the connection's number and the step. Places in memory are used
 //! again as a slab does, addresses as ephemeral ports are, cookies never.
 
-use tcptrace_ebpf::{Flags, Kind, RECORD_VERSION, RawAccept, RawNote, RawTransition, TimerStep};
+use tcptrace_ebpf::{Flags, Kind, RECORD_VERSION, RawAccept, RawSocketEvent, RawTransition, TimerStep};
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
 /// From one connection to the next, nanoseconds: 2,000 a second.
@@ -68,7 +68,7 @@ const STEPS: [(When, Step); 16] = [
 #[derive(Clone, Copy, Debug)]
 pub enum Raw {
     Transition(RawTransition),
-    SocketEvent(RawNote),
+    SocketEvent(RawSocketEvent),
     Accept(RawAccept),
 }
 
@@ -161,14 +161,14 @@ impl Flood {
                 raw.srtt = 8 * 50;
                 Raw::Transition(raw)
             }
-            Step::Request(detail) => Raw::SocketEvent(RawNote {
+            Step::Request(detail) => Raw::SocketEvent(RawSocketEvent {
                 socket: place(3),
                 cookie: if detail == TimerStep::STARTED { 0 } else { server_cookie },
                 local_address: server,
                 remote_address: client,
                 ..note(Kind::REQUEST, 3, detail, time_ns, [PORT, port])
             }),
-            Step::Timewait(detail) => Raw::SocketEvent(RawNote {
+            Step::Timewait(detail) => Raw::SocketEvent(RawSocketEvent {
                 socket: place(4),
                 cookie: client_cookie,
                 local_address: client,
@@ -229,8 +229,14 @@ fn transition(time_ns: u64) -> RawTransition {
     }
 }
 
-fn note(kind: u8, state: u8, detail: u8, time_ns: u64, [local_port, remote_port]: [u16; 2]) -> RawNote {
-    RawNote {
+fn note(
+    kind: u8,
+    state: u8,
+    detail: u8,
+    time_ns: u64,
+    [local_port, remote_port]: [u16; 2],
+) -> RawSocketEvent {
+    RawSocketEvent {
         version: RECORD_VERSION,
         kind,
         state,
@@ -240,7 +246,7 @@ fn note(kind: u8, state: u8, detail: u8, time_ns: u64, [local_port, remote_port]
         family: 2,
         local_port,
         remote_port,
-        ..RawNote::new_zeroed()
+        ..RawSocketEvent::new_zeroed()
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn run(args: ListArgs) -> Result<(), Failure> {
     sockets.retain(|found| {
         // A socket that is only bound belongs to no connection, and no other tool lists it.
         (found.state != TcpState::Close || filter.states.contains(&TcpState::Close))
-            && filter.lists(found)
+            && filter.matches(found)
             && (any_cgroup || filter.has_cgroup(found.cgroup.as_deref()))
     });
     // Listeners first, then the two ends of a connection side by side.

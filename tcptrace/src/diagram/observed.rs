@@ -1,4 +1,4 @@
-//! What a recording says about the diagram: how often each step was taken, and how long each state lasted.
+//! Observations of a recording on the diagram: how often each step was taken, and how long each state lasted.
 
 use std::{
     collections::BTreeMap,
@@ -19,20 +19,20 @@ pub struct Observed {
     lasted: BTreeMap<TcpState, Vec<u64>>,
     /// Steps that must have happened, but were not seen.
     pub unseen: u64,
-    /// Records of the recording.
+    /// Number of records in the recording.
     pub records: u64,
     /// Whether there was nothing to read at all.
     pub is_empty: bool,
-    /// What was left out of the recording.
+    /// Lines of the recording that were left out.
     pub skipped: SkippedReport,
 }
 
-/// How long a state lasted, nanoseconds, by nearest rank.
+/// Durations of a state, nanoseconds, by nearest rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lasted {
-    /// Half of the visits were not longer.
+    /// Duration that half of the visits did not exceed.
     pub median: u64,
-    /// 99 of 100 were not longer.
+    /// Duration that 99 of 100 visits did not exceed.
     pub p99: u64,
 }
 
@@ -77,7 +77,7 @@ impl Observed {
         }
     }
 
-    /// How often a step was taken.
+    /// Number of times that a step was taken.
     #[must_use]
     pub fn count(&self, from: TcpState, to: TcpState) -> u64 {
         self.steps.get(&(from, to)).copied().unwrap_or(0)
@@ -88,13 +88,13 @@ impl Observed {
         self.steps.iter().map(|((from, to), count)| (*from, *to, *count))
     }
 
-    /// How many sockets came into a state, or were there before.
+    /// Number of sockets that came into a state, or were in it before.
     #[must_use]
     pub fn visits(&self, state: TcpState) -> u64 {
         self.visits.get(&state).copied().unwrap_or(0)
     }
 
-    /// How long it lasted; `None` if no visit was seen from its beginning to its end.
+    /// Durations of a state; `None` if no visit was seen from its beginning to its end.
     #[must_use]
     pub fn lasted(&self, state: TcpState) -> Option<Lasted> {
         let all = self.lasted.get(&state)?;
@@ -103,7 +103,7 @@ impl Observed {
     }
 }
 
-/// A request socket is in `SYN_RECV`, as `ss` and the RFC have it.
+/// The state as `ss` and the RFC have it: a request socket is in `SYN_RECV`.
 const fn shown(state: TcpState) -> TcpState {
     match state {
         TcpState::NewSynRecv => TcpState::SynRecv,
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use TcpState::{Established, FinWait1, SynRecv, SynSent};
 
-    /// What every line has, around what a test speaks of.
+    /// A line with what every record has, around what a test is about.
     fn line(kind: &str, rest: &str) -> String {
         format!(
             r#"{{"v":1,"type":"{kind}","time":"2026-11-22T10:00:00Z","mono_ns":1,"socket":"1","local":{{"address":"::1"}},{rest}}}"#
@@ -153,8 +153,16 @@ mod tests {
         assert_eq!(observed.count(SynSent, Established), 2);
         assert_eq!(observed.count(Established, FinWait1), 0);
         assert_eq!([Established, FinWait1, SynRecv].map(|state| observed.visits(state)), [3, 1, 1]);
-        assert_eq!((observed.unseen, observed.skipped.lines), (1, 3));
+        assert_eq!((observed.records, observed.unseen, observed.skipped.lines), (7, 1, 3));
         assert_eq!(observed.steps().count(), 2);
+    }
+
+    #[test]
+    fn what_is_no_recording_has_no_records() {
+        for text in ["", "\n", "root:x:0:0:root:/root:/bin/bash\n", "{}\n"] {
+            assert_eq!(read(text).records, 0, "{text}");
+        }
+        assert_eq!(read(&step("SYN_SENT", "ESTABLISHED", "")).records, 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where everything stands: the plan of RFC 9293's diagram, with the client's way right and the active close left.
+//! Places of boxes and arrows: the plan of RFC 9293's diagram, with the client's way right and the active close left.
 
 use Anchor::{End, Middle, Start};
 
@@ -17,14 +17,14 @@ pub(super) struct Node {
     pub(super) state: TcpState,
     pub(super) x: i32,
     pub(super) y: i32,
-    /// Where a short arrow for the abrupt end has room: 1 to the right, -1 to the left; 0 where the way to `CLOSE` is
+    /// Side with room for a short arrow for the abrupt end: 1 to the right, -1 to the left; 0 where the way to `CLOSE` is
     /// an edge of its own.
     pub(super) stub: i32,
-    /// The second box of a state, where its lives end.
+    /// Whether this is the second box of a state, where its lives end.
     pub(super) is_end: bool,
 }
 
-/// To which side of its place a label goes on.
+/// Side of its place on which a label goes on.
 #[derive(Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -37,10 +37,10 @@ pub(super) struct Edge {
     pub(super) from: TcpState,
     pub(super) to: TcpState,
     pub(super) corners: &'static [(i32, i32)],
-    /// Where the label's first line stands.
+    /// Place of the label's first line.
     pub(super) label: (i32, i32),
     pub(super) anchor: Anchor,
-    /// What happens, and what is sent in answer. The number comes below.
+    /// Lines of the label: what happens, and what is sent in answer. The number comes below.
     pub(super) lines: &'static [&'static str],
 }
 

@@ -104,7 +104,7 @@ fn state(out: &mut String, node: &Node, observed: Option<&Observed>) {
     );
     let lasted = observed.and_then(|observed| observed.lasted(state)).filter(|_| state != Close);
     let mut lines = vec![("name", state.name().to_owned())];
-    lines.extend(visits.filter(|visits| *visits > 0).map(|visits| ("count", visits_words(visits))));
+    lines.extend(visits.filter(|visits| *visits > 0).map(|visits| ("count", describe_visits(visits))));
     lines.extend(
         lasted.map(|lasted| ("", format!("median {} · p99 {}", short(lasted.median), short(lasted.p99)))),
     );
@@ -131,7 +131,7 @@ fn is_touched(observed: &Observed, state: TcpState) -> bool {
     observed.visits(state) > 0 || observed.steps().any(|(from, to, _)| from == state || to == state)
 }
 
-fn visits_words(visits: u64) -> String {
+fn describe_visits(visits: u64) -> String {
     if visits == 1 { "1 visit".to_owned() } else { format!("{visits} visits") }
 }
 
@@ -153,7 +153,7 @@ fn legend(out: &mut String, observed: &Observed) {
     }
 }
 
-/// Only words of ours: nothing in them needs to be escaped.
+/// Writes a line of text. All words are ours: nothing in them needs to be escaped.
 fn text(out: &mut String, class: &str, (x, y): (i32, i32), anchor: Anchor, words: &str) {
     let anchor = match anchor {
         Anchor::Start => "start",

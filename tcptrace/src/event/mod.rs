@@ -105,7 +105,7 @@ mod tests {
     use proptest::prelude::*;
     use zerocopy::IntoBytes as _;
 
-    use tcptrace_ebpf::{Flags, RawAccept, RawFork, RawNote, RawTransition};
+    use tcptrace_ebpf::{Flags, RawAccept, RawFork, RawSocketEvent, RawTransition};
     use zerocopy::FromBytes as _;
 
     use super::*;
@@ -172,7 +172,7 @@ mod tests {
             Kind::TRANSITION => size_of::<RawTransition>(),
             Kind::ACCEPT => size_of::<RawAccept>(),
             Kind::FORK => size_of::<RawFork>(),
-            _ => size_of::<RawNote>(),
+            _ => size_of::<RawSocketEvent>(),
         };
         for (kind, length, fill) in (0..=u8::MAX).flat_map(|kind| {
             (0..=200).flat_map(move |length| [(kind, length, 0), (kind, length, 1), (kind, length, 0xff)])
@@ -190,7 +190,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..11) {
-            let fit = [size_of::<RawTransition>(), size_of::<RawNote>(), size_of::<RawFork>(), size_of::<RawAccept>()].get(usize::from(kind % 5));
+            let fit = [size_of::<RawTransition>(), size_of::<RawSocketEvent>(), size_of::<RawFork>(), size_of::<RawAccept>()].get(usize::from(kind % 5));
             if let Some(size) = fit {
                 bytes.resize(*size, 0xff);
                 bytes[..2].copy_from_slice(&[RECORD_VERSION, kind]);

@@ -1,6 +1,6 @@
 //! The events of a socket besides its state changes.
 
-use tcptrace_ebpf::{Kind, RawNote, TimerStep as Raw};
+use tcptrace_ebpf::{Kind, RawSocketEvent, TimerStep as Raw};
 use zerocopy::FromBytes as _;
 
 use super::DecodeError;
@@ -66,7 +66,7 @@ pub enum TimerStep {
 
 impl SocketEvent {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let raw = RawNote::read_from_bytes(bytes).map_err(|_| DecodeError::Size(bytes.len()))?;
+        let raw = RawSocketEvent::read_from_bytes(bytes).map_err(|_| DecodeError::Size(bytes.len()))?;
         let step = || match raw.detail {
             Raw::STARTED => Ok(TimerStep::Started),
             Raw::STOPPED => Ok(TimerStep::Stopped),

@@ -1,4 +1,4 @@
-//! Which sockets and which records the user asked for. Pure: names and namespaces are resolved before.
+//! The filter: which sockets and records the user asked for. Pure: names and namespaces are resolved before.
 
 mod pattern;
 mod ports;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use tcptrace_ebpf::{KernelFilter, PortWord};
 
-pub(crate) use pattern::fits;
+pub(crate) use pattern::is_match;
 pub use ports::{ParsePortsError, Ports};
 pub use stage::FilterStage;
 
@@ -33,7 +33,7 @@ pub enum IpVersion {
     V6,
 }
 
-/// All conditions must hold; an empty one always does.
+/// Conditions that must all hold; an empty one always does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Ports of either end.
@@ -44,13 +44,13 @@ pub struct Filter {
     pub remote_ports: Ports,
     /// Networks in which either end may be.
     pub networks: Vec<IpNet>,
-    /// Only this IP version.
+    /// The only IP version wanted.
     pub ip_version: Option<IpVersion>,
-    /// Only this network namespace.
+    /// The only network namespace wanted.
     pub netns: Option<Netns>,
     /// Process ids of the owner.
     pub pids: Vec<u32>,
-    /// The descendants of these too.
+    /// Whether the descendants of `pids` are wanted too.
     pub children: bool,
     /// User ids of the owner.
     pub uids: Vec<u32>,
@@ -64,12 +64,12 @@ pub struct Filter {
     pub states: Vec<TcpState>,
 }
 
-/// What a filter says of a socket whose addresses may not be known yet.
+/// Answer of a filter about a socket whose addresses may not be known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Match {
     /// Not wanted.
     No,
-    /// It depends on an end that is not known yet.
+    /// Not decided: an end is not known yet.
     Undecided,
     /// Wanted.
     Yes,
@@ -96,7 +96,7 @@ impl Filter {
             && self.has_cgroup(subject.cgroup.as_deref())
     }
 
-    /// The verdict on a record's socket by its addresses.
+    /// Whether the addresses of a record's socket match.
     pub(super) fn match_address(&self, record: &Record) -> Match {
         let Some(subject) = record.subject() else { return Match::Yes };
         let listens = match record {
@@ -110,15 +110,17 @@ impl Filter {
         Match::from(netns).min(self.tuple(&subject.tuple, listens))
     }
 
-    /// The verdict on a socket that is listed, in one state.
+    /// Whether a dumped socket matches.
     #[must_use]
-    pub fn lists(&self, found: &DumpedSocket) -> bool {
-        self.has_state(&[found.state]) && self.has_owner(found.owner().as_ref()) && self.concerns(found)
+    pub fn matches(&self, found: &DumpedSocket) -> bool {
+        self.has_state(&[found.state])
+            && self.has_owner(found.owner().as_ref())
+            && self.matches_addresses(found)
     }
 
-    /// Whether the addresses of a socket match, whoever owns it and whatever its state.
+    /// Whether the addresses of a dumped socket match, whoever owns it and whatever its state.
     #[must_use]
-    pub fn concerns(&self, found: &DumpedSocket) -> bool {
+    pub fn matches_addresses(&self, found: &DumpedSocket) -> bool {
         self.netns.is_none_or(|wanted| wanted == found.netns) && self.tuple(&found.tuple, true) == Match::Yes
     }
 
@@ -160,7 +162,7 @@ impl Filter {
             && (self.uids.is_empty() || owner.is_some_and(|owner| self.uids.contains(&owner.uid)))
             && (self.comms.is_empty()
                 || owner.is_some_and(|owner| {
-                    self.comms.iter().any(|comm| fits(comm.as_bytes(), owner.comm.as_bytes()))
+                    self.comms.iter().any(|comm| is_match(comm.as_bytes(), owner.comm.as_bytes()))
                 }))
     }
 
@@ -262,10 +264,10 @@ mod tests {
     #[test]
     fn a_port_that_is_not_known_yet_leaves_it_open() {
         let filter = Filter { ports: "10050".parse().unwrap(), ..Filter::default() };
-        let verdict = |local, remote| filter.tuple(&tuple(local, remote), false);
-        assert_eq!(verdict("127.0.0.1:0", "127.0.0.1:10050"), Match::Yes);
-        assert_eq!(verdict("127.0.0.1:0", "127.0.0.1:80"), Match::Undecided);
-        assert_eq!(verdict("127.0.0.1:4000", "127.0.0.1:80"), Match::No);
+        let matches = |local, remote| filter.tuple(&tuple(local, remote), false);
+        assert_eq!(matches("127.0.0.1:0", "127.0.0.1:10050"), Match::Yes);
+        assert_eq!(matches("127.0.0.1:0", "127.0.0.1:80"), Match::Undecided);
+        assert_eq!(matches("127.0.0.1:4000", "127.0.0.1:80"), Match::No);
         assert_eq!(filter.tuple(&tuple("0.0.0.0:80", "0.0.0.0:0"), true), Match::No);
         assert_eq!(filter.tuple(&tuple("0.0.0.0:10050", "0.0.0.0:0"), true), Match::Yes);
     }

@@ -1,7 +1,7 @@
 //! Names with wildcards: `*` stands for any number of bytes, `?` for one, everything else for itself.
 
-/// Whether a name fits a pattern.
-pub(crate) fn fits(pattern: &[u8], name: &[u8]) -> bool {
+/// Whether a name matches a pattern.
+pub(crate) fn is_match(pattern: &[u8], name: &[u8]) -> bool {
     let (mut rest, mut left) = (pattern, name);
     // Where to go on if the latest `*` has to take one more.
     let mut again: Option<(&[u8], &[u8])> = None;
@@ -40,10 +40,10 @@ mod tests {
             ("", &[""], &["x"]),
         ] {
             for name in names {
-                assert!(fits(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
+                assert!(is_match(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
             }
             for name in others {
-                assert!(!fits(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
+                assert!(!is_match(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
             }
         }
     }

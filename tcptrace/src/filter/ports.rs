@@ -60,7 +60,7 @@ impl fmt::Display for Ports {
     }
 }
 
-/// Why a text is not a set of ports.
+/// Reason why a text is not a set of ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ParsePortsError {
     /// Not a number from 1 to 65535.

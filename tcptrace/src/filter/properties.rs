@@ -1,4 +1,4 @@
-//! What holds for every filter: nothing is lost in the gate, and the kernel's part of it hides nothing that ours shows.
+//! What holds for every filter: nothing is lost in the stage, and the kernel's part of it hides nothing that ours shows.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// The kernel side's own source, with user space's idea of globals and maps.
-#[path = "../../../tcptrace-ebpf/src/programs/verdict.rs"]
-mod verdict;
+#[path = "../../../tcptrace-ebpf/src/programs/filter.rs"]
+mod kernel;
 
 /// Stands in for the read-only globals and the port map.
 mod globals {
@@ -117,7 +117,7 @@ fn parse(ports: &str) -> super::Ports {
     if ports.is_empty() { super::Ports::default() } else { ports.parse().unwrap() }
 }
 
-/// What gets through, how many events were shown and turned away, and how many records waited to the very end.
+/// Records that get through, how many events were shown and turned away, and how many records waited to the very end.
 fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record>, [u64; 2], usize) {
     let mut stage = FilterStage::new(filter.clone(), most);
     let mut shown = Vec::new();
@@ -137,9 +137,9 @@ fn pass(filter: &Filter, most: Option<u64>, records: Vec<Record>) -> (Vec<Record
 /// Clients have their ports from there.
 const CLIENTS: (u16, u16) = (4_000, 4_099);
 
-/// What the kernel side would let through, with the filter it was given.
+/// Whether the kernel side would let an event through, with the filter it was given.
 fn in_kernel(event: &StateChange) -> bool {
-    verdict::wanted(&verdict::Subject {
+    kernel::is_wanted(&kernel::Subject {
         // As the programs see it: a v4-mapped address is IPv4.
         ipv6: event.tuple.local.address.is_ipv6() && event.tuple.remote.address.is_ipv6(),
         local_port: event.tuple.local.port,
@@ -150,7 +150,7 @@ fn in_kernel(event: &StateChange) -> bool {
     })
 }
 
-/// What should get through: a record whose port is not known yet is judged by the next one of its life that knows.
+/// Records that should get through: one whose port is not known yet is judged by the next one of its life that knows.
 fn wanted(filter: &Filter, records: &[Record]) -> Vec<Record> {
     let mut later: HashMap<SocketId, Match> = HashMap::new();
     let mut wanted = Vec::new();

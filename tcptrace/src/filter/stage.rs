@@ -1,6 +1,6 @@
-//! Lets through what the filter wants, and holds back what it cannot judge yet.
+//! The filter stage: passes on what the filter wants, and holds back what it cannot decide yet.
 //!
-//! A client's local port is not known at its first event, so `--port 54321` cannot tell whether that is the one. The
+//! A client's local port is not known at its first event, so `--port 54321` cannot say whether that is the one. The
 //! record waits for the socket's next event, which knows. What is never decided counts as filtered.
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -16,20 +16,20 @@ use crate::{
 pub struct FilterStage {
     filter: Filter,
     held: HashMap<SocketId, Vec<Record>>,
-    /// No more events than this are shown.
+    /// Most events to show.
     most: Option<u64>,
     shown: u64,
     filtered: u64,
 }
 
 impl FilterStage {
-    /// A gate for this filter, which closes for good after `most` events.
+    /// Creates the stage; it passes on nothing more after `most` events.
     #[must_use]
     pub fn new(filter: Filter, most: Option<u64>) -> Self {
         Self { filter, held: HashMap::new(), most, shown: 0, filtered: 0 }
     }
 
-    /// Hands on the record, with what was held back before it, if it is wanted.
+    /// Passes on the record, with what was held back before it, if it is wanted.
     ///
     /// # Errors
     /// Those of `onward`.
@@ -53,19 +53,19 @@ impl FilterStage {
         }
         match port.min(self.filter.wants(record).into()) {
             Match::Undecided => self.held.entry(socket).or_default().push(record.clone()),
-            verdict => self.decide(verdict, record, &mut onward)?,
+            wanted => self.decide(wanted, record, &mut onward)?,
         }
         Ok(())
     }
 
-    /// Hands on or turns away.
+    /// Passes on the record or counts it as filtered.
     fn decide<E>(
         &mut self,
-        verdict: Match,
+        wanted: Match,
         record: &Record,
         onward: &mut impl FnMut(&Record) -> Result<(), E>,
     ) -> Result<(), E> {
-        if verdict == Match::Yes && !self.is_full() {
+        if wanted == Match::Yes && !self.is_full() {
             self.shown += u64::from(record.is_event());
             return onward(record);
         }
@@ -85,19 +85,19 @@ impl FilterStage {
         self.most.is_some_and(|most| self.shown >= most)
     }
 
-    /// Records that wait for a port.
+    /// Number of records that wait for a port.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.held.values().map(Vec::len).sum()
     }
 
-    /// What it lets through.
+    /// The filter of this stage.
     #[must_use]
     pub const fn filter(&self) -> &Filter {
         &self.filter
     }
 
-    /// Events told so far.
+    /// Events passed on so far.
     #[must_use]
     pub const fn shown(&self) -> u64 {
         self.shown
@@ -174,7 +174,7 @@ mod tests {
         // A socket that never gets one does not wait for ever.
         assert_eq!(shown(&filter, None, &[begins.clone(), step(0, SynSent, Close)]), (vec![0, 0], 0));
         assert_eq!(shown(&filter, Some(1), &[begins.clone(), opened(4000)]), (vec![0, 1], 0));
-        // The record that tells the port is not wanted itself: no reason to drop the one that waits.
+        // The record that brings the port is not wanted itself: no reason to drop the one that waits.
         let state = Filter { states: vec![Close], ..filter };
         assert_eq!(shown(&state, None, &[begins, opened(4000)]), (vec![0, 1], 0));
     }

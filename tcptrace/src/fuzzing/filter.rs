@@ -5,7 +5,7 @@ use tcptrace_ebpf::PORT_WORDS;
 
 use crate::{
     cli::{Cli, Selection},
-    filter::{Filter, Ports, fits},
+    filter::{Filter, Ports, is_match},
 };
 
 /// Takes lines: ports, a pattern, a name, then arguments, one a line.
@@ -17,7 +17,7 @@ pub fn filter(bytes: &[u8]) {
         ports(text);
     }
     if pattern.len() * name.len() < 4_096 {
-        assert_eq!(fits(pattern, name), fits_slowly(pattern, name));
+        assert_eq!(is_match(pattern, name), fits_slowly(pattern, name));
     }
     let arguments: Option<Vec<_>> = lines.take(20).map(|line| str::from_utf8(line).ok()).collect();
     if let Some(arguments) = arguments.filter(|arguments| !arguments.is_empty()) {

@@ -1,6 +1,6 @@
 //! Records of the ring buffer: what was decoded is what stands in the bytes, and what was refused has the reason it says.
 
-use tcptrace_ebpf::{Flags, Kind, RECORD_VERSION, RawAccept, RawFork, RawNote, RawTransition};
+use tcptrace_ebpf::{Flags, Kind, RECORD_VERSION, RawAccept, RawFork, RawSocketEvent, RawTransition};
 
 use crate::{
     address::{Endpoint, Tuple},
@@ -38,7 +38,7 @@ fn refused(bytes: &[u8], error: DecodeError) {
         Kind::TRANSITION => size_of::<RawTransition>(),
         Kind::ACCEPT => size_of::<RawAccept>(),
         Kind::FORK => size_of::<RawFork>(),
-        _ => size_of::<RawNote>(),
+        _ => size_of::<RawSocketEvent>(),
     };
     match error {
         DecodeError::Size(found) => {
@@ -107,7 +107,7 @@ fn accepted(accept: &Accept, raw: &RawAccept) {
     shown(accept.owner.comm.as_bytes(), &accept.owner.comm.to_string(), raw.comm);
 }
 
-fn noted(note: &SocketEvent, raw: &RawNote) {
+fn noted(note: &SocketEvent, raw: &RawSocketEvent) {
     assert_eq!((note.mono_ns, note.pointer, note.tid), (raw.time_ns, raw.socket, raw.tid));
     assert_eq!(note.cookie.unwrap_or(0), raw.cookie);
     assert_eq!(note.netns.map_or(0, |netns| netns.0), raw.netns);

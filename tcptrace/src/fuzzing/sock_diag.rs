@@ -18,10 +18,10 @@ pub fn sock_diag(bytes: &[u8]) {
     let sequence = u32::from_ne_bytes(*sequence);
     let answer = read(&[datagram], sequence);
     assert!(
-        answer.found.len() + answer.damaged <= datagram.len().div_ceil(HEADER),
+        answer.sockets.len() + answer.damaged <= datagram.len().div_ceil(HEADER),
         "one at most of each message"
     );
-    for found in &answer.found {
+    for found in &answer.sockets {
         assert_eq!(found.netns, NETNS);
         assert!(holds(datagram, &found.cookie.to_le_bytes()) || cfg!(target_endian = "big"));
         assert!(holds(datagram, &found.inode.to_ne_bytes()) && holds(datagram, &found.uid.to_ne_bytes()));
@@ -33,14 +33,17 @@ pub fn sock_diag(bytes: &[u8]) {
     }
     // The same, message by message.
     let alone = read(&messages(datagram), sequence);
-    assert_eq!((&alone.found, alone.end, alone.interrupted), (&answer.found, answer.end, answer.interrupted));
+    assert_eq!(
+        (&alone.sockets, alone.end, alone.interrupted),
+        (&answer.sockets, answer.end, answer.interrupted)
+    );
     assert_eq!(alone.damaged, answer.damaged);
     // An answer to an earlier question says nothing; what cannot be told apart from messages stays counted.
     let other = read(&[datagram], sequence.wrapping_add(1));
     let of_this: Vec<_> =
         messages(datagram).into_iter().filter(|message| of(message) == Some(sequence)).collect();
-    let without = read(&[datagram], sequence).found.len();
-    assert_eq!(read(&of_this, sequence).found.len(), without);
+    let without = read(&[datagram], sequence).sockets.len();
+    assert_eq!(read(&of_this, sequence).sockets.len(), without);
     assert!(other.damaged <= messages(datagram).len());
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
-use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawNote, RawTransition, TimerStep};
+use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawSocketEvent, RawTransition, TimerStep};
 use zerocopy::{FromBytes, IntoBytes as _};
 
 use crate::{
@@ -263,7 +263,7 @@ fn raw(description: &[u8], now: u64) -> Vec<u8> {
             raw.as_bytes().to_vec()
         }
         _ => {
-            let mut raw: RawNote = zeroed();
+            let mut raw: RawSocketEvent = zeroed();
             (raw.version, raw.kind, raw.time_ns) = (RECORD_VERSION, kind, now);
             raw.state = old_state;
             raw.detail = [TimerStep::STARTED, TimerStep::STOPPED, TimerStep::EXPIRED, TimerStep::PROLONGED]

@@ -15,15 +15,16 @@ use crate::session::Counted;
 /// [`Counters`] as the map holds them.
 pub(super) type RawCounters = [u8; size_of::<Counters>()];
 
-/// Whose counters they are: of the programs that usually run, and of the one that runs inside the first of them.
-const MAIN: u32 = 0;
-const INSIDE: u32 = 1;
+/// Index of the counters of the outer programs.
+const OUTER: u32 = 0;
+/// Index of the counters of the program that runs nested in the first of them.
+const NESTED: u32 = 1;
 
 /// Reads the kernel side's counters.
 pub struct Accounting {
     counters: PerCpuArray<MapData, RawCounters>,
     program: ProgramFd,
-    /// The programs that write notes.
+    /// The programs that record socket events, forks and accepts.
     others: Vec<ProgramFd>,
 }
 
@@ -43,28 +44,28 @@ impl Accounting {
     pub fn read(&self) -> Result<Counted> {
         // Before the counters: what is made good in between must not look like a loss.
         let skipped = recursion_misses(&self.program);
-        let notes_skipped: u64 = self.others.iter().map(recursion_misses).sum();
+        let others_skipped: u64 = self.others.iter().map(recursion_misses).sum();
         let mut total = Counted::default();
-        for (index, inside) in [(MAIN, false), (INSIDE, true)] {
+        for (index, nested) in [(OUTER, false), (NESTED, true)] {
             self.each_cpu(index, |counters| {
                 total.seen += counters.seen;
                 total.filtered += counters.filtered;
                 total.ring_full += counters.lost;
-                total.lost_notes += counters.lost_notes;
-                total.inside += if inside { counters.runs } else { 0 };
+                total.lost_notes += counters.lost_socket_events;
+                total.inside += if nested { counters.runs } else { 0 };
             })?;
         }
-        total.recursion = skipped.saturating_sub(total.inside) + notes_skipped;
+        total.recursion = skipped.saturating_sub(total.inside) + others_skipped;
         Ok(total)
     }
 
-    /// Of the totals the notes that were lost: cheap enough to ask at every batch.
+    /// Number of socket events, forks and accepts lost so far: cheap enough to ask at every batch.
     ///
     /// # Errors
     /// When the map cannot be read.
     pub fn lost_notes(&self) -> Result<u64> {
         let mut lost = 0;
-        self.each_cpu(MAIN, |counters| lost += counters.lost_notes)?;
+        self.each_cpu(OUTER, |counters| lost += counters.lost_socket_events)?;
         Ok(lost)
     }
 
@@ -75,7 +76,7 @@ impl Accounting {
     }
 }
 
-/// `recursion_misses` of a program, from its fdinfo (Linux 5.12); 0 where the kernel does not tell.
+/// `recursion_misses` of a program, from its fdinfo (Linux 5.12); 0 where the kernel does not say.
 fn recursion_misses(program: &ProgramFd) -> u64 {
     let path = format!("/proc/self/fdinfo/{}", program.as_fd().as_raw_fd());
     fs::read_to_string(path)

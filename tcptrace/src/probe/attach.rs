@@ -15,7 +15,7 @@ use zerocopy::{IntoBytes as _, transmute};
 use super::{
     accounting::Accounting,
     explain::{explain, is_denied},
-    extras::Extra,
+    extras::{Extra, Extras},
     format,
     layout::{BTF, Layouts},
     ring::Reader,
@@ -26,12 +26,12 @@ use crate::memory;
 /// The kernel side, compiled beforehand by `cargo xtask ebpf`.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/tcptrace.bpf.o"));
 
-/// Names a file to load instead: how a freshly built kernel side is tested.
+/// Environment variable that names a file to load instead: how a freshly built kernel side is tested.
 const OBJECT_VARIABLE: &str = "TCPTRACE_BPF_OBJECT";
 
 const ATTACH_BTF: &str = "attach tp_btf inet_sock_set_state";
 
-/// Which hook the user wants.
+/// The hook that the user wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
     /// The best that works.
@@ -63,18 +63,18 @@ impl Hook {
     }
 }
 
-/// What the kernel side is set up with.
+/// Configuration of the kernel side.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Which hook.
+    /// The hook to attach.
     pub choice: Choice,
     /// Size of the ring buffer in bytes; rounded up to a power of two of pages.
     pub buffer: u32,
     /// The filters in the kernel.
     pub filter: KernelFilter,
-    /// The ports that the filter speaks of: index and content of the words that are not empty.
+    /// The ports of the filter: index and content of the words that are not empty.
     pub ports: Vec<(u32, PortWord)>,
-    /// What else should be seen.
+    /// Hooks wanted besides the main one.
     pub extras: Vec<Extra>,
     /// Whether messages of the kernel side are wanted.
     pub messages: bool,
@@ -85,11 +85,11 @@ pub struct Settings {
 pub struct Refusal {
     /// The hook.
     pub hook: Hook,
-    /// In one line.
+    /// The reason, in one line.
     pub why: String,
 }
 
-/// The kernel side at work.
+/// The attached kernel side.
 pub struct Attached {
     /// The hook in use.
     pub hook: Hook,
@@ -101,9 +101,9 @@ pub struct Attached {
     pub accounting: Accounting,
     /// The kernel side's own messages.
     pub messages: Option<EbpfLogger<&'static dyn log::Log>>,
-    /// What else is seen.
+    /// Hooks attached besides the main one.
     pub extras: Vec<Extra>,
-    /// What else could be seen, and why it is not.
+    /// Hooks that are wanted but not attached, and why.
     pub missing: Vec<(Extra, String)>,
     /// Names of the reasons for a RST: `enum sk_rst_reason` of this kernel.
     reset_reasons: Vec<(u32, String)>,
@@ -187,41 +187,33 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
         Array::try_from(ebpf.take_map("SLEEPING").context("find map SLEEPING")?)?,
     )?;
     set_ports(&mut ebpf, &settings.ports)?;
-    let (mut extras, mut missing, mut others) = (Vec::new(), Vec::new(), Vec::new());
-    let program = match hook {
+    let (extras, program) = match hook {
         Hook::Btf => {
             let btf = Btf::from_sys_fs().with_context(|| format!("{ATTACH_BTF}: read {BTF}"))?;
-            // Before the main one: what they note comes before the change that it explains.
-            for &extra in &settings.extras {
-                if extra.is_covered(&extras) {
-                    continue;
-                }
-                let outcome = match (extra, &handlers) {
-                    (Extra::Minisockets, Err(error)) => Err(anyhow!("{error:#}")),
-                    _ => extra.attach(&mut ebpf, &btf),
-                };
-                match outcome {
-                    Ok(programs) => {
-                        extras.push(extra);
-                        others.extend(programs);
-                    }
-                    Err(error) => missing.push((extra, format!("{error:#}"))),
-                }
-            }
-            attach_btf(&mut ebpf, &btf)
+            // Before the main one: what they record comes before the change that it explains.
+            let extras = Extras::attach(&settings.extras, handlers.as_ref().err(), &mut ebpf, &btf);
+            (extras, attach_btf(&mut ebpf, &btf)?)
         }
-        Hook::Tracepoint => {
-            let why = "needs tp_btf, not the classic tracepoint";
-            missing.extend(settings.extras.iter().map(|extra| (*extra, why.to_owned())));
-            attach_tracepoint(&mut ebpf)
-        }
-    }?;
+        Hook::Tracepoint => (
+            Extras::refused(&settings.extras, "needs tp_btf, not the classic tracepoint"),
+            attach_tracepoint(&mut ebpf)?,
+        ),
+    };
     // The kernel's BTF, parsed, took 20 MB for a moment.
     memory::trim_allocator();
     let counters = PerCpuArray::try_from(ebpf.take_map("COUNTERS").context("find map COUNTERS")?)?;
-    let accounting = Accounting::new(counters, program, others);
-    let reset_reasons = layouts.reset_reasons;
-    Ok(Attached { hook, refused: None, reader, accounting, messages, extras, missing, reset_reasons, ebpf })
+    let accounting = Accounting::new(counters, program, extras.programs);
+    Ok(Attached {
+        hook,
+        refused: None,
+        reader,
+        accounting,
+        messages,
+        extras: extras.attached,
+        missing: extras.missing,
+        reset_reasons: layouts.reset_reasons,
+        ebpf,
+    })
 }
 
 fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: Handlers) -> Result<Ebpf> {
@@ -234,7 +226,7 @@ fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: 
         .verifier_log_level(VerifierLogLevel::STATS)
         .override_global("SOCK", layouts.sock.as_bytes(), true)
         .override_global("TASK", layouts.task.as_bytes(), true)
-        .override_global("STAND_IN", layouts.stand_in.as_bytes(), true)
+        .override_global("MINISOCKET", layouts.minisocket.as_bytes(), true)
         .override_global("ACCEPT", layouts.accept.as_bytes(), true)
         .override_global("HANDLERS", handlers.as_bytes(), true)
         .override_global("FORMAT", format.as_bytes(), true)
@@ -266,10 +258,10 @@ fn attach_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<ProgramFd> {
         program.attach().map_err(|error| explain(ATTACH_BTF, &error))?;
         Ok(program.fd()?.try_clone()?)
     };
-    let usual = attach("tcptrace_btf")?;
-    // In this order: it looks whether the usual one has run.
-    attach("tcptrace_btf_inside")?;
-    Ok(usual)
+    let outer = attach("tcptrace_btf")?;
+    // In this order: the nested one looks whether the outer one has run.
+    attach("tcptrace_btf_nested")?;
+    Ok(outer)
 }
 
 fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<ProgramFd> {

@@ -8,7 +8,7 @@ use std::fmt;
 
 const MAGIC: u16 = 0xeb9f;
 
-/// Why bytes are not BTF that we can read.
+/// Reason why bytes are not BTF that this code can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BtfError {
     /// No BTF of this host's byte order.
@@ -50,7 +50,7 @@ mod kind {
 pub(crate) struct Btf<'a> {
     types: &'a [u8],
     strings: &'a [u8],
-    /// Where type `id - 1` begins.
+    /// Offset of each type; that of type `id` at `id - 1`.
     starts: Vec<u32>,
 }
 
@@ -60,11 +60,11 @@ struct Head {
     name: u32,
     kind: u32,
     members: u32,
-    /// Bit fields are encoded in this structure's member offsets.
+    /// Whether bit fields are encoded in this structure's member offsets.
     bitfields: bool,
     /// The type referred to, or the size.
     referent: u32,
-    /// Where what follows the head begins.
+    /// Offset of what follows the head.
     body: usize,
 }
 
@@ -148,7 +148,7 @@ impl<'a> Btf<'a> {
         Some(position as u32 + 1)
     }
 
-    /// So many structures are looked into for one member; the largest of the kernel's have dozens of anonymous ones.
+    /// Most structures to look into for one member; the largest of the kernel's have dozens of anonymous ones.
     /// Structures that name each other in a circle cannot be compiled, but bytes can be anything.
     const MOST: u32 = 1_000;
 

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use aya::programs::ProgramError;
 
-/// The next step where descriptors run out. A trace has 36 open while it begins, and the list of sockets takes more.
+/// The next step where descriptors run out. A trace has 36 open while it begins, and the dump of sockets takes more.
 pub const RAISE: &str = " (raise ulimit -n: a trace needs 64)";
 
 /// Turns the loader's error into one sentence with the next step. The verifier's words go to the debug log.
@@ -45,7 +45,7 @@ fn io_reason(error: &std::io::Error) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// The kernel said no for want of privileges: another hook would be refused too.
+/// Refusal for want of privileges: another hook would be refused too.
 #[derive(Debug)]
 struct Denied(String);
 
@@ -57,6 +57,7 @@ impl std::fmt::Display for Denied {
 
 impl std::error::Error for Denied {}
 
+/// Whether the kernel refused for want of privileges.
 pub(super) fn is_denied(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.is::<Denied>())
 }

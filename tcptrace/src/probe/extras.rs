@@ -1,4 +1,4 @@
-//! Hooks besides the main one: a trace works without each of them, and says what it then cannot tell.
+//! Hooks besides the main one: a trace works without each of them, and reports what it then cannot see.
 
 use anyhow::{Context as _, anyhow};
 use aya::{
@@ -8,28 +8,28 @@ use aya::{
 
 use super::explain::explain;
 
-/// Something that is seen only with hooks of its own.
+/// A kind of event that only hooks of its own can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Extra {
     /// The life of minisockets and request sockets: `TIME_WAIT`, orphaned `FIN_WAIT2`, half-open connections.
     Minisockets,
-    /// The peer's FIN to an orphan in `FIN_WAIT2`, also where the timer of its minisocket tells nothing.
+    /// The peer's FIN to an orphan in `FIN_WAIT2`, also where the timer of its minisocket has no event.
     OrphanFins,
     /// RSTs that are sent.
     Resets,
-    /// Segments sent again.
+    /// Segments retransmitted.
     Retransmits,
-    /// Who made whom. Only where descendants are asked for.
+    /// Forks: the parent of each new process. Only where descendants are asked for.
     Forks,
-    /// Who accepts a connection.
+    /// Accepts: the process that takes a connection.
     Accepts,
-    /// The same where [`Accepts`](Self::Accepts) is refused, of the system calls of that name alone. Only where it is asked
-    /// for, because it slows every system call of the host.
+    /// Accepts by the system calls of that name alone, where [`Accepts`](Self::Accepts) is refused. Only on request, because
+    /// this slows every system call of the host.
     AcceptCalls,
 }
 
 impl Extra {
-    /// Those that every trace wants.
+    /// Extras that every trace wants.
     pub const USUAL: [Self; 5] =
         [Self::Minisockets, Self::OrphanFins, Self::Resets, Self::Retransmits, Self::Accepts];
 
@@ -47,7 +47,7 @@ impl Extra {
         }
     }
 
-    /// In a few words.
+    /// Title in a few words.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -81,15 +81,15 @@ impl Extra {
         }
     }
 
-    /// Whether one that is attached already tells all that this one would.
-    pub(super) fn is_covered(self, attached: &[Self]) -> bool {
+    /// Whether one that is attached already sees all that this one would.
+    fn is_covered(self, attached: &[Self]) -> bool {
         self == Self::AcceptCalls && attached.contains(&Self::Accepts)
     }
 
-    /// Loads and attaches its programs; returns those that the kernel may have to skip. Timers' events come with
+    /// Loads and attaches the programs; returns those that the kernel may have to skip. Timers' events come with
     /// interrupts disabled or from softirqs alone (kernel/time/timer.c), so nothing runs inside their programs that would
     /// run them again.
-    pub(super) fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<Vec<ProgramFd>> {
+    fn attach(self, ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<Vec<ProgramFd>> {
         match self {
             Self::OrphanFins => return Ok(vec![attach_orphan_fins(ebpf, btf)?]),
             Self::Accepts => return Ok(vec![attach_accepts(ebpf, btf)?]),
@@ -111,6 +111,51 @@ impl Extra {
             programs.clear();
         }
         Ok(programs)
+    }
+}
+
+/// Extras that were asked for: attached or not.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub(super) attached: Vec<Extra>,
+    /// Extras that could not be attached, and why.
+    pub(super) missing: Vec<(Extra, String)>,
+    /// Programs of the attached ones that the kernel may have to skip.
+    pub(super) programs: Vec<ProgramFd>,
+}
+
+impl Extras {
+    /// Attaches what can be attached; without the addresses of the timers' handlers there are no minisockets.
+    pub(super) fn attach(
+        wanted: &[Extra],
+        no_handlers: Option<&anyhow::Error>,
+        ebpf: &mut Ebpf,
+        btf: &Btf,
+    ) -> Self {
+        let mut extras = Self::default();
+        for &extra in wanted {
+            if extra.is_covered(&extras.attached) {
+                continue;
+            }
+            let outcome = match (extra, no_handlers) {
+                (Extra::Minisockets, Some(error)) => Err(anyhow!("{error:#}")),
+                _ => extra.attach(ebpf, btf),
+            };
+            match outcome {
+                Ok(programs) => {
+                    extras.attached.push(extra);
+                    extras.programs.extend(programs);
+                }
+                Err(error) => extras.missing.push((extra, format!("{error:#}"))),
+            }
+        }
+        extras
+    }
+
+    /// None attached, all for the same reason.
+    pub(super) fn refused(wanted: &[Extra], why: &str) -> Self {
+        let missing = wanted.iter().map(|extra| (*extra, why.to_owned())).collect();
+        Self { missing, ..Self::default() }
     }
 }
 
@@ -141,7 +186,7 @@ fn attach_accepts(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<ProgramFd> {
     Ok(program.fd()?.try_clone()?)
 }
 
-/// Both system calls, with the one program.
+/// Attaches one program to both system calls.
 fn attach_accept_calls(ebpf: &mut Ebpf) -> anyhow::Result<ProgramFd> {
     let program: &mut TracePoint = ebpf
         .program_mut("tcptrace_accept_calls")

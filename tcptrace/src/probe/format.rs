@@ -5,10 +5,10 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context as _, Result, bail};
 use tcptrace_ebpf::EventFormat;
 
-/// Where tracefs may be mounted: by itself since 4.1, below debugfs before.
+/// Mount points of tracefs: by itself since 4.1, below debugfs before.
 const MOUNTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-/// No event is longer: `PERF_MAX_TRACE_SIZE`, up to which the verifier lets a program read (`tp_prog_is_valid_access`).
+/// Longest event: `PERF_MAX_TRACE_SIZE`, up to which the verifier lets a program read (`tp_prog_is_valid_access`).
 pub(crate) const LONGEST: u32 = 8_192;
 
 /// Reads the format of `sock:inet_sock_set_state` on this host.

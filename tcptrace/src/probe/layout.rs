@@ -3,30 +3,30 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use tcptrace_ebpf::{AcceptLayout, MISSING, SockLayout, StandInLayout, TaskLayout};
+use tcptrace_ebpf::{AcceptLayout, MISSING, MinisocketLayout, SockLayout, TaskLayout};
 
 use super::btf::Btf;
 
 /// Where the kernel shows its BTF.
 pub(super) const BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// What the kernel side needs to know about this kernel's structures.
+/// Offsets in this kernel's structures, as the kernel side needs them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layouts {
     pub(super) sock: SockLayout,
     pub(super) task: TaskLayout,
-    pub(super) stand_in: StandInLayout,
+    pub(super) minisocket: MinisocketLayout,
     pub(super) accept: AcceptLayout,
     /// `enum sk_rst_reason`: numbers and names, which are not the same on every kernel. Empty before 6.10.
     pub(super) reset_reasons: Vec<(u32, String)>,
 }
 
 impl Layouts {
-    /// Nothing known: what a kernel without BTF gives.
+    /// Layouts of which nothing is known: those of a kernel without BTF.
     pub(super) const NONE: Self = Self {
         sock: SockLayout::NONE,
         task: TaskLayout::NONE,
-        stand_in: StandInLayout::NONE,
+        minisocket: MinisocketLayout::NONE,
         accept: AcceptLayout::NONE,
         reset_reasons: Vec::new(),
     };
@@ -120,7 +120,7 @@ impl Layouts {
                 private: types.offset(file, "private_data"),
                 sk: types.offset(socket, "sk"),
             },
-            stand_in: StandInLayout {
+            minisocket: MinisocketLayout {
                 timer_function: types.offset(timer, "function"),
                 timewait_timer: types.offset(timewait, "tw_timer"),
                 timewait_state: types.offset(timewait, "tw_substate"),
@@ -131,6 +131,7 @@ impl Layouts {
     }
 }
 
+/// BTF that reads as [`MISSING`] what it does not have.
 struct Types<'a>(Btf<'a>);
 
 impl Types<'_> {
@@ -154,11 +155,11 @@ mod tests {
             eprintln!("this kernel has no BTF: nothing to look at");
             return;
         }
-        let Layouts { sock, task, stand_in, .. } = Layouts::of_running_kernel().unwrap();
+        let Layouts { sock, task, minisocket, .. } = Layouts::of_running_kernel().unwrap();
         assert!((sock.file_count == MISSING) != (sock.file_ref == MISSING), "{sock:?}");
         let text = format!("{:?}", SockLayout { file_count: 0, file_ref: 0, highest_port: 0, ..sock });
         assert!(!text.contains(&MISSING.to_string()), "{text}");
-        assert!(!format!("{stand_in:?}").contains(&MISSING.to_string()), "{stand_in:?}");
+        assert!(!format!("{minisocket:?}").contains(&MISSING.to_string()), "{minisocket:?}");
         assert!(!format!("{task:?}").contains(&MISSING.to_string()), "{task:?}");
         assert_eq!((sock.dead_bit, sock.done_bit), (0, 1));
     }

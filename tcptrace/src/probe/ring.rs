@@ -27,7 +27,7 @@ impl Reader {
         Ok(Self { ring, sleeping, asked: false })
     }
 
-    /// Hands on what is in the ring buffer, at most so much of it; says how many records that were.
+    /// Passes on at most `most` records of the ring buffer; returns their number.
     pub fn drain(&mut self, most: usize, mut each: impl FnMut(Result<RawEvent, DecodeError>)) -> usize {
         let ring = self.ring.get_mut();
         let mut count = 0;
@@ -65,8 +65,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether a wake-up was asked for that has not come yet, and that nothing else than [`woken`](Self::woken) has used up:
-    /// what the kernel side wakes us with may have been read by then, also a record that it has discarded.
+    /// Whether a wake-up was asked for that has not come yet, and that only [`woken`](Self::woken) can use up: what the kernel
+    /// side wakes us with may have been read by then, also a record that it has discarded.
     #[must_use]
     pub fn is_asked(&self) -> bool {
         self.asked && self.sleeping.get(&0, 0).is_ok_and(|sleeping| sleeping == 1)

@@ -266,7 +266,8 @@ impl Session {
     /// Of the dumped sockets those that were asked for; and listeners, which tell whose their children are, also where
     /// they are not shown themselves.
     fn wanted(&self, sockets: Vec<DumpedSocket>) -> Vec<SocketInfo> {
-        let is_wanted = |found: &DumpedSocket| found.state == TcpState::Listen || self.filter.concerns(found);
+        let is_wanted =
+            |found: &DumpedSocket| found.state == TcpState::Listen || self.filter.matches_addresses(found);
         sockets.into_iter().filter(is_wanted).map(SocketInfo::from).collect()
     }
 }

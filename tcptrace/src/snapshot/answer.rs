@@ -19,14 +19,14 @@ const ALIGN: usize = 4;
 /// `TCP_BOUND_INACTIVE`: not a state of a socket but the dump's word for "`CLOSE`, with a port" (`tcp_states.h`).
 const BOUND_INACTIVE: u8 = 13;
 
-/// What has been read so far.
+/// The sockets of one dump, and how it went so far.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    /// Good sockets, in the kernel's order.
-    pub found: Vec<DumpedSocket>,
+    /// Sockets that were understood, in the kernel's order.
+    pub sockets: Vec<DumpedSocket>,
     /// How the dump ended, once it has: an errno if it failed.
     pub end: Option<Result<(), i32>>,
-    /// Something changed under the dump, and the kernel says that it may be inconsistent.
+    /// Whether the kernel says that something changed under the dump, so that it may be inconsistent.
     pub interrupted: bool,
     /// Messages that could not be understood.
     pub damaged: usize,
@@ -58,7 +58,7 @@ impl Answer {
             NLMSG_ERROR => self.end = status(message.payload()).err().map(Err).or(self.end),
             NLMSG_OVERRUN => self.interrupted = true,
             SOCK_DIAG_BY_FAMILY => match socket(message.payload(), netns) {
-                Some(found) => self.found.push(found),
+                Some(socket) => self.sockets.push(socket),
                 None => self.damaged += 1,
             },
             _ => self.damaged += 1,
@@ -121,7 +121,7 @@ fn cgroup(payload: &[u8]) -> Option<u64> {
     None
 }
 
-/// From the same struct: the crate's own `Timer` drops how long `TIME_WAIT` has left, and the count of probes.
+/// The running timer. By hand, because the crate's own `Timer` drops how long `TIME_WAIT` has left, and the count of probes.
 fn timer(payload: &[u8]) -> Option<Timer> {
     const TIMER: usize = 2;
     const RETRANS: usize = 3;
@@ -203,7 +203,7 @@ mod tests {
         };
         let timer = |kind, ms| Some(Timer { kind, expires: Duration::from_millis(ms), retransmits: 0 });
         assert_eq!(
-            answer.found,
+            answer.sockets,
             [
                 DumpedSocket {
                     timer: timer(TimerKind::TimeWait, 59_888),
@@ -241,7 +241,7 @@ mod tests {
         let answer = read(&[unknown, message, unix].concat());
         assert_eq!(answer.damaged, 2);
         assert_eq!(
-            answer.found.iter().map(|f| (f.state, f.cookie)).collect::<Vec<_>>(),
+            answer.sockets.iter().map(|f| (f.state, f.cookie)).collect::<Vec<_>>(),
             [(TcpState::Close, 0x0807_0605_0403_0201)]
         );
     }
@@ -250,9 +250,9 @@ mod tests {
     fn an_attribute_that_makes_no_sense_costs_nothing() {
         let mut message = bytes(CLOSE_WAIT);
         message[88..90].copy_from_slice(&[3, 0]);
-        let [mut found] = <[DumpedSocket; 1]>::try_from(read(&message).found).unwrap();
+        let [mut found] = <[DumpedSocket; 1]>::try_from(read(&message).sockets).unwrap();
         assert_eq!(found.cgroup_id.take(), None, "what follows cannot be read");
-        let [mut whole] = <[DumpedSocket; 1]>::try_from(read(&bytes(CLOSE_WAIT)).found).unwrap();
+        let [mut whole] = <[DumpedSocket; 1]>::try_from(read(&bytes(CLOSE_WAIT)).sockets).unwrap();
         assert_eq!(whole.cgroup_id.take(), Some(1));
         assert_eq!(found, whole);
     }
@@ -284,7 +284,7 @@ mod tests {
             read(&datagram);
         }
 
-        /// The same, but with a header that lets the reader get to the inside.
+        /// Arbitrary bytes again, but with a header that lets the reader get to the inside.
         #[test]
         fn a_good_socket_survives_what_stands_beside_it(
             kind in 0_u16..30,
@@ -304,13 +304,13 @@ mod tests {
             }
             neighbour.resize(neighbour.len().next_multiple_of(ALIGN), 0);
             let answer = read(&[neighbour, bytes(TIME_WAIT)].concat());
-            prop_assert_eq!(answer.found.last().cloned(), read(&bytes(TIME_WAIT)).found.pop());
+            prop_assert_eq!(answer.sockets.last().cloned(), read(&bytes(TIME_WAIT)).sockets.pop());
         }
 
         #[test]
         fn a_cut_off_message_is_counted_and_the_ones_before_it_stay(cut in 1_usize..96) {
             let answer = read(&[&bytes(CLOSE_WAIT)[..], &bytes(TIME_WAIT)[..cut]].concat());
-            prop_assert_eq!((answer.found.len(), answer.damaged), (1, 1));
+            prop_assert_eq!((answer.sockets.len(), answer.damaged), (1, 1));
         }
     }
 }

@@ -11,13 +11,13 @@ use std::{
 
 use crate::{cgroup::Cgroup, dumped::DumpedSocket};
 
-/// Where the unified hierarchy is mounted: alone, or beside the older ones.
+/// Mount points of the unified hierarchy: alone, or beside the older ones.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-/// More directories than this are not looked at.
+/// Most directories to look at.
 const MOST: usize = 20_000;
 
-/// Every cgroup that there is: its path by its id. Empty where the unified hierarchy is not mounted.
+/// Paths of all cgroups by their ids. Empty where the unified hierarchy is not mounted.
 #[must_use]
 pub fn cgroups() -> HashMap<u64, String> {
     let mut found = HashMap::new();

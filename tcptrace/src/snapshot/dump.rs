@@ -16,13 +16,13 @@ use super::{Snapshot, States, answer::Answer};
 use crate::address::Netns;
 use crate::dumped::DumpedSocket;
 
-/// The kernel fills at most 32 KiB of a larger buffer (`netlink_recvmsg`).
+/// Size of the buffer: the kernel fills at most 32 KiB of a larger one (`netlink_recvmsg`).
 const BUFFER: usize = 64 << 10;
 
-/// How often to ask before taking a dump that the kernel calls inconsistent.
+/// Number of attempts before taking a dump that the kernel calls inconsistent.
 const ATTEMPTS: u32 = 4;
 
-/// The kernel makes the dump inside `recv`: an answer that does not come at once will not come.
+/// Longest wait for an answer. The kernel makes the dump inside `recv`: one that does not come at once will not come.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Adds the sockets of the calling thread's namespace, which is `netns`.
@@ -56,7 +56,7 @@ pub(super) fn namespace(netns: Netns, states: States, snapshot: &mut Snapshot) -
             snapshot.warnings.push(warning);
         }
         complete &= !answer.interrupted && answer.damaged == 0;
-        found.extend(answer.found);
+        found.extend(answer.sockets);
     }
     if complete {
         snapshot.namespaces.insert(netns);
@@ -65,7 +65,7 @@ pub(super) fn namespace(netns: Netns, states: States, snapshot: &mut Snapshot) -
     Ok(())
 }
 
-/// Each socket once. One that is bound and then connects moves on in the kernel's tables, and a walk can meet it twice
+/// Each socket once, as it was seen last. One that is bound and then connects moves on in the kernel's tables, and a walk can meet it twice
 /// (seen under load: `CLOSE`, then `TIME_WAIT`); the later sight is the truer one.
 fn last_sights(mut found: Vec<DumpedSocket>) -> impl Iterator<Item = DumpedSocket> {
     let mut seen = HashSet::with_capacity(found.len());
@@ -98,7 +98,7 @@ fn ask(socket: &Socket, family: u8, states: States, sequence: u32, netns: Netns)
     }
 }
 
-/// The sockets of one family. No extensions: the fixed part of the answer has all that is needed.
+/// Request for the sockets of one family. No extensions: the fixed part of the answer has all that is needed.
 fn request(family: u8, states: States, sequence: u32) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;

@@ -1,6 +1,6 @@
 //! All TCP sockets that exist right now, and who holds them: what was there before the trace began.
 //!
-//! The kernel walks its tables while sockets come and go, so this is a list of things that were each true at some
+//! The kernel walks its tables while sockets come and go, so each thing in a dump was true at some
 //! moment of the call, not a picture of one moment. Join it with events by cookie, and let events win.
 
 mod answer;
@@ -21,38 +21,38 @@ pub use processes::parents;
 
 use crate::{address::Netns, dumped::DumpedSocket};
 
-/// Where to look for sockets.
+/// Network namespaces to dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The network namespace of the calling thread.
     Here,
-    /// Every network namespace that a process lives in or that a mount keeps (`/run/netns/…`).
+    /// Every network namespace that a process is in or that a mount keeps (`/run/netns/…`).
     ///
     /// Not seen: a namespace that only a thread other than its process's first, or only a file descriptor, keeps.
     Everywhere,
 }
 
-/// Which sockets to list.
+/// States of the sockets to dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum States {
-    /// Those in any state.
+    /// Sockets in any state.
     All,
-    /// Those in `FIN_WAIT2` and `TIME_WAIT`: the states of minisockets.
+    /// Sockets in `FIN_WAIT2` and `TIME_WAIT`: the states of minisockets.
     Minisockets,
 }
 
-/// What [`take`] should do.
+/// Options of [`take`].
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Where to look.
+    /// Namespaces to dump.
     pub scope: Scope,
-    /// What to look for.
+    /// States to dump.
     pub states: States,
-    /// Also find the owners and the cgroups. Costs one look at every file descriptor on the host.
+    /// Whether to find the owners and the cgroups too. Costs one look at every file descriptor on the host.
     pub owners: bool,
 }
 
-/// What [`take`] found, and what it could not look at.
+/// The sockets that exist, and what could not be looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// One entry per socket, in the kernel's order.
@@ -63,10 +63,10 @@ pub struct Snapshot {
     pub warnings: Vec<String>,
 }
 
-/// Lists the sockets. Blocks for about as long as the kernel needs to walk its tables.
+/// Dumps the sockets. Blocks for about as long as the kernel needs to walk its tables.
 ///
 /// # Errors
-/// If the namespace of the calling thread cannot be listed. Trouble with other namespaces or with owners is a warning.
+/// If the namespace of the calling thread cannot be dumped. Trouble with other namespaces or with owners is a warning.
 pub fn take(options: Options) -> Result<Snapshot> {
     let mut snapshot = Snapshot::default();
     let here = namespaces::here()?;

@@ -82,7 +82,7 @@ fn warn(netns: Netns, error: &anyhow::Error, snapshot: &mut Snapshot) {
     snapshot.warnings.push(format!("network namespace {}: its sockets are missing: {error:#}", netns.0));
 }
 
-/// The kernel allots 32-bit inode numbers to namespaces (`proc_alloc_inum`).
+/// Number of a namespace: the kernel allots 32-bit inode numbers to namespaces (`proc_alloc_inum`).
 fn number(namespace: &File) -> io::Result<Netns> {
     u32::try_from(namespace.metadata()?.ino()).map(Netns).map_err(io::Error::other)
 }

@@ -47,7 +47,7 @@ pub(super) fn assign(snapshot: &mut Snapshot) {
     }
 }
 
-/// Adds what `process` holds.
+/// Adds the sockets that `process` holds.
 fn add(process: &Process, holders: &mut Holders) -> ProcResult<()> {
     let mut held: HashMap<u32, i32> = HashMap::new();
     let mut readable = false;
@@ -84,7 +84,7 @@ fn identify(process: &Process) -> ProcResult<Holder> {
     Ok(Holder { pid, comm, uid, fd: -1, others: 0 })
 }
 
-/// Takes in the holder from one more process.
+/// Merges the holder from one more process.
 fn merge(slot: &mut Option<Holder>, new: Holder) {
     match slot {
         None => *slot = Some(new),

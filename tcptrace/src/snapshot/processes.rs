@@ -6,7 +6,7 @@ use procfs::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
-/// All that exist now; each may be gone by the time it is looked at.
+/// All processes that exist now; each may be gone by the time it is looked at.
 pub(super) fn all(warnings: &mut Vec<String>) -> impl Iterator<Item = Process> + use<> {
     let processes =
         all_processes().map_err(|error| warnings.push(format!("list the processes in /proc: {error}")));
@@ -20,7 +20,7 @@ pub(super) fn is_withheld(process: &Process, error: &ProcError) -> bool {
         && process.stat().is_ok_and(|stat| stat.flags & StatFlags::PF_KTHREAD.bits() == 0)
 }
 
-/// What a reader who is turned away can do about it: nothing, if the capability is there. Some hosts close a process to everybody.
+/// Advice for a reader who is turned away; empty if the capability is there, because some hosts close a process to everybody.
 pub(super) fn remedy() -> &'static str {
     let has = |sets: CapabilitySets| sets.effective.contains(CapabilitySet::SYS_PTRACE);
     if capabilities(None).is_ok_and(has) { "" } else { " (needs CAP_SYS_PTRACE)" }
@@ -31,7 +31,7 @@ pub(super) fn count(processes: u32) -> String {
     format!("{processes} {}", if processes == 1 { "process" } else { "processes" })
 }
 
-/// Every process that there is, and its parent; those that cannot be looked at are left out.
+/// Every process and its parent; those that cannot be looked at are left out.
 #[must_use]
 pub fn parents() -> Vec<(u32, u32)> {
     let number = |pid: i32| pid.unsigned_abs();

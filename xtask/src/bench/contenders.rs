@@ -1,4 +1,4 @@
-//! The tracers that are measured, and how each tells what it lost.
+//! The tracers that are measured, and how each reports what it lost.
 
 use crate::workspace;
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub(super) struct Contender {
     says: Says,
 }
 
-/// How a tracer tells of losses.
+/// Way in which a tracer reports losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     Nothing,
@@ -21,7 +21,7 @@ enum Says {
     Json,
     /// In the last line.
     Totals,
-    /// As it notices them: `lost 12 events on CPU #0!` (libbpf-tools), `Lost 12 events` (bpftrace).
+    /// At once: `lost 12 events on CPU #0!` (libbpf-tools), `Lost 12 events` (bpftrace).
     Warnings,
 }
 
@@ -75,7 +75,7 @@ fn ours(name: &'static str, arguments: &'static [&'static str], says: Says) -> C
 }
 
 impl Contender {
-    /// How many events it says that it lost, from what it wrote; nothing if it says nothing of it.
+    /// Number of events that the tracer reports as lost in its output; `None` if it does not report losses.
     pub(super) fn lost(&self, out: &str, err: &str) -> Option<u64> {
         let last = out.lines().next_back().unwrap_or_default();
         match self.says {

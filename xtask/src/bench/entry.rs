@@ -1,4 +1,4 @@
-//! What was measured of one contender, over all rounds.
+//! The measurements of one contender, over all rounds.
 
 use super::{contenders::Contender, figures::Values, watcher::Cost};
 
@@ -8,7 +8,7 @@ pub(super) struct Run {
     pub(super) round: u32,
     /// Connections a second.
     pub(super) rate: f64,
-    /// That, divided by the rate without a tracer in the same round.
+    /// The rate divided by the rate without a tracer in the same round.
     pub(super) ratio: f64,
     pub(super) cost: Option<Cost>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) runs: Vec<Run>,
     /// Time in its BPF programs per state change, in a run of its own.
     pub(super) kernel_ns: Option<f64>,
-    /// Of that run: how often the kernel left a program out.
+    /// Number of times that the kernel skipped a program in that run.
     pub(super) misses: Option<u64>,
 }
 
@@ -35,7 +35,7 @@ impl Entry {
         self.values(|run| run.cost.map(|cost| cost.per_million(changes)))
     }
 
-    /// What it says that it lost in all runs; nothing if it says nothing of it.
+    /// Events that it reports as lost in all runs; `None` if it does not report losses.
     pub(super) fn lost(&self) -> Option<u64> {
         self.runs.iter().map(|run| run.cost?.lost).sum()
     }

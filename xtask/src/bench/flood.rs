@@ -22,7 +22,7 @@ use std::{
 /// Connections that may wait to be accepted: fewer than the backlog of the standard library's listener.
 const QUEUE: usize = 64;
 
-/// What a flood is made of.
+/// Parameters of a flood.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Flood {
     /// Connections in each run, over all threads
@@ -83,12 +83,12 @@ impl Flood {
         f64::from(self.connections) * f64::from(self.close.changes())
     }
 
-    /// Runs it in this thread's network namespace. Gives the rate in connections a second.
+    /// Runs the flood in this thread's network namespace; returns the rate in connections a second.
     pub(super) fn run(&self) -> Result<f64> {
         self.paced(Duration::ZERO)
     }
 
-    /// The same with a connection per `interval` on each thread, or as fast as it goes if that is less.
+    /// Runs the flood with a connection per `interval` on each thread, or as fast as it goes if that is less.
     pub(super) fn paced(&self, interval: Duration) -> Result<f64> {
         let cpus = thread::available_parallelism().map_or(1, usize::from);
         let begin = Barrier::new(usize::from(self.threads));

@@ -18,7 +18,7 @@ pub(super) struct Options {
     connections: u32,
 }
 
-/// The holder's own work.
+/// Runs a holder.
 pub(super) fn main(options: Options) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
     let address = listener.local_addr().context("name the port")?;
@@ -39,7 +39,7 @@ pub(super) struct Holders(Vec<Child>);
 impl Holders {
     /// Opens connections in this thread's network namespace, beside those that are open.
     pub(super) fn open(&mut self, mut connections: u32) -> Result<()> {
-        let most = room()? / 2;
+        let most = descriptors()? / 2;
         while connections > 0 {
             let each = connections.min(most);
             connections -= each;
@@ -72,11 +72,11 @@ impl Drop for Holders {
 }
 
 /// Descriptors that a holder may use; it inherits the limit that is raised here.
-fn room() -> Result<u32> {
+fn descriptors() -> Result<u32> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).context("raise the limit of descriptors (ulimit -n)")?;
     // All ports of one client address on one server address: fewer than 28,000.
     let limit = u32::try_from(limit.current.unwrap_or(u64::MAX)).unwrap_or(u32::MAX).min(40_000);
-    limit.checked_sub(SPARE).filter(|room| *room >= 2).context("ulimit -n allows too few descriptors")
+    limit.checked_sub(SPARE).filter(|left| *left >= 2).context("ulimit -n allows too few descriptors")
 }

@@ -15,10 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait for a line.
+/// Longest wait for a line.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was read, and when each read was over.
+/// Bytes that were read, and when each read was over.
 #[derive(Debug, Default)]
 struct Reads {
     /// The time, and how many bytes there were then.
@@ -81,7 +81,7 @@ impl Piped {
         }
     }
 
-    /// Ends it; what it wrote.
+    /// Ends the trace; returns the lines that it wrote.
     pub(super) fn stop(mut self) -> Result<Vec<Line>> {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("name tcptrace")?;
         kill_process(pid, Signal::INT).context("end tcptrace")?;

@@ -9,7 +9,7 @@ const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Runs {
     pub(super) time_ns: u64,
-    /// Runs that the kernel left out, because the program was to run inside itself.
+    /// Runs that the kernel left out, because the program was to run nested in itself.
     pub(super) misses: u64,
 }
 
@@ -21,7 +21,7 @@ impl Sub for Runs {
     }
 }
 
-/// What is counted of each program, by its number: one may be open under several descriptors.
+/// Counts of each program, by its number: one may be open under several descriptors.
 fn programs(pid: u32) -> BTreeMap<u64, Runs> {
     let mut programs = BTreeMap::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten() {

@@ -72,7 +72,7 @@ fn run(contender: &Contender, flood: &Flood) -> Result<(f64, Option<Cost>)> {
     })
 }
 
-/// What a contender's programs take. A run of its own, because the kernel's counting costs time.
+/// Time that a contender's programs take: in a run of its own, because the kernel's counting costs time.
 fn count(entry: &mut Entry, flood: &Flood) -> Result<()> {
     let Some(watcher) = Watcher::start(&entry.contender)? else { return Ok(()) };
     let before = programs::runs(watcher.pid());

@@ -1,4 +1,4 @@
-//! How long it takes until a trace says that it has begun, and until it has told of what was there before.
+//! How long it takes until a trace says that it has begun, and until it has shown what was there before.
 
 use super::{figures::Values, hold::Holders, pipe::Piped, world::in_a_namespace};
 use anyhow::{Context, Result};

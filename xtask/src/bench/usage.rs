@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use std::{fs, path::PathBuf, time::Duration};
 
-/// CPU time of all its threads that still run: from the scheduler, because `stat` counts in hundredths of a second.
+/// CPU time of all threads of a process that still run: from the scheduler, because `stat` counts in hundredths of a second.
 pub(super) fn cpu(pid: u32) -> Result<Duration> {
     let of_thread = |thread: PathBuf| {
         // Nanoseconds on the CPU, nanoseconds in wait of it, times it ran (Documentation/scheduler/sched-stats.rst).
@@ -13,7 +13,7 @@ pub(super) fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(threads(pid)?.filter_map(of_thread).sum()))
 }
 
-/// Context switches of all its threads, its own wish or not.
+/// Context switches of all threads of a process, voluntary or not.
 pub(super) fn context_switches(pid: u32) -> Result<u64> {
     let of_thread = |thread: PathBuf| {
         let status = fs::read_to_string(thread.join("status")).unwrap_or_default();
@@ -30,7 +30,7 @@ pub(super) struct Memory {
     pub(super) peak: u64,
 }
 
-/// Its memory.
+/// Memory of a process.
 pub(super) fn memory(pid: u32) -> Result<Memory> {
     let status =
         fs::read_to_string(format!("/proc/{pid}/status")).context("read how much memory the tracer has")?;

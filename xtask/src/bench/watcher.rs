@@ -12,10 +12,10 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long a tracer may take to attach, or to catch up.
+/// Longest time that a tracer may take to attach, or to catch up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One is at rest that uses less CPU than `A_LITTLE` in this time: who polls is never without work.
+/// Interval in which a tracer at rest uses less CPU than `A_LITTLE`: one that polls is never without work.
 const A_WHILE: Duration = Duration::from_millis(250);
 const A_LITTLE: Duration = Duration::from_millis(2);
 
@@ -27,7 +27,7 @@ pub(super) struct Watcher {
     at_attach: Duration,
 }
 
-/// What a tracer used for one flood, and what it wrote.
+/// Resources that a tracer used for one flood, and its output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
     /// CPU time from the moment it was attached.

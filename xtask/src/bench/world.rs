@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::{fs, process::Command, thread, time::Duration};
 
-/// Settings of the namespace: room for every `TIME_WAIT` of a flood (`inet_twsk_alloc` makes none beyond the limit).
+/// Settings of the namespace: enough buckets for every `TIME_WAIT` of a flood (`inet_twsk_alloc` makes none beyond the limit).
 const SETTINGS: [(&str, &str); 1] = [("/proc/sys/net/ipv4/tcp_max_tw_buckets", "2000000")];
 
 /// Runs `inside` on a thread in a network namespace of its own, in which all of `127.0.0.0/8` and `fd00::/64` is this host.

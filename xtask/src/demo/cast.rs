@@ -10,7 +10,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// A process of ours, and what it prints.
+/// A process of ours, and its output.
 struct Process {
     name: &'static str,
     child: Child,
@@ -24,7 +24,7 @@ impl Process {
         Ok((Self { name, child }, BufReader::new(stdout).lines()))
     }
 
-    /// What Ctrl+C does.
+    /// Sends the signal of Ctrl+C.
     fn interrupt(&self) -> Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("name the process")?;
         kill_process(pid, Signal::INT).with_context(|| format!("send SIGINT to the {}", self.name))
@@ -115,7 +115,7 @@ impl Tracer {
         Ok(Self { process, printed })
     }
 
-    /// Ctrl+C: what it printed, report and all.
+    /// Ends it by Ctrl+C; returns what it printed, the report included.
     pub(super) fn interrupt(mut self) -> Result<String> {
         self.process.interrupt()?;
         let status = self.process.wait()?;
@@ -146,7 +146,7 @@ impl Recording {
         Ok(Self { process, lines })
     }
 
-    /// Ctrl+C: what it recorded.
+    /// Ends it by Ctrl+C; returns what it recorded.
     pub(super) fn interrupt(&mut self) -> Result<Vec<Value>> {
         self.process.interrupt()?;
         let lines = &mut self.lines;

@@ -50,7 +50,7 @@ const OPEN: Duration = Duration::from_millis(500);
 /// Time in which what is left of it can be seen: more than the 40 ms of a delayed ACK.
 const AFTERWARDS: Duration = Duration::from_millis(1000);
 
-/// Builds, becomes root, plays the scene and tells what happened.
+/// Builds, becomes root, plays the scene and reports what happened.
 pub fn main(options: Options) -> Result<()> {
     if !options.built {
         build()?;
@@ -85,11 +85,11 @@ fn as_root<'a>(arguments: impl Iterator<Item = &'a str>) -> Result<Command> {
     Ok(command)
 }
 
-/// What a scene brought forth.
+/// Output of a scene.
 pub struct Played {
     /// Standard output of the tracer.
     pub timeline: String,
-    /// What happened, in words.
+    /// The paragraph about what happened.
     pub paragraph: String,
 }
 
@@ -135,7 +135,7 @@ pub fn play(scene: Scene, aloud: bool) -> Result<Played> {
     let timeline = tracer.interrupt()?;
     let records = recording.interrupt()?;
     let facts = Facts::gather(&records, server.pid(), client.pid());
-    let paragraph = folded(&facts.tell(scene));
+    let paragraph = folded(&facts.describe(scene));
     if paragraph.is_empty() {
         bail!("the recording does not show what this scene is about:\n{timeline}");
     }

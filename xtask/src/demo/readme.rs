@@ -5,7 +5,7 @@ use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::{fs, ops::Range};
 
-/// What to do with the README.
+/// Task for the README: check or renew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Readme {
     /// Fail if it shows anything but what the demo prints today
@@ -36,7 +36,7 @@ pub(super) fn keep(readme: Readme) -> Result<()> {
     Ok(())
 }
 
-/// Where the README shows what the command prints.
+/// Part of the README that shows what the command prints.
 fn shown(readme: &str) -> Option<Range<usize>> {
     const COMMAND: &str = "```console\n$ cargo xtask demo server-exits\n";
     let start = readme.find(COMMAND)? + COMMAND.len();

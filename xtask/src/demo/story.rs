@@ -1,4 +1,4 @@
-//! What happened, in a paragraph: every sentence rests on a record.
+//! The paragraph about what happened: every sentence rests on a record.
 
 use super::Scene;
 use serde_json::Value;
@@ -23,7 +23,7 @@ impl End {
     }
 }
 
-/// What the recording says of the server's and the client's socket.
+/// Facts of the recording about the server's and the client's socket.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Facts {
     server: End,
@@ -56,7 +56,7 @@ impl Facts {
     }
 
     /// The paragraph; empty if the recording does not show what the scene is about.
-    pub(super) fn tell(&self, scene: Scene) -> String {
+    pub(super) fn describe(&self, scene: Scene) -> String {
         match scene {
             Scene::Normal => self.normal(),
             Scene::ServerExits => half("server", &self.server, "client", &self.client),
@@ -130,12 +130,12 @@ mod tests {
             step(2, "ESTABLISHED", "CLOSE_WAIT"),
             step(1, "FIN_WAIT1", "FIN_WAIT2"),
         ];
-        assert_eq!(Facts::gather(&records, 1, 2).tell(Scene::ServerExits), "", "no orphan yet");
+        assert_eq!(Facts::gather(&records, 1, 2).describe(Scene::ServerExits), "", "no orphan yet");
         records
             .push(json!({"type": "orphan", "connection": "1", "state": "FIN_WAIT2", "process": {"pid": 1}}));
-        let text = Facts::gather(&records, 1, 2).tell(Scene::ServerExits);
+        let text = Facts::gather(&records, 1, 2).describe(Scene::ServerExits);
         assert!(text.contains("SIGINT ended the server (pid 1)") && text.contains("40.1 ms"), "{text}");
         assert!(text.contains("its own process (pid 2) has not called close()"), "{text}");
-        assert_eq!(Facts::gather(&records, 1, 2).tell(Scene::ClientExits), "");
+        assert_eq!(Facts::gather(&records, 1, 2).describe(Scene::ClientExits), "");
     }
 }

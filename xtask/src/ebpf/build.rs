@@ -59,7 +59,7 @@ impl Private {
         format!("--remap-path-prefix={}={}", self.path.display(), self.shown)
     }
 
-    /// What would give the directory away. The workspace alone would not: `/src` is part of many a harmless path.
+    /// The path that would give the directory away. The workspace alone would not: `/src` is part of many a harmless path.
     fn telling(&self) -> PathBuf {
         if self.shown.is_empty() { self.path.join("tcptrace-ebpf") } else { self.path.clone() }
     }

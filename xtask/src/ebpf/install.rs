@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use std::{env, process::Command};
 
 const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "llvm-22-dev"];
-/// Of the LLVM in these packages.
+/// Major version of the LLVM in these packages.
 const LLVM: &str = "22";
 const LINKER: &str = "0.13.0";
 

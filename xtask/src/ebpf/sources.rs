@@ -32,7 +32,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(Sha256::digest(bytes).as_slice())
 }
 
-/// Name and length go in before the content, so that no two sets of parts look alike.
+/// Hash over all parts: name and length go in before the content, so that no two sets of parts look alike.
 fn digest(parts: &BTreeMap<String, Vec<u8>>) -> String {
     let mut hash = Sha256::new();
     for (name, content) in parts {

@@ -1,4 +1,4 @@
-//! What made the committed object: a text file of five lines that a person can read and a diff can show.
+//! The stamp of the committed object, which says what made it: a text file of five lines that a person can read and a diff can show.
 
 use anyhow::{Context, Error, Result};
 use std::{fmt, str::FromStr};
@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 /// The versions that decide about the bytes of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {
-    /// What `rustc -V` says.
+    /// Version of rustc, as `rustc -V` prints it.
     pub rustc: String,
     /// The LLVM in rustc, which optimises each crate.
     pub llvm: String,
@@ -17,9 +17,9 @@ pub struct Versions {
 /// The record beside the committed object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// What the object was made with.
+    /// Tools that made the object.
     pub tools: Versions,
-    /// What it was made from: SHA-256 over the sources, in hex.
+    /// SHA-256 over the sources of the object, in hex.
     pub sources: String,
     /// SHA-256 of the object itself, in hex.
     pub object: String,

@@ -1,4 +1,4 @@
-//! Which rustc and which bpf-linker build the kernel side. Both must hold the same LLVM; stable Rust cannot do it.
+//! The rustc and the bpf-linker that build the kernel side. Both must hold the same LLVM; stable Rust cannot do it.
 
 use super::stamp::Versions;
 use crate::{child, workspace};
@@ -12,7 +12,7 @@ use std::{
 /// The environment variable that chooses.
 const CHOICE: &str = "TCPTRACE_EBPF_TOOLCHAIN";
 
-/// How to call a rustc that can build its own `core` for BPF.
+/// Source of a rustc that can build its own `core` for BPF.
 #[derive(Debug, PartialEq, Eq)]
 enum Source {
     /// Debian's packages, in /usr/bin beside whatever else is on PATH.
@@ -24,7 +24,7 @@ enum Source {
 /// Tools that are there and fit together.
 pub struct Toolchain {
     source: Source,
-    /// What they are.
+    /// Versions of the tools.
     pub versions: Versions,
     /// The rustc's own directory, with `lib/rustlib` in it.
     pub sysroot: PathBuf,
@@ -153,7 +153,7 @@ fn has_debian_rustc() -> bool {
         && Path::new("/usr/lib/rustlib/src/rust/library/core").is_dir()
 }
 
-/// bpf-linker does not name its LLVM, but hands arguments on to it.
+/// Version of the LLVM in bpf-linker, which does not name it but passes arguments on to it.
 fn linker_llvm(linker: &Path) -> Result<String> {
     let mut command = Command::new(linker);
     command.args(["--llvm-args=--version", "--output=/dev/null", "/dev/null"]);

@@ -4,7 +4,7 @@
 //! What it takes to start cancels out: each stage is run with a number of connections, and with twice as many.
 //!
 //! Only what the same compiler and C library made can be compared, and a new compiler comes every six weeks: where they are
-//! not the table's the counts are told, and nothing fails.
+//! not the table's the counts are printed, and nothing fails.
 
 mod table;
 
@@ -23,7 +23,7 @@ pub struct Options {
     renew: bool,
 }
 
-/// How the example `flood` is asked to go so far and no farther.
+/// Arguments that make the example `flood` go so far and no farther.
 type SoFar = &'static [&'static str];
 
 const MADE: SoFar = &["make"];
@@ -39,7 +39,7 @@ const STAGES: [(&str, SoFar, SoFar); 5] = [
     ("ladder", &["tell", "--how=ladder"], TRACKED),
 ];
 
-/// In the shorter run; 100 of them are open at a time, so that every table has its size long before the end.
+/// Connections in the shorter run; 100 of them are open at a time, so that every table has its size long before the end.
 const CONNECTIONS: u64 = 2_500;
 /// State changes of each.
 const CHANGES: u64 = 10;
@@ -85,7 +85,7 @@ pub fn main(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// Whose work is counted: the compiler's and the C library's.
+/// Compiler and C library whose work is counted.
 fn makers() -> Result<String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let about = child::output(Command::new(rustc).arg("-vV"))?;
@@ -94,7 +94,7 @@ fn makers() -> Result<String> {
     Ok(format!("rustc {}, {}, {}", field("release: "), field("host: "), libc.trim()))
 }
 
-/// What each stage takes for a state change.
+/// Instructions that each stage takes for a state change.
 fn count(valgrind: &Path, example: &Path) -> Result<Vec<(String, u64)>> {
     let mut known = BTreeMap::new();
     let mut take = |so_far: SoFar| -> Result<u64> {

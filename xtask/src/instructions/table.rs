@@ -10,7 +10,7 @@ pub(super) const TOLERANCE: u64 = 10;
 /// Instructions for each stage.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Table {
-    /// What was counted: the work of which compiler and C library.
+    /// Compiler and C library whose work was counted.
     pub(super) of: String,
     /// In the order of the way.
     pub(super) stages: Vec<(String, u64)>,
@@ -24,7 +24,7 @@ pub(super) struct Change {
     now: u64,
 }
 
-/// What to say of it.
+/// Verdict on a change of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     New,
@@ -34,7 +34,7 @@ pub(super) enum Verdict {
 }
 
 impl Table {
-    /// What became of each stage.
+    /// Change of each stage.
     pub(super) fn compare(&self, now: &Self) -> Vec<Change> {
         let change = |(stage, now): &(String, u64)| {
             let then = self.stages.iter().find(|(name, _)| name == stage).map(|(_, count)| *count);

@@ -1,4 +1,4 @@
-//! What the guest runs: its first process, and the plan of the tests. What both print is read by [`summary`].
+//! The guest's programs: its first process, and the plan of the tests. What both print is read by [`summary`].
 //!
 //! [`summary`]: super::summary
 
@@ -8,10 +8,10 @@ use std::{fmt::Write as _, path::Path};
 /// The first process.
 pub const INIT: &str = include_str!("init.sh");
 
-/// Begins a line that is not a test's, but about the tests.
+/// Beginning of a line that is not a test's, but about the tests.
 pub const MARK: &str = "@vm ";
 
-/// How much longer anything may take than on the machine itself.
+/// Factor by which anything may take longer than on the machine itself.
 const PATIENCE: u32 = 10;
 
 /// A shell script: modules, what works here, then one file of tests after the other.
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    /// The plan is run by a shell, with a stand-in for what inserts modules.
+    /// The plan is run by a shell, with a substitute for what inserts modules.
     #[test]
     fn a_shell_does_as_planned() {
         let directory = tempfile::tempdir().unwrap();

@@ -10,13 +10,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What the tests run; where busybox has something of the same name, it knows less.
+/// Programs that the tests run; where busybox has one of the same name, it knows less.
 const PROGRAMS: [&str; 14] = [
     "bash", "capsh", "ip", "mount", "nohup", "nsenter", "setcap", "setpriv", "sh", "sleep", "ss", "tc",
     "umount", "unshare",
 ];
 
-/// What is the same under every kernel, as an archive.
+/// Archive of what is the same under every kernel.
 pub fn userland(suite: &Suite, root: &Path) -> Result<PathBuf> {
     for directory in ["busybox", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr/bin", "var"] {
         make(&root.join(directory))?;
@@ -47,7 +47,7 @@ pub fn userland(suite: &Suite, root: &Path) -> Result<PathBuf> {
     Ok(archive)
 }
 
-/// The whole of it for one kernel: archives one after the other are one to the kernel.
+/// Memory disk for one kernel: archives one after the other are one to the kernel.
 pub fn initramfs(kernel: &Kernel, suite: &Suite, userland: &Path, directory: &Path) -> Result<PathBuf> {
     let root = directory.join("root");
     let modules = modules::stage(kernel, &root.join("modules"))?;

@@ -8,12 +8,12 @@ use std::{
     process::Command,
 };
 
-/// Where unpacked kernels are kept, if not below `target`.
+/// Directory in which unpacked kernels are kept, if not below `target`.
 const CACHE: &str = "TCPTRACE_VM_CACHE";
 
 /// A kernel with its modules.
 pub struct Kernel {
-    /// As `uname -r` says it.
+    /// Release of the kernel, as `uname -r` prints it.
     pub version: String,
     pub image: PathBuf,
     /// The directory with `lib/modules`.
@@ -89,7 +89,7 @@ fn version(package: &str) -> Option<&str> {
     (is_one && version.ends_with("-cloud-amd64")).then_some(version)
 }
 
-/// `6.1` is no beginning of `6.12.9`.
+/// Whether a version is of a series: `6.1` is no beginning of `6.12.9`.
 fn newest<'a>(series: &str, versions: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let belongs = |version: &&str| {
         version.strip_prefix(series).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '+']))

@@ -72,7 +72,7 @@ fn command(kernel: &Kernel, initrd: &Path, log: &Path) -> Result<Command> {
     qemu.args(["-accel", "tcg,thread=single", "-smp", "2"]);
     // Not microvm: without HPET and PM timer Linux 6.1 hangs at the calibration of its clock on a busy host.
     qemu.args(["-machine", "pc", "-cpu", "max,la57=off"]);
-    // The archive, what is unpacked from it (at most half of the memory is for files), and room to work.
+    // The archive, what is unpacked from it (at most half of the memory is for files), and space to work.
     qemu.args(["-m", &(512 + 3 * size).to_string()]);
     qemu.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initrd);
     // A panic ends it at once.

@@ -26,7 +26,7 @@ pub struct Options {
     tests: Vec<String>,
 }
 
-/// What `--short` runs: both hooks side by side, each kind of stand-in, owners, causes, and what was there before.
+/// Tests that `--short` runs: both hooks side by side, each kind of minisocket, owners, causes, and what was there before.
 const SHORT: [&str; 6] = [
     "kernel_probe::",
     "kernel_experiment::ctrl_c_on_the_server",

@@ -1,11 +1,11 @@
-//! Which tests are run: what cargo builds of `tcptrace/tests/kernel_*.rs`, asked for the names in it.
+//! The tests that are run: what cargo builds of `tcptrace/tests/kernel_*.rs`, asked for the names in it.
 
 use crate::{child, workspace};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::{path::PathBuf, process::Command};
 
-/// What is taken along into a guest.
+/// Programs that are taken along into a guest.
 pub struct Suite {
     pub tests: Vec<Binary>,
     /// The tracer and the examples, which the tests find where cargo built them.
@@ -62,7 +62,7 @@ pub fn build(filters: &[String]) -> Result<Suite> {
     Ok(suite)
 }
 
-/// What cargo says of what it built; its complaints are for who runs this.
+/// Messages of cargo about what it built; its complaints are for who runs this.
 fn built(cargo: &mut Command) -> Result<String> {
     let output = cargo.stderr(std::process::Stdio::inherit()).output().context("start cargo")?;
     if !output.status.success() {
@@ -101,7 +101,7 @@ fn chosen(file: &str, listed: &str, filters: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// A filter that no name contains: a test that was renamed should not go missing quietly.
+/// The first filter that no name contains: a test that was renamed should not go missing quietly.
 fn in_vain<'a>(names: &[String], filters: &'a [String]) -> Option<&'a String> {
     filters.iter().find(|filter| !names.iter().any(|name| name.contains(filter.as_str())))
 }

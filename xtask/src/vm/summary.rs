@@ -1,9 +1,9 @@
-//! What came of the tests in a guest, from what it printed.
+//! The results of the tests in a guest, from what it printed.
 
 use super::guest::MARK;
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-/// What became of a test.
+/// Result of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Passed,
@@ -13,16 +13,16 @@ enum Outcome {
     Missing,
 }
 
-/// What came of all of them.
+/// Results of all tests.
 pub struct Summary {
-    /// Of every test that was planned, by `file::name`.
+    /// Result of every test that was planned, by `file::name`.
     outcomes: BTreeMap<String, Outcome>,
-    /// What `tcptrace doctor` says of this kernel.
+    /// Output of `tcptrace doctor` on this kernel.
     hooks: Vec<String>,
     /// Files of tests that ended with an error, with their exit status.
     broken: Vec<String>,
     took: Duration,
-    /// The plan was carried out to its end.
+    /// Whether the plan was carried out to its end.
     pub is_complete: bool,
     /// Filled where something is to be explained.
     pub kernel_log: String,
@@ -65,7 +65,7 @@ impl Reader {
         }
     }
 
-    /// What a program of the plan printed.
+    /// Output of a program of the plan.
     fn said(&mut self, line: &str) {
         if self.section == "doctor" {
             return self.summary.hooks.push(line.to_owned());

@@ -1,24 +1,24 @@
-//! The filters that run in the kernel, so that unwanted events never cost a record.
+//! The settings of the filters that run in the kernel, so that unwanted events never cost a record.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Which filters are on. All zero lets everything through.
+/// Settings of the filters in the kernel. All zero lets everything through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoBytes, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct KernelFilter {
-    /// 4 or 6: only this IP version. 0: both.
+    /// The only IP version wanted, 4 or 6. 0: both.
     pub ip_version: u32,
     /// Inode number of the only network namespace wanted. 0: all.
     pub netns: u32,
-    /// Not 0: the port map has ports that match on either side.
+    /// Whether the port map has ports that match on either side (not 0).
     pub either_port: u32,
-    /// Not 0: the port map has local ports.
+    /// Whether the port map has local ports (not 0).
     pub local_port: u32,
-    /// Not 0: the port map has remote ports.
+    /// Whether the port map has remote ports (not 0).
     pub remote_port: u32,
     /// The lowest of the ports that match on the local side.
     pub lowest_local: u32,
-    /// The highest of them.
+    /// The highest of the ports that match on the local side.
     pub highest_local: u32,
 }
 

@@ -1,8 +1,8 @@
-//! The timers of the sockets that change their state without an event.
+//! Minisockets by their timers: the sockets that change their state without an event.
 //!
 //! For a connection that is not there yet the kernel keeps a request socket, for one that is over a time-wait
 //! minisocket. Neither fires `inet_sock_set_state`, but each lives exactly as long as its timer, and timers have
-//! tracepoints. Those of every other timer in the kernel end at the first comparison.
+//! tracepoints. Those of every other timer in the kernel are out at the first comparison.
 
 use core::mem::MaybeUninit;
 
@@ -13,9 +13,9 @@ use aya_ebpf::{
 use tcptrace_ebpf::{Kind, TimerStep};
 
 use super::{
-    globals::{HANDLERS, STAND_IN, global},
+    globals::{HANDLERS, MINISOCKET, global},
     memory::{Copied, Direct, Memory as _},
-    notes::{Said, note},
+    socket_events::{Details, emit},
 };
 
 /// `TCP_NEW_SYN_RECV` (`include/net/tcp_states.h`).
@@ -63,10 +63,10 @@ fn prolonged(ctx: &FEntryContext) -> Option<()> {
     unsafe {
         let mut copy = MaybeUninit::uninit();
         let common = Copied::copy(minisocket, &mut copy)?;
-        let state: u8 = Copied::read(common, global(&STAND_IN.timewait_state))?;
+        let state: u8 = Copied::read(common, global(&MINISOCKET.timewait_state))?;
         if state == TIME_WAIT {
             let detail = TimerStep::PROLONGED;
-            note::<Copied>(minisocket, common, Said { kind: Kind::TIMEWAIT, state, detail, reason: 0 });
+            emit::<Copied>(minisocket, common, Details { kind: Kind::TIMEWAIT, state, detail, reason: 0 });
         }
     }
     Some(())
@@ -78,25 +78,25 @@ fn report(ctx: &BtfTracePointContext, detail: u8) -> Option<()> {
     // SAFETY: the argument is a `struct timer_list`; the handler tells what it is a part of, and the offset leads from
     // there to the start. That is beyond what the verifier knows of the pointer, so the rest is read by the helper.
     unsafe {
-        let handler: u64 = Direct::read(timer, global(&STAND_IN.timer_function))?;
+        let handler: u64 = Direct::read(timer, global(&MINISOCKET.timer_function))?;
         if handler == 0 {
             return None;
         }
         let (kind, offset) = if handler == global(&HANDLERS.timewait) {
-            (Kind::TIMEWAIT, global(&STAND_IN.timewait_timer))
+            (Kind::TIMEWAIT, global(&MINISOCKET.timewait_timer))
         } else if handler == global(&HANDLERS.request) {
-            (Kind::REQUEST, global(&STAND_IN.request_timer))
+            (Kind::REQUEST, global(&MINISOCKET.request_timer))
         } else {
             return None;
         };
-        let stand_in = timer.wrapping_sub(offset as usize);
+        let minisocket = timer.wrapping_sub(offset as usize);
         let mut copy = MaybeUninit::uninit();
-        let common = Copied::copy(stand_in, &mut copy)?;
+        let common = Copied::copy(minisocket, &mut copy)?;
         let state = match kind {
-            Kind::TIMEWAIT => Copied::read(common, global(&STAND_IN.timewait_state))?,
+            Kind::TIMEWAIT => Copied::read(common, global(&MINISOCKET.timewait_state))?,
             _ => NEW_SYN_RECV,
         };
-        note::<Copied>(stand_in, common, Said { kind, state, detail, reason: 0 });
+        emit::<Copied>(minisocket, common, Details { kind, state, detail, reason: 0 });
     }
     Some(())
 }

@@ -1,4 +1,4 @@
-//! The filters that run in the kernel.
+//! The filters that run in the kernel, as pure functions of a [`Subject`]. User space compiles this file too, for its tests.
 //!
 //! A port of 0 is not known yet, and lets the event through: a client's local port is 0 at `CLOSE -> SYN_SENT`, and
 //! before Linux 6.15 a child's remote port is 0 at `LISTEN -> SYN_RECV`. User space decides when the port is known. But a
@@ -9,7 +9,7 @@ use tcptrace_ebpf::PortWord;
 
 use super::globals::{FILTER, PORTS, global};
 
-/// What the filters look at.
+/// The part of an event that the filters look at.
 pub struct Subject {
     pub ipv6: bool,
     pub local_port: u16,
@@ -21,7 +21,7 @@ pub struct Subject {
 
 /// Whether user space wants to see this event.
 #[inline(always)]
-pub fn wanted(subject: &Subject) -> bool {
+pub fn is_wanted(subject: &Subject) -> bool {
     let ip_version = global(&FILTER.ip_version);
     // An IPv6 listener may have IPv4 children, and passes its process on to them; before Linux 6.15 they look like it at
     // first.
@@ -56,7 +56,7 @@ fn ports_match(subject: &Subject) -> bool {
     true
 }
 
-/// Whether the local port is in the set, or may come to be.
+/// Whether the local port is in the set, or may still become one that is.
 #[inline(always)]
 fn local_matches(local: u16, offered: Option<(u16, u16)>, set: impl Fn(&PortWord) -> u64) -> bool {
     match (local, offered) {

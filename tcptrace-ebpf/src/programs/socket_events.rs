@@ -1,37 +1,37 @@
-//! Notes: what happened to a socket besides its state changes.
+//! Socket events: what happens to a socket besides its state changes.
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated::bpf_ktime_get_ns};
-use tcptrace_ebpf::{RECORD_VERSION, RawNote};
+use tcptrace_ebpf::{RECORD_VERSION, RawSocketEvent};
 
 use super::{
     ends::{self, Ends},
     globals::{SOCK, global},
     memory::Memory,
-    publish::publish_note,
+    publish::publish_socket_event,
 };
 
-/// What a note says besides whose it is.
-pub struct Said {
+/// Fields of a socket event besides the socket it is about.
+pub struct Details {
     pub kind: u8,
     pub state: u8,
     pub detail: u8,
     pub reason: u32,
 }
 
-/// Publishes a note about `socket`.
+/// Emits an event of `socket` if the filters want it.
 ///
 /// # Safety
-/// `common` begins with its `struct sock_common`, readable through `M`.
+/// `common` begins with the socket's `struct sock_common`, readable through `M`.
 #[inline(always)]
-pub unsafe fn note<M: Memory>(socket: *const u8, common: *const u8, said: Said) {
+pub unsafe fn emit<M: Memory>(socket: *const u8, common: *const u8, details: Details) {
     // SAFETY: passed on.
     let Some(ends) = (unsafe { Ends::of::<M>(common) }) else { return };
-    publish_note(&ends.subject, |record: &mut RawNote| {
+    publish_socket_event(&ends.subject, |record: &mut RawSocketEvent| {
         record.version = RECORD_VERSION;
-        record.kind = said.kind;
-        record.state = said.state;
-        record.detail = said.detail;
-        record.reason = said.reason;
+        record.kind = details.kind;
+        record.state = details.state;
+        record.detail = details.detail;
+        record.reason = details.reason;
         // SAFETY: a helper without arguments, and a field of `struct sock_common`.
         unsafe {
             record.time_ns = bpf_ktime_get_ns();
