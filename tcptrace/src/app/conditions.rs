@@ -79,11 +79,11 @@ impl Met {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tracker::tests::notation::told;
+    use crate::tracker::tests::notation::emitted;
 
     fn words(ladder: &str) -> Option<String> {
         let mut met = Met::default();
-        told(ladder).iter().for_each(|record| met.add(record));
+        emitted(ladder).iter().for_each(|record| met.add(record));
         met.words(&[Condition::Reset])
     }
 

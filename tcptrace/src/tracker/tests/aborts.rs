@@ -44,7 +44,7 @@ fn a_connect_that_fails_is_no_shutdown() {
     );
 }
 
-/// The one that sends it aborts, the other one receives it.
+/// The end that sends the RST aborts, the other one receives it.
 #[test]
 fn a_reset() {
     ladder(

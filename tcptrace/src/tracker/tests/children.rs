@@ -23,7 +23,7 @@ fn held_back_until_it_is_complete() {
     );
 }
 
-/// Of several on the port the cookie tells which.
+/// The cookie shows which of several listeners on the port it was.
 #[test]
 fn its_listener_is_exact() {
     ladder(
@@ -48,7 +48,7 @@ fn its_listener_is_exact() {
     );
 }
 
-/// inet_csk_clone_lock copies a socket that is in CLOSE by then.
+/// `inet_csk_clone_lock` copies a socket that is in CLOSE by then.
 #[test]
 fn its_listener_closes_meanwhile() {
     ladder(
@@ -67,7 +67,7 @@ fn its_listener_closes_meanwhile() {
     );
 }
 
-/// Told when its place is used again, or at the end.
+/// A child that is never finished is emitted when its place is used again, or at the end.
 #[test]
 fn one_that_never_says_who_it_is() {
     ladder(
@@ -92,7 +92,7 @@ fn one_that_never_says_who_it_is() {
     );
 }
 
-/// It has the request's cookie, and its place in the connection.
+/// A child has its request's cookie, and its place in the connection.
 #[test]
 fn the_child_of_a_request_that_was_found() {
     ladder(
