@@ -1,8 +1,8 @@
-//! The states, with the kernel's numbers and names, and every spelling that people type.
+//! The states of TCP, with the kernel's numbers and names, and every spelling that people type.
 
 use std::{fmt, str::FromStr};
 
-/// A TCP state as Linux has it (`include/net/tcp_states.h`).
+/// TCP state as Linux has it (`include/net/tcp_states.h`).
 ///
 /// `NEW_SYN_RECV` is Linux's own: a request socket that has answered a SYN and waits for the ACK. To the outside it is
 /// `SYN_RECV`.
@@ -25,7 +25,7 @@ pub enum TcpState {
 }
 
 impl TcpState {
-    /// All of them, in the kernel's order.
+    /// All states, in the kernel's order.
     pub const ALL: [Self; 12] = [
         Self::Established,
         Self::SynSent,
@@ -41,7 +41,7 @@ impl TcpState {
         Self::NewSynRecv,
     ];
 
-    /// The kernel's name without `TCP_`.
+    /// Name of the state in the kernel, without `TCP_`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl fmt::Display for TcpState {
     }
 }
 
-/// A number that is no state the kernel has.
+/// Number that stands for no state of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownState(pub u8);
 
@@ -79,7 +79,7 @@ impl TryFrom<u8> for TcpState {
     }
 }
 
-/// A word that names no state.
+/// Word that names no state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseStateError(String);
 
@@ -98,7 +98,7 @@ impl std::error::Error for ParseStateError {}
 impl FromStr for TcpState {
     type Err = ParseStateError;
 
-    /// Takes the kernel's, the RFC's, `ss`'s and `netstat`'s spelling, in any case: `SYN_RCVD`, `FIN-WAIT-1`, `estab`.
+    /// Parses the kernel's, the RFC's, `ss`'s and `netstat`'s spelling, in any case: `SYN_RCVD`, `FIN-WAIT-1`, `estab`.
     fn from_str(word: &str) -> Result<Self, ParseStateError> {
         let plain: String =
             word.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();

@@ -1,10 +1,10 @@
 //! From events to the story: one life per socket, two sockets per connection, owners and causes.
 //!
-//! Pure: time is an argument. A socket that reaches `CLOSE`, or whose minisocket reaches it, is forgotten; so the tables
-//! are as large as the number of open sockets. What is left over are sockets whose end no event reports: those that
-//! existed before the trace as requests or as minisockets in `FIN_WAIT2`, and those whose end was turned away by the
-//! kernel's filter once their port was known: until their place in memory is used again, or a dump shows that they are
-//! gone.
+//! Pure: time is an argument. A socket that reaches `CLOSE`, or whose minisocket reaches it, is forgotten; so the
+//! tables are as large as the number of open sockets. What is left over are sockets whose end no event reports: those
+//! that existed before the trace as requests or as minisockets in `FIN_WAIT2`, and those whose end was turned away by
+//! the kernel's filter once their port was known: until their place in memory is used again, or a dump shows that they
+//! are gone.
 
 mod apply;
 mod cause;

@@ -54,7 +54,7 @@ fn changes_while_they_are_dumped() {
     );
 }
 
-/// Before Linux 6.15 a child's first event does not say which cookie it will have.
+/// A child's first event before Linux 6.15 does not say which cookie it will have.
 #[test]
 fn a_life_that_began_under_another_name() {
     ladder(
@@ -74,7 +74,7 @@ fn a_life_that_began_under_another_name() {
     );
 }
 
-/// Without cookies the addresses say which it is, and connect() does not know its port yet.
+/// Addresses say which socket it is without cookies, and connect() does not know its port yet.
 #[test]
 fn a_life_that_began_without_a_port() {
     ladder(

@@ -1,4 +1,4 @@
-//! What the state changes hide: half-open connections, orphans, `TIME_WAIT` and its end; and single segments.
+//! The steps that state changes hide: half-open connections, orphans, `TIME_WAIT` and its end; and single segments.
 
 use super::notation::ladder;
 
@@ -25,7 +25,8 @@ fn a_fin_to_a_minisocket_that_is_just_made() {
     );
 }
 
-/// An orphan whose FIN was acknowledged while its process held it: no minisocket takes over, and a timer ends it (tcp_rcv_state_process).
+/// An orphan whose FIN was acknowledged while its process held it: no minisocket takes over, and a timer ends it
+/// (tcp_rcv_state_process).
 #[test]
 fn an_orphan_that_is_given_up() {
     ladder(
@@ -229,7 +230,7 @@ fn a_half_open_connection_that_was_dumped() {
     );
 }
 
-/// Before Linux 6.15 the child has its own name and ends only with its second event.
+/// A child before Linux 6.15 has its own name and ends only with its second event.
 #[test]
 fn a_half_open_connection_on_an_older_kernel() {
     ladder(
@@ -280,7 +281,8 @@ fn a_half_open_connection_that_comes_to_nothing() {
     );
 }
 
-/// A child that is made by the ACK and open at once comes from a SYN cookie; before all requests are known, and after a pause, nothing is concluded.
+/// A child that is made by the ACK and open at once comes from a SYN cookie; before all requests are known, and after
+/// a pause, nothing is concluded.
 #[test]
 fn a_child_of_a_syn_cookie() {
     ladder(

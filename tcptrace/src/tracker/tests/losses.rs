@@ -131,7 +131,7 @@ fn a_place_used_again_without_cookies() {
     );
 }
 
-/// No kernel moves a socket; if one did, its old place would be nobody's.
+/// A socket's old place would be nobody's if a kernel moved it, which none does.
 #[test]
 fn a_cookie_at_another_place() {
     ladder(

@@ -60,7 +60,7 @@ fn no_room_for_time_wait_after_closing() {
     );
 }
 
-/// No timer is seen of any minisocket, so that there was none says nothing.
+/// A missing minisocket says nothing where no timer is seen of any.
 #[test]
 fn without_timers_a_minisocket_is_concluded() {
     ladder(
@@ -77,7 +77,8 @@ fn without_timers_a_minisocket_is_concluded() {
     );
 }
 
-/// An orphan would wait for the FIN as a minisocket, but there is none. Why is not known: TCP_LINGER2, late data, or no room.
+/// An orphan would wait for the FIN as a minisocket, but there is none. Why is not known: TCP_LINGER2, late data, or
+/// no room.
 #[test]
 fn an_orphan_without_a_minisocket() {
     ladder(

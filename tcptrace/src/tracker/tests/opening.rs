@@ -1,4 +1,4 @@
-//! How connections begin, and which two sockets are their ends.
+//! Connections that begin, and the two sockets that are their ends.
 
 use super::notation::ladder;
 

@@ -1,4 +1,4 @@
-//! Whose socket it is: only who was seen holding it, or the listener's process until then.
+//! Owners of sockets: only who was seen holding it, or the listener's process until then.
 
 use super::notation::ladder;
 

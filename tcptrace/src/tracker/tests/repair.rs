@@ -1,4 +1,4 @@
-//! After a loss a dump shows what is; what changes while it is made is left to the events.
+//! Repair after a loss: a dump shows what is; what changes while it is made is left to the events.
 
 use std::collections::HashMap;
 
@@ -157,8 +157,8 @@ fn losses() -> impl Strategy<Value = Vec<Fate>> {
 }
 
 proptest! {
-    /// The tracker knows what is and emits nothing wrong, whatever was lost before, and whenever each entry of the dump was
-    /// made.
+    /// The tracker knows what is and emits nothing wrong, whatever was lost before, and whenever each entry of the
+    /// dump was made.
     #[test]
     fn a_dump_makes_good_what_was_lost(
         world in world(),
