@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(RawEvent::decode(&[RECORD_VERSION]), Err(DecodeError::Size(1)));
     }
 
-    /// No record is read but one that has the size of its kind.
+    /// Only a record that has the size of its kind is read.
     #[test]
     fn every_length_of_every_kind_is_read_or_refused() {
         let size = |kind| match kind {

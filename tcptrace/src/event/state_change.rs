@@ -51,7 +51,8 @@ pub struct SockFacts {
     pub error: u16,
     /// Whether the receiving side is shut down.
     pub receive_shutdown: bool,
-    /// Whether the last reference to the socket's file is gone, as after `close()`; `None` if the file could not be read.
+    /// Whether the last reference to the socket's file is gone, as after `close()`; `None` if the file could not be
+    /// read.
     pub file_released: Option<bool>,
     /// Unfinished business of the connection at its step to `CLOSE`.
     pub ending: Option<Ending>,

@@ -1,9 +1,9 @@
 //! One step for the timer events that belong together.
 //!
-//! A timer that runs out is first stopped (`expire_timers` in `kernel/time/timer.c` detaches it), and one that is started
-//! again is stopped before. Only what follows within microseconds, on the same CPU, shows which it was; so the end of a
-//! batch waits for the next batch, if it has an event that something may follow. `rules` has the table of what belongs
-//! together, `pairs` finds it in a batch.
+//! A timer that runs out is first stopped (`expire_timers` in `kernel/time/timer.c` detaches it), and one that is
+//! started again is stopped before. Only what follows within microseconds, on the same CPU, shows which it was; so the
+//! end of a batch waits for the next batch, if it has an event that something may follow. `rules` has the table of
+//! what belongs together, `pairs` finds it in a batch.
 
 mod pairs;
 mod rules;

@@ -14,7 +14,7 @@ use crate::{
         Tracker,
         tests::{
             model::{Style, world},
-            properties::tell,
+            properties::records_of,
         },
     },
 };
@@ -178,7 +178,7 @@ fn wanted(filter: &Filter, records: &[Record]) -> Vec<Record> {
     wanted
 }
 
-fn events(told: &[crate::tracker::tests::model::Told]) -> Vec<StateChange> {
+fn events(told: &[crate::tracker::tests::model::Reported]) -> Vec<StateChange> {
     told.iter().map(|told| told.event.clone()).collect()
 }
 
@@ -186,7 +186,7 @@ proptest! {
     #[test]
     fn everything_is_shown_or_filtered(world in world(), filter in filter(), most in prop::option::of(0..20u64)) {
         let events = events(&world.events());
-        let records = tell(&mut Tracker::default(), &events);
+        let records = records_of(&mut Tracker::default(), &events);
         let (told, [shown, filtered], waiting) = pass(&filter, most, records);
         prop_assert_eq!(waiting, 0, "every life has ended");
         prop_assert_eq!(shown + filtered, events.len() as u64);
@@ -196,7 +196,7 @@ proptest! {
 
     #[test]
     fn what_is_wanted_gets_through(world in world(), filter in filter()) {
-        let records = tell(&mut Tracker::default(), &events(&world.events()));
+        let records = records_of(&mut Tracker::default(), &events(&world.events()));
         let wanted = wanted(&filter, &records);
         let (mut told, ..) = pass(&filter, None, records.clone());
         // What was held back comes late.
@@ -211,7 +211,7 @@ proptest! {
         globals::set(filter.for_kernel());
         let some: Vec<_> = all.iter().filter(|event| in_kernel(event)).cloned().collect();
         let shown = |events: &[StateChange]| -> Vec<_> {
-            let (records, ..) = pass(&filter, None, tell(&mut Tracker::default(), events));
+            let (records, ..) = pass(&filter, None, records_of(&mut Tracker::default(), events));
             let without_number = |record: Record| match record {
                 Record::Transition(mut step) => {
                     // Numbers go by what is seen.

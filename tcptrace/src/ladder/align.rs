@@ -1,4 +1,4 @@
-//! Aligns the segment events of both ends: what one end sent is what the other one received, in one row.
+//! The alignment of the segment events of both ends: what one end sent is what the other one received, in one row.
 //!
 //! Each end's events keep their order; between the ends the rows are in order of time. An event whose counterpart comes
 //! later at the other end waits for it. Where both ends wait for each other, a segment leaves in one row and arrives in
@@ -28,12 +28,12 @@ struct Alignment {
     rows: Vec<Row>,
 }
 
-/// Where the other end's events have the counterpart of an end's next one; the order is that of the distance.
+/// Place of the counterpart of an end's next event among the other end's; the order is that of the distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Counterpart {
     Nowhere,
     Next,
-    /// After so many others.
+    /// Behind so many others.
     After(usize),
 }
 

@@ -1,4 +1,4 @@
-//! Which end stands on which side: the opener left, as in every textbook.
+//! The ends of a ladder and their sides: the opener left, as in every textbook.
 
 use super::{Pair, Side};
 use crate::{

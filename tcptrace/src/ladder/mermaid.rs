@@ -1,7 +1,7 @@
 //! A ladder as a sequence diagram in Mermaid's language.
 //!
-//! Names come from outside: everything but plain letters, digits and a few signs is written as an entity (`#60;`), so no
-//! name can end a line, a block of Markdown, or the diagram.
+//! Names come from outside: everything but plain letters, digits and a few signs is written as an entity (`#60;`), so
+//! no name can end a line, a block of Markdown, or the diagram.
 
 use std::fmt::Write as _;
 

@@ -5,9 +5,9 @@ use std::ops::{Index, IndexMut};
 /// A side of a ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// Where the opener stands, if it is known.
+    /// The opener's side, if it is known.
     Left,
-    /// Where its peer stands.
+    /// The peer's side.
     Right,
 }
 
@@ -25,12 +25,12 @@ impl Side {
     }
 }
 
-/// One thing for each side.
+/// A thing for each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pair<T> {
-    /// That of the left side.
+    /// Thing of the left side.
     pub left: T,
-    /// That of the right side.
+    /// Thing of the right side.
     pub right: T,
 }
 

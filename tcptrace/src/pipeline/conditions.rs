@@ -98,11 +98,11 @@ impl FailConditions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tracker::tests::notation::told;
+    use crate::tracker::tests::notation::emitted;
 
     fn words(ladder: &str) -> Option<String> {
         let mut conditions = FailConditions::default();
-        told(ladder).iter().for_each(|record| conditions.record(record));
+        emitted(ladder).iter().for_each(|record| conditions.record(record));
         conditions.describe(&[Condition::Reset])
     }
 

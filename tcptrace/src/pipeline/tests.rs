@@ -22,7 +22,7 @@ use crate::{
         Tracker,
         tests::{
             model::{Fate, World, fates, mangle, world},
-            properties::tell,
+            properties::records_of,
         },
     },
 };
@@ -84,7 +84,7 @@ fn written(sink: &Shared) -> String {
 
 fn records(world: &World, fates: &[Fate]) -> Vec<Record> {
     let events: Vec<StateChange> = world.events().into_iter().map(|told| told.event).collect();
-    tell(&mut Tracker::default(), &mangle(&events, fates))
+    records_of(&mut Tracker::default(), &mangle(&events, fates))
 }
 
 fn filter() -> impl Strategy<Value = Filter> {

@@ -1,7 +1,7 @@
 //! When which socket is due, on ladders of events.
 
 use super::{Limits, StuckDetector};
-use crate::{time::Moment, tracker::tests::notation::told};
+use crate::{time::Moment, tracker::tests::notation::emitted};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -11,7 +11,7 @@ fn at(seconds: u64) -> Moment {
 
 fn watching(limits: &str, ladder: &str) -> StuckDetector {
     let mut watch = StuckDetector::new(limits.parse().unwrap());
-    told(ladder).iter().for_each(|record| watch.follow(record));
+    emitted(ladder).iter().for_each(|record| watch.follow(record));
     watch
 }
 

@@ -1,6 +1,7 @@
 //! The whole state diagram as a picture for the terminal.
 
-/// The states, the events between them, and which side walks where: UTF-8, at most 79 columns, ends with a newline.
+/// State diagram with the events between the states, and which side walks where: UTF-8, at most 79 columns, ends with a
+/// newline.
 #[must_use]
 pub const fn diagram() -> &'static str {
     include_str!("diagram.txt")
@@ -19,7 +20,7 @@ mod tests {
         step,
     };
 
-    /// Where a line goes from a cell: rows and columns to add.
+    /// Direction of a line from a cell: rows and columns to add.
     type Direction = (isize, isize);
     const UP: Direction = (-1, 0);
     const DOWN: Direction = (1, 0);

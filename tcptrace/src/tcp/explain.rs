@@ -1,4 +1,4 @@
-//! One state's page for a terminal: what it means, how to get in and out, and what to do when it stays.
+//! A page on one state for a terminal: what it means, how to get in and out, and what to do when it stays.
 
 use std::io::{self, Write};
 
@@ -9,17 +9,17 @@ use super::{Step, TcpState, enters, leaves, meaning};
 
 const COLUMNS: usize = 79;
 
-/// How the parts of a page look. The default is plain.
+/// Styles of the parts of a page. The default is plain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PageStyles {
-    /// The state's name and the headings.
+    /// Style of the state's name and of the headings.
     pub heading: Style,
-    /// Commands to run.
+    /// Style of commands to run.
     pub command: Style,
 }
 
 impl PageStyles {
-    /// Bold headings and commands in cyan; whoever owns the terminal strips it where it does not belong.
+    /// Styles with bold headings and commands in cyan; whoever owns the terminal strips it where it does not belong.
     #[must_use]
     pub const fn coloured() -> Self {
         Self { heading: Style::new().bold(), command: anstyle::AnsiColor::Cyan.on_default() }
@@ -30,7 +30,7 @@ impl PageStyles {
 ///
 /// # Errors
 ///
-/// Only those of `out`.
+/// Errors of `out`.
 pub fn explain(out: &mut impl Write, state: TcpState, styles: PageStyles) -> io::Result<()> {
     // A request socket is SYN_RECV to everybody outside the kernel, and its page tells both.
     let state = if state == TcpState::NewSynRecv { TcpState::SynRecv } else { state };
@@ -71,7 +71,7 @@ pub fn explain(out: &mut impl Write, state: TcpState, styles: PageStyles) -> io:
     Ok(())
 }
 
-/// One way in or out: `from SYN_SENT     SYN+ACK received, ACK sent`.
+/// Writes one way in or out: `from SYN_SENT     SYN+ACK received, ACK sent`.
 fn way(out: &mut impl Write, word: &str, state: TcpState, step: Step) -> io::Result<()> {
     let first = format!("{word:4} {state:12}");
     match step {
@@ -81,12 +81,12 @@ fn way(out: &mut impl Write, word: &str, state: TcpState, step: Step) -> io::Res
     }
 }
 
-/// Words in lines, indented.
+/// Writes text in lines, indented.
 fn paragraph(out: &mut impl Write, indent: usize, text: &str) -> io::Result<()> {
     wrapped(out, "", indent, text)
 }
 
-/// The same with a label in the first line's indent, two columns from the left.
+/// Writes text in lines, with a label in the first line's indent, two columns from the left.
 fn wrapped(out: &mut impl Write, label: &str, indent: usize, text: &str) -> io::Result<()> {
     let mut before = format!("{:indent$}", format!("  {label}"));
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! Which steps from one state to another Linux can really take, and what event each of them is.
+//! The steps from one state to another that Linux can really take, and what event each of them is.
 //!
 //! Two views in one table: what `sock:inet_sock_set_state` reports for a TCP socket (protocol 6), and what really
 //! happens where the tracepoint is blind, that is while a request socket (`NEW_SYN_RECV`) stands for a connection that
@@ -6,19 +6,19 @@
 
 use super::TcpState::{self, *};
 
-/// How a step from one state to another is to be read. The words say what event it is.
+/// Kind of a step from one state to another, with the event that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// In the diagram of RFC 9293 as Linux walks it, on the way of a connection where nothing goes wrong.
+    /// Step in the diagram of RFC 9293 as Linux walks it, on the way of a connection where nothing goes wrong.
     Normal(&'static str),
-    /// Legal, but rare or abrupt: both sides at once, Fast Open, a reset, a timeout, an abort.
+    /// Legal step that is rare or abrupt: both sides at once, Fast Open, a reset, a timeout, an abort.
     Unusual(&'static str),
-    /// No path in the kernel leads this way: a report of it means that something in between was not seen.
+    /// Step that no path in the kernel takes: a report of it means that something in between was not seen.
     Impossible,
 }
 
 impl Step {
-    /// What event the step is; nothing for an impossible one.
+    /// Event that the step is; `None` for an impossible one.
     #[must_use]
     pub const fn event(self) -> Option<&'static str> {
         match self {
@@ -28,7 +28,7 @@ impl Step {
     }
 }
 
-/// Judges one step.
+/// Kind of the step from one state to another.
 ///
 /// The sockets of MPTCP itself (protocol 262) are not TCP and walk otherwise (`LISTEN` straight to `ESTABLISHED`);
 /// their subflows (protocol 6) walk as here.
@@ -113,14 +113,14 @@ pub const fn step(from: TcpState, to: TcpState) -> Step {
     }
 }
 
-/// The steps that lead into a state and where each comes from, the normal ones first.
+/// Steps that lead into a state and where each comes from, the normal ones first.
 pub fn enters(state: TcpState) -> impl Iterator<Item = (TcpState, Step)> {
     normal_first(move |from| (from, step(from, state)))
         // close() after shutdown() is no way into the state.
         .filter(move |(from, _)| *from != state)
 }
 
-/// The steps that lead out of a state and where each goes to, the normal ones first.
+/// Steps that lead out of a state and where each goes to, the normal ones first.
 pub fn leaves(state: TcpState) -> impl Iterator<Item = (TcpState, Step)> {
     normal_first(move |to| (to, step(state, to))).filter(move |(to, _)| *to != state)
 }

@@ -1,4 +1,4 @@
-//! The states, with the kernel's numbers and names, and every spelling that people type.
+//! The states of TCP, with the kernel's numbers and names, and every spelling that people type.
 
 use std::{fmt, str::FromStr};
 
@@ -34,7 +34,7 @@ impl fmt::Display for TcpState {
     }
 }
 
-/// A number that is no state the kernel has.
+/// Number that stands for no state of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownState(pub u8);
 
@@ -46,7 +46,7 @@ impl TryFrom<u8> for TcpState {
     }
 }
 
-/// A word that names no state.
+/// Word that names no state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseStateError(String);
 
@@ -65,7 +65,7 @@ impl std::error::Error for ParseStateError {}
 impl FromStr for TcpState {
     type Err = ParseStateError;
 
-    /// Takes the kernel's, the RFC's, `ss`'s and `netstat`'s spelling, in any case: `SYN_RCVD`, `FIN-WAIT-1`, `estab`.
+    /// Parses the kernel's, the RFC's, `ss`'s and `netstat`'s spelling, in any case: `SYN_RCVD`, `FIN-WAIT-1`, `estab`.
     fn from_str(word: &str) -> Result<Self, ParseStateError> {
         let plain: String =
             word.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();

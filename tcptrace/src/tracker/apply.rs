@@ -50,8 +50,9 @@ impl Tracker {
         }
     }
 
-    /// Whether it is known if a minisocket takes over from the socket that this event closes. The minisocket's timer names
-    /// the socket by its cookie; a socket that no event was about before may have got that in between, from a dump.
+    /// Whether it is known if a minisocket takes over from the socket that this event closes. The minisocket's timer
+    /// names the socket by its cookie; a socket that no event was about before may have got that in between, from a
+    /// dump.
     fn shows_minisocket_of(&self, at: Moment, event: &StateChange) -> bool {
         let known = |cookie| self.sockets.get(self.sockets.with_cookie(cookie)?)?.pointer();
         matches!((event.from, event.to), (TcpState::FinWait2 | TcpState::Closing, TcpState::Close))
@@ -60,8 +61,8 @@ impl Tracker {
             && event.cookie.and_then(known).is_some()
     }
 
-    /// Begins a life with `connect()`, `listen()`, or as a child of a listening socket. Also returns whether the child's
-    /// request was emitted before, so that the event only repeats it.
+    /// Begins a life with `connect()`, `listen()`, or as a child of a listening socket. Also returns whether the
+    /// child's request was emitted before, so that the event only repeats it.
     fn begin_life(&mut self, at: Moment, event: &StateChange, out: &mut Vec<Record>) -> (Key, bool) {
         // Before Linux 6.15 a child still has the listener's cookie and addresses here (inet_csk_clone_lock).
         let is_unfinished = is_unfinished(event);

@@ -1,4 +1,4 @@
-//! Why a step was taken: what `struct sock` and the current task said inside the event. No evidence, no cause.
+//! The cause of a step: what `struct sock` and the current task said inside the event. No evidence, no cause.
 
 use super::socket::Birth;
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
 /// Time in which a child that is made by the ACK is open, nanoseconds: both are one packet's work.
 const ONE_PACKET: u64 = 100_000;
 
-/// SYN cookie as the cause, if the ACK that opened a child made it too (`cookie_v4_check`): no request was there before,
-/// and it was open at once. A child of Fast Open has no request either, but it is made by the SYN, with data, and waits
-/// for the ACK.
+/// SYN cookie as the cause, if the ACK that opened a child made it too (`cookie_v4_check`): no request was there
+/// before, and it was open at once. A child of Fast Open has no request either, but it is made by the SYN, with data,
+/// and waits for the ACK.
 pub(super) fn syn_cookie(at: Moment, event: &StateChange, without_request: Option<Birth>) -> Option<Cause> {
     let birth = without_request?;
     let opens = (event.from, event.to) == (TcpState::SynRecv, TcpState::Established);
@@ -129,7 +129,8 @@ fn failure(from: TcpState, facts: &SockFacts) -> Cause {
 }
 
 /// Timer that gave up on an open connection. `TCP_USER_TIMEOUT` decides for all of them where it is set
-/// (`tcp_write_timeout`, `tcp_keepalive_timer`, `tcp_probe_timer`); keepalive runs only while nothing else is under way.
+/// (`tcp_write_timeout`, `tcp_keepalive_timer`, `tcp_probe_timer`); keepalive runs only while nothing else is under
+/// way.
 fn timeout(from: TcpState, facts: &SockFacts) -> Cause {
     let Some(ending) = facts.ending.filter(|_| !matches!(from, TcpState::SynSent | TcpState::SynRecv)) else {
         return Cause::TimedOut;

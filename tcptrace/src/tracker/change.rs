@@ -1,4 +1,4 @@
-//! What a state change really is, given what is known of its socket: the step, its cause, who took it, what follows.
+//! The meaning of a state change, given what is known of its socket: the step, its cause, who took it, what follows.
 
 use super::{
     cause, owner,
@@ -28,18 +28,18 @@ pub(super) struct Change {
     pub(super) fate: Fate,
 }
 
-/// How a state change is to be read.
+/// Kind of a state change, as it is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChangeKind {
-    /// As the event says.
+    /// The step that the event reports.
     AsReported,
-    /// Into `TIME_WAIT`: a minisocket replaces the full socket.
+    /// The step into `TIME_WAIT`: a minisocket replaces the full socket.
     TimeWait,
-    /// None: a minisocket stays in `FIN_WAIT2`, but without a process.
+    /// No step: a minisocket stays in `FIN_WAIT2`, but without a process.
     Orphaned,
 }
 
-/// What becomes of the full socket.
+/// Fate of the full socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Lives,
@@ -48,7 +48,7 @@ pub(super) enum Fate {
     Replaced(Option<u64>),
 }
 
-/// What is known from elsewhere when a state change comes.
+/// Knowledge from elsewhere when a state change comes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Circumstances {
     /// Listening socket that was closed last.
@@ -109,9 +109,9 @@ impl Change {
 }
 
 impl ChangeKind {
-    /// `tcp_time_wait` closes the full socket, and the tracepoint calls that `CLOSE`. The minisocket shows what it is;
-    /// if that was not seen, the socket's own fields: with the peer's FIN `TIME_WAIT`; without it a reset if there is an
-    /// error, else an orphan that waits on.
+    /// Kind of a state change. `tcp_time_wait` closes the full socket, and the tracepoint calls that `CLOSE`. The
+    /// minisocket shows what it is; if that was not seen, the socket's own fields: with the peer's FIN `TIME_WAIT`;
+    /// without it a reset if there is an error, else an orphan that waits on.
     fn of(event: &StateChange, minisocket: Option<Minisocket>) -> Self {
         if event.to != TcpState::Close {
             return Self::AsReported;
@@ -131,7 +131,7 @@ impl ChangeKind {
     }
 }
 
-/// A connection that nobody accepted ends with its listener.
+/// Cause of the end of a connection that nobody accepted, if its listener was closed just before.
 fn listener_closed(event: &StateChange, closing: Option<ClosingListener>) -> Option<Cause> {
     use TcpState::{CloseWait, Established, SynRecv};
     let was_open = matches!(event.from, SynRecv | Established | CloseWait);

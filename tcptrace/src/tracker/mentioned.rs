@@ -5,7 +5,7 @@ use foldhash::HashSet;
 use super::{change::is_unfinished, socket::Socket};
 use crate::{address::Tuple, event::RawEvent};
 
-/// What a list of events knows its sockets by.
+/// Cookies, places in memory and ends of the sockets that events are about.
 #[derive(Debug, Default)]
 pub(super) struct Mentioned {
     cookies: HashSet<u64>,
@@ -37,7 +37,8 @@ impl Mentioned {
         // The same ends may be another socket's by now.
         let by_name = match socket.cookie() {
             Some(cookie) => self.cookies.contains(&cookie) || self.nameless.contains(socket.tuple()),
-            // Any number of clients call the same end, and their own ports are not known yet: but where they are in memory.
+            // Any number of clients call the same end, and their own ports are not known yet: but where they are in
+            // memory.
             None if !socket.tuple().is_complete() && socket.pointer().is_some() => false,
             None => self.tuples.contains(socket.tuple()),
         };

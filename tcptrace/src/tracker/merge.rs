@@ -1,9 +1,9 @@
 //! The sockets that existed before the trace, against the events that came while they were dumped.
 //!
-//! Attach first, dump second: then no change can fall between. A socket that has had events by then is emitted as it was
-//! before the first of them, because the dump may show it before or after; one whose life began with them is not emitted
-//! from the dump at all. So nothing is missed and nothing is emitted twice. A `CLOSE` that has a port already is no life
-//! yet.
+//! Attach first, dump second: then no change can fall between. A socket that has had events by then is emitted as it
+//! was before the first of them, because the dump may show it before or after; one whose life began with them is not
+//! emitted from the dump at all. So nothing is missed and nothing is emitted twice. A `CLOSE` that has a port already
+//! is no life yet.
 
 use foldhash::{HashMap, HashSet};
 

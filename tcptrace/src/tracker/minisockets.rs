@@ -1,4 +1,5 @@
-//! Minisockets: time-wait stand-ins for closed sockets, which have timers but no state changes of their own.
+//! Minisockets: what stands for a closed socket in `TIME_WAIT` or `FIN_WAIT2`, with a timer but no state changes of
+//! its own.
 
 use foldhash::HashMap;
 

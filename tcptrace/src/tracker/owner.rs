@@ -1,4 +1,4 @@
-//! Whose socket it is: the process seen holding it, never the one that happened to run.
+//! The owner of a socket: the process seen holding it, never the one that happened to run.
 
 use crate::{
     event::{Activity, StateChange},

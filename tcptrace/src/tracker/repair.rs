@@ -1,4 +1,4 @@
-//! After a loss: what the tracker believes, held against the kernel's dump of all sockets.
+//! Repair after a loss: what the tracker believes, held against the kernel's dump of all sockets.
 //!
 //! The dump is true of some moment after it was requested, each entry of its own. So whatever has changed since is left
 //! to its events, which are yet to be applied: a socket that they mention is not judged by the dump.

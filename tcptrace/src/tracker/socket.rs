@@ -1,7 +1,7 @@
 //! One socket, as far as it is known.
 //!
-//! A trace keeps one for every open socket of the host, so it is small: numbers without a flag beside them, one owner for
-//! all who share it, and what is true only for a moment elsewhere.
+//! A trace keeps one for every open socket of the host, so it is small: numbers without a flag beside them, one owner
+//! for all who share it, and what is true only for a moment elsewhere.
 
 mod table;
 mod transient;

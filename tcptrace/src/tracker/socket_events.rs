@@ -1,4 +1,4 @@
-//! What is no state change: timers of minisockets and requests, RSTs, segments sent again, and who accepts.
+//! Events that are no state changes: timers of minisockets and requests, RSTs, segments sent again, and who accepts.
 
 use super::{Key, Tracker};
 use crate::{

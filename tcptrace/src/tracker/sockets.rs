@@ -124,8 +124,8 @@ impl Sockets {
         self.forget_listener(socket.tuple().local.port, key);
     }
 
-    /// Replaces a full socket with its minisocket, which has the cookie and the ends, but lives elsewhere in memory; `None`
-    /// if nobody has seen where.
+    /// Replaces a full socket with its minisocket, which has the cookie and the ends, but lives elsewhere in memory;
+    /// `None` if nobody has seen where.
     pub(super) fn replace_with_minisocket(&mut self, key: Key, pointer: Option<u64>) {
         self.table.set_pointer(key, pointer);
         if let Some(socket) = self.table.get_mut(key) {

@@ -1,4 +1,4 @@
-//! Ladders of events with what is told of them (`notation` explains how to read one).
+//! Ladders of events with the records that are emitted (`notation` explains how to read one).
 
 mod aborts;
 mod children;
@@ -7,7 +7,7 @@ mod found;
 mod hidden;
 mod losses;
 pub(crate) mod model;
-mod no_stand_in;
+mod no_minisocket;
 pub(crate) mod notation;
 mod opening;
 mod owners;

@@ -17,7 +17,7 @@ use crate::{
         Tracker,
         tests::{
             model::{Fate, World, fates, mangle, world},
-            properties::tell,
+            properties::records_of,
         },
     },
 };
@@ -27,7 +27,7 @@ const END: Moment = Moment { mono_ns: u64::MAX / 4, wall_ns: 0 };
 /// Summaries of what is emitted: of connections when they are over, and of those that are open at the end.
 fn verdicts(world: &World, fates: &[Fate]) -> (Vec<Record>, Vec<ConnectionSummary>) {
     let events: Vec<StateChange> = world.events().into_iter().map(|told| told.event).collect();
-    let told = tell(&mut Tracker::default(), &mangle(&events, fates));
+    let told = records_of(&mut Tracker::default(), &mangle(&events, fates));
     let mut table = ConnectionTable::new(Keep { open: true, ..Keep::default() });
     let mut verdicts = Vec::new();
     for record in &told {

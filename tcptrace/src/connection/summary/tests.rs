@@ -6,7 +6,7 @@ use crate::{
     connection::{ConnectionTable, Keep},
     record::{ConnectionSummary, Outcome},
     time::Moment,
-    tracker::tests::notation::told,
+    tracker::tests::notation::emitted,
 };
 
 /// Runs a ladder, and compares the verdicts with the lines of it that begin with `=`.
@@ -14,7 +14,7 @@ use crate::{
 fn judge(text: &str) {
     let mut table = ConnectionTable::new(Keep { open: true, ..Keep::default() });
     let mut verdicts = Vec::new();
-    for record in told(text) {
+    for record in emitted(text) {
         let closed = table.add(&record);
         verdicts.extend(closed.and_then(|over| ConnectionSummary::on(&over, None)));
     }
@@ -74,7 +74,7 @@ fn lines(summary: &ConnectionSummary) -> Vec<String> {
 #[test]
 fn one_closes_and_then_the_other() {
     judge(
-        "sees stand-ins
+        "sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
         +0     client CLOSE → SYN_SENT pid=7/curl
@@ -105,7 +105,7 @@ fn the_peer_is_elsewhere() {
 /// Closed in order, with everything acknowledged, though there is no TIME_WAIT.
 #[test]
 fn no_room_for_time_wait() {
-    closed_by_the_server("sees stand-ins\nknows minisockets +0\n", "CLOSE");
+    closed_by_the_server("sees minisockets\nknows minisockets +0\n", "CLOSE");
 }
 
 fn closed_by_the_server(circumstances: &str, state: &str) {
@@ -199,7 +199,7 @@ fn it_never_opened() {
 #[test]
 fn only_one_end_ever_closes() {
     judge(
-        "sees stand-ins
+        "sees minisockets
         client = 10.0.0.1:4000 > 10.0.0.2:80
         +0     client CLOSE → SYN_SENT pid=7/curl bound
         +1ms   client SYN_SENT → ESTABLISHED
@@ -217,7 +217,7 @@ fn only_one_end_ever_closes() {
 #[test]
 fn what_is_open_at_the_end_is_told_as_it_is() {
     judge(
-        "sees stand-ins
+        "sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
         opened client server

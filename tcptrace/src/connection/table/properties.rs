@@ -15,7 +15,7 @@ use crate::{
         Tracker,
         tests::{
             model::{Fate, World, fates, mangle, world},
-            properties::tell,
+            properties::records_of,
         },
     },
 };
@@ -26,7 +26,7 @@ fn shown(world: &World, fates: &[Fate], ports: &str) -> Vec<Record> {
     let filter = Filter { ports: ports.parse().unwrap(), ..Filter::default() };
     let mut gate = FilterStage::new(filter, None);
     let mut shown = Vec::new();
-    for record in tell(&mut Tracker::default(), &mangle(&events, fates)) {
+    for record in records_of(&mut Tracker::default(), &mangle(&events, fates)) {
         gate.pass(&record, |record| {
             shown.push(record.clone());
             Ok::<_, ()>(())

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{address::Tuple, tcp::TcpState};
 
-/// What an event is, given those that come later.
+/// Reading of an event, given those that come later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
-    /// Whatever it says.
+    /// The step that it says.
     Plain,
     /// The first event of a pair: a later event, at this index, is this step.
     Pair { second: usize, step: TimerStep },
@@ -76,8 +76,8 @@ struct Next {
     /// Next event of each timer: in the same place, and of the same connection, because the place is used again within
     /// microseconds.
     of_timer: HashMap<(u64, Tuple, Option<u64>), usize>,
-    /// Next socket that takes these ends: a request, or a client that calls from the same port. By ends, because tens of
-    /// thousands of minisockets stop when their namespace goes.
+    /// Next socket that takes these ends: a request, or a client that calls from the same port. By ends, because tens
+    /// of thousands of minisockets stop when their namespace goes.
     takes_tuple: HashMap<Tuple, usize>,
 }
 

@@ -1,4 +1,4 @@
-//! Which two events of a timer are one step, and what may still follow an event.
+//! The pairs of a timer's events that are one step, and the events that something may still follow.
 
 use super::{RawEvent, SocketEvent, SocketEventKind, TimerStep};
 use SocketEventKind::{Request, Timewait};
@@ -12,7 +12,7 @@ const TOGETHER: u64 = 1_000_000;
 /// another one.
 pub(super) const AT_LAST: u64 = 20_000_000;
 
-/// Two events of one timer that are one step.
+/// Rule for two events of one timer that are one step.
 struct Rule {
     first: SocketEventKind,
     second: SocketEventKind,
@@ -21,15 +21,15 @@ struct Rule {
     step: TimerStep,
 }
 
-/// How soon the second event of a pair comes.
+/// Time within which the second event of a pair comes.
 enum Within {
     Together,
     AtLast,
-    /// At last if the first event has a cookie, which is nobody else's; else together.
+    /// `AtLast` if the first event has a cookie, which is nobody else's; else `Together`.
     AtLastIfNamed,
 }
 
-/// All pairs. A minisocket that ran out is gone, so nothing follows its end.
+/// Rules for all pairs. A minisocket that ran out is gone, so nothing follows its end.
 const RULES: [Rule; 5] = [
     rule(Timewait(Stopped), Timewait(Expired), Within::AtLast, Expired),
     rule(Timewait(Stopped), Timewait(Started), Within::AtLastIfNamed, Restarted),

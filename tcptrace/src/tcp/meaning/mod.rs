@@ -1,4 +1,4 @@
-//! What each state means to the person who finds a socket in it: in words, in seconds, and in commands to run next.
+//! The meaning of each state to the person who finds a socket in it: in words, in seconds, and in commands to run next.
 //!
 //! Sources: RFC 9293 section 3.3.2, tcp(7), the kernel's `Documentation/networking/ip-sysctl.rst` and
 //! `net/ipv4/tcp*.c`. The commands' columns are those of `ss` from iproute2.
@@ -11,35 +11,36 @@ mod closing_first;
 mod closing_second;
 mod opening;
 
-/// What a state means. How to get in and out is [`enters`](super::enters) and [`leaves`](super::leaves).
+/// Meaning of a state. How to get in and out is [`enters`](super::enters) and [`leaves`](super::leaves).
 #[derive(Clone, Copy, Debug)]
 pub struct Meaning {
-    /// In at most 40 columns, for a table.
+    /// Meaning in at most 40 columns, for a table.
     pub short: &'static str,
-    /// In a few sentences.
+    /// Meaning in a few sentences.
     pub means: &'static str,
-    /// On which side of a connection one finds it.
+    /// Side of a connection on which one finds the state.
     pub side: Side,
-    /// How long it lasts when all is well, and at most.
+    /// Time that the state lasts when all is well, and at most.
     pub lasts: &'static str,
-    /// What bounds it: a sysctl or socket option, what that bounds, and the default.
+    /// Bounds of that time: a sysctl or socket option, what that bounds, and the default.
     pub bounds: &'static [(&'static str, &'static str, &'static str)],
-    /// What to run when it stays (`PORT`, `PID`, `ADDRESS` stand for the user's own), and what the output tells.
+    /// Commands to run when a socket stays in the state (`PORT`, `PID`, `ADDRESS` stand for the user's own), and what
+    /// the output tells.
     pub check: &'static [(&'static str, &'static str)],
 }
 
-/// The part a socket plays in its connection.
+/// Part that a socket plays in its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Called `connect()`.
+    /// The side that called `connect()`.
     ActiveOpener,
-    /// Listens, or was made by a listener.
+    /// The side that listens, or that was made by a listener.
     PassiveOpener,
-    /// Sent its FIN first.
+    /// The side that sent its FIN first.
     ActiveCloser,
-    /// Received the peer's FIN first.
+    /// The side that received the peer's FIN first.
     PassiveCloser,
-    /// Either.
+    /// Either side.
     Both,
 }
 
@@ -55,7 +56,7 @@ impl fmt::Display for Side {
     }
 }
 
-/// Looks a state up. `NEW_SYN_RECV` means what `SYN_RECV` means: `ss` and `netstat` do not tell them apart.
+/// Meaning of this state. `NEW_SYN_RECV` means what `SYN_RECV` means: `ss` and `netstat` do not tell them apart.
 #[must_use]
 pub const fn meaning(state: TcpState) -> &'static Meaning {
     match state {
@@ -73,6 +74,7 @@ pub const fn meaning(state: TcpState) -> &'static Meaning {
     }
 }
 
+/// Name, what is bounded, and the default.
 type Bound = (&'static str, &'static str, &'static str);
 
 // tcp_orphan_retries() turns 0 into 8 while the retransmission timer is below its maximum; tcp_model_timeout of 8

@@ -1,4 +1,4 @@
-//! What is true of a socket for a moment, most of all while it opens and while it closes.
+//! State of a socket that passes, most of all while it opens and while it closes.
 
 use crate::{
     event::SocketEvent,
@@ -25,7 +25,7 @@ pub(in crate::tracker) struct Transient {
     pub(in crate::tracker) held: Vec<Record>,
 }
 
-/// When a child was made, and on whose time.
+/// Time at which a child was made, and the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tracker) struct Birth {
     /// `CLOCK_MONOTONIC`, nanoseconds.

@@ -1,4 +1,4 @@
-//! Which socket an entry of a sock_diag dump is about, and what the dump shows of it.
+//! The search for the socket that an entry of a sock_diag dump is about, and what the dump shows of it.
 
 use foldhash::HashSet;
 

@@ -35,8 +35,8 @@ impl ClosingListener {
         })
     }
 
-    /// Whether an event ends a connection in the queue of the listening socket: on the same thread, right after, and for no
-    /// reason of the connection's own.
+    /// Whether an event ends a connection in the queue of the listening socket: on the same thread, right after, and
+    /// for no reason of the connection's own.
     pub(in crate::tracker) fn is_reason_for(&self, event: &StateChange) -> bool {
         const TOGETHER: u64 = 1_000_000_000;
         let no_reason = event.sock.is_some_and(|facts| !facts.owned && !facts.orphan && facts.error == 0);
@@ -75,8 +75,8 @@ impl Sockets {
         self.inherited_at(child.netns, child.tuple.local)
     }
 
-    /// Owner and cgroup that a child has from the socket that listens there. If several fit, as with `SO_REUSEPORT`, they
-    /// must agree: otherwise nobody knows.
+    /// Owner and cgroup that a child has from the socket that listens there. If several fit, as with `SO_REUSEPORT`,
+    /// they must agree: otherwise nobody knows.
     pub(in crate::tracker) fn inherited_at(&self, netns: Option<Netns>, local: Endpoint) -> Inherited {
         let rank = |socket: &Socket| {
             let address = socket.tuple().local.address;
@@ -118,7 +118,7 @@ impl Sockets {
     }
 }
 
-/// What a child has before anybody accepts it.
+/// Owner and cgroup of a child before anybody accepts it.
 #[derive(Debug, Default)]
 pub(in crate::tracker) struct Inherited {
     pub(in crate::tracker) owner: Option<Owner>,

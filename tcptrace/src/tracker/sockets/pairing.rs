@@ -1,4 +1,4 @@
-//! Which two sockets are the ends of one connection.
+//! The pairing of two sockets as the ends of one connection.
 
 use super::{Sockets, may_share};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     tracker::socket::{Key, PackedU64, Socket},
 };
 
-/// What the two ends of a connection share.
+/// State that the two ends of a connection share.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Time of its first event, nanoseconds of the monotonic clock.
@@ -55,8 +55,9 @@ impl Sockets {
         }
     }
 
-    /// Connection of the client on this host whose SYN made a request. The client's local port is not known yet; but either
-    /// its SYN came in on the thread that called `connect()`, which is the loopback way, or nobody else is calling there.
+    /// Connection of the client on this host whose SYN made a request. The client's local port is not known yet; but
+    /// either its SYN came in on the thread that called `connect()`, which is the loopback way, or nobody else is
+    /// calling there.
     pub(in crate::tracker) fn connection_of_client(
         &self,
         netns: Option<Netns>,
@@ -79,8 +80,8 @@ impl Sockets {
         client.connection()
     }
 
-    /// Other end of a connection within this host: the socket with the reversed tuple in the same namespace, or, unless the
-    /// addresses mean something else in every namespace, in any.
+    /// Other end of a connection within this host: the socket with the reversed tuple in the same namespace, or,
+    /// unless the addresses mean something else in every namespace, in any.
     fn peer_of(&self, key: Key, socket: &Socket) -> Option<Key> {
         let tuple = socket.tuple();
         if !tuple.is_complete() || tuple.local == tuple.remote {
@@ -152,8 +153,8 @@ fn crosses_namespaces(Tuple { local, remote }: &Tuple) -> bool {
     !local.address.is_loopback() && local.address != remote.address
 }
 
-/// Whether a socket is beyond what the peer of an opening one can be at: one that existed before the trace and is perhaps
-/// gone by now, or a minisocket.
+/// Whether a socket is beyond what the peer of an opening one can be at: one that existed before the trace and is
+/// perhaps gone by now, or a minisocket.
 fn is_past(socket: &Socket) -> bool {
     let can_be = matches!(
         socket.state,

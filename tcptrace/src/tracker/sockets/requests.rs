@@ -9,7 +9,7 @@ use crate::{
     tracker::socket::{Key, Socket},
 };
 
-/// What a request socket leaves to its child.
+/// Legacy of a request socket to its child.
 #[derive(Debug)]
 pub(in crate::tracker) struct Request {
     /// Connection in which the child takes its place.
@@ -65,8 +65,8 @@ impl Sockets {
         Some(key)
     }
 
-    /// Lets an unfinished child take over from its request, once an event shows which one that was, and returns the name
-    /// that the request was emitted under.
+    /// Lets an unfinished child take over from its request, once an event shows which one that was, and returns the
+    /// name that the request was emitted under.
     pub(super) fn take_over_request(&mut self, key: Key, event: &StateChange) -> Option<SocketId> {
         let Request { connection, name, since, held } =
             self.take_request(event.cookie, event.netns, &event.tuple)?;

@@ -1,4 +1,4 @@
-//! Which socket an event in the middle of a life is about.
+//! The search for the socket that an event in the middle of a life is about.
 
 use super::{Sockets, may_share};
 use crate::{

@@ -1,4 +1,4 @@
-//! What an event shows of a socket that is known already: its place in memory, its cookie, its ends.
+//! The update of a known socket from an event: its place in memory, its cookie, its ends.
 
 use super::Sockets;
 use crate::{

@@ -1,4 +1,4 @@
-//! How connections end otherwise: with a reset, an error, or before they began.
+//! Connections that end otherwise: with a reset, an error, or before they began.
 
 use super::notation::ladder;
 
@@ -29,7 +29,7 @@ fn refused() {
     );
 }
 
-/// No port was free (tcp_v4_connect undoes its step): nobody shut anything down.
+/// A `connect()` for which no port was free (tcp_v4_connect undoes its step): nobody shut anything down.
 #[test]
 fn a_connect_that_fails_is_no_shutdown() {
     ladder(
@@ -44,7 +44,7 @@ fn a_connect_that_fails_is_no_shutdown() {
     );
 }
 
-/// The one that sends it aborts, the other one receives it.
+/// The end that sends the RST aborts, the other one receives it.
 #[test]
 fn a_reset() {
     ladder(
@@ -60,7 +60,7 @@ fn a_reset() {
     );
 }
 
-/// In CLOSE_WAIT a reset is EPIPE.
+/// A reset in CLOSE_WAIT is EPIPE.
 #[test]
 fn a_reset_after_the_fin() {
     ladder(
@@ -173,7 +173,7 @@ fn destroyed_from_outside() {
     );
 }
 
-/// Without a closed descriptor it may be shutdown(), a listen() that fails, or `ss -K`: no cause.
+/// The end of a listener without a closed descriptor may be shutdown(), a listen() that fails, or `ss -K`: no cause.
 #[test]
 fn a_listener_ends() {
     ladder(

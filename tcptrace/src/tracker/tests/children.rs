@@ -23,7 +23,7 @@ fn held_back_until_it_is_complete() {
     );
 }
 
-/// Of several on the port the cookie tells which.
+/// The cookie shows which of several listeners on the port it was.
 #[test]
 fn its_listener_is_exact() {
     ladder(
@@ -48,7 +48,7 @@ fn its_listener_is_exact() {
     );
 }
 
-/// inet_csk_clone_lock copies a socket that is in CLOSE by then.
+/// `inet_csk_clone_lock` copies a socket that is in CLOSE by then.
 #[test]
 fn its_listener_closes_meanwhile() {
     ladder(
@@ -67,7 +67,7 @@ fn its_listener_closes_meanwhile() {
     );
 }
 
-/// Told when its place is used again, or at the end.
+/// A child that is never finished is emitted when its place is used again, or at the end.
 #[test]
 fn one_that_never_says_who_it_is() {
     ladder(
@@ -92,7 +92,7 @@ fn one_that_never_says_who_it_is() {
     );
 }
 
-/// It has the request's cookie, and its place in the connection; its own first event is the step that was told already.
+/// A child has its request's cookie, and its place in the connection; its own first event is a step that was emitted.
 #[test]
 fn the_child_of_a_request_that_was_found() {
     ladder(
@@ -120,7 +120,7 @@ fn the_child_of_a_request_that_was_found() {
 fn notes_of_a_request_that_was_found() {
     ladder(
         "
-        sees stand-ins
+        sees minisockets
         one  = 127.0.0.1:80 > 10.0.0.1:4000
         late = 127.0.0.1:80 > 10.0.0.1:4001
         gone = 127.0.0.1:80 > 10.0.0.1:4002
@@ -158,7 +158,7 @@ fn a_request_that_was_listed_when_its_child_was_there() {
         +1us   child  LISTEN → SYN_RECV
         found  request  SYN_RECV
         +2us   child  SYN_RECV → ESTABLISHED
-        listed
+        dumped
             = child#1  LISTEN → SYN_RECV
             = child#1  SYN_RECV → ESTABLISHED  after 1µs
         ",

@@ -1,4 +1,4 @@
-//! How connections end in order.
+//! Connections that end in order.
 
 use super::notation::ladder;
 
@@ -109,7 +109,7 @@ fn an_orphan_waits_on() {
     );
 }
 
-/// With IP_RECVERR an ICMP message leaves its errno in sk_err; the FIN came all the same.
+/// An ICMP message leaves its errno in sk_err with IP_RECVERR; the FIN came all the same.
 #[test]
 fn time_wait_whatever_error_is_left() {
     ladder(

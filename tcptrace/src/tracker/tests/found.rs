@@ -1,10 +1,10 @@
-//! Sockets that were there before the trace.
+//! Sockets that existed before the trace.
 
 use super::notation::ladder;
 
-/// The first event teaches their place in memory.
+/// A socket's first event shows its place in memory.
 #[test]
-fn told_once_and_followed() {
+fn emitted_once_and_followed() {
     ladder(
         "
         listener = 0.0.0.0:80 > *
@@ -26,9 +26,9 @@ fn told_once_and_followed() {
     );
 }
 
-/// As before the first change; not at all if their life began since.
+/// A socket is emitted as before its first change; not at all if its life began since.
 #[test]
-fn changes_while_they_are_listed() {
+fn changes_while_they_are_dumped() {
     ladder(
         "
         old = 127.0.0.1:80 > 10.0.0.1:4000
@@ -43,7 +43,7 @@ fn changes_while_they_are_listed() {
         found  old   CLOSE_WAIT  pid=6/a
         found  new   ESTABLISHED pid=6/a
         found  still ESTABLISHED pid=6/a
-        listed
+        dumped
             = old#1  ESTABLISHED  a:6(procfs)
             = still#2  ESTABLISHED  a:6(procfs)
             = old#1  ESTABLISHED → CLOSE_WAIT  a:6(procfs)  FinReceived
@@ -54,7 +54,7 @@ fn changes_while_they_are_listed() {
     );
 }
 
-/// Before Linux 6.15 a child's first event does not say which cookie it will have.
+/// A child's first event before Linux 6.15 does not say which cookie it will have.
 #[test]
 fn a_life_that_began_under_another_name() {
     ladder(
@@ -66,7 +66,7 @@ fn a_life_that_began_under_another_name() {
         +2us   server  SYN_RECV → ESTABLISHED
         found  listener LISTEN  pid=5/httpd
         found  server   ESTABLISHED  pid=5/httpd
-        listed
+        dumped
             = listener  LISTEN  httpd:5(procfs)
             = server#1  LISTEN → SYN_RECV  httpd:5(listener)
             = server#1  SYN_RECV → ESTABLISHED  httpd:5(listener)  after 1µs
@@ -74,7 +74,7 @@ fn a_life_that_began_under_another_name() {
     );
 }
 
-/// Without cookies the addresses say which it is, and connect() does not know its port yet.
+/// Addresses say which socket it is without cookies, and connect() does not know its port yet.
 #[test]
 fn a_life_that_began_without_a_port() {
     ladder(
@@ -84,14 +84,14 @@ fn a_life_that_began_without_a_port() {
         +1us   client  CLOSE → SYN_SENT  pid=7/curl blind
         +2us   client  SYN_SENT → ESTABLISHED blind
         found  client   ESTABLISHED  pid=7/curl
-        listed
+        dumped
             = ~1[127.0.0.1:80]#1  CLOSE → SYN_SENT  curl:7(syscall)
             = ~1[127.0.0.1:80]#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 1µs
         ",
     );
 }
 
-/// It has been listed with a port, but no event has told it.
+/// A socket that was dumped with a port, which no event has shown.
 #[test]
 fn a_life_that_has_no_port_yet() {
     ladder(
@@ -100,7 +100,7 @@ fn a_life_that_has_no_port_yet() {
         attached
         +1us   client  CLOSE → SYN_SENT  pid=7/curl blind
         found  client   SYN_SENT  pid=7/curl
-        listed
+        dumped
             = ~1[10.0.0.1:80]#1  CLOSE → SYN_SENT  curl:7(syscall)
         +1ms   client  SYN_SENT → ESTABLISHED  blind
             = ~1[10.0.0.1:80]#1  SYN_SENT → ESTABLISHED  curl:7(syscall)  after 999µs
@@ -116,7 +116,7 @@ fn without_btf_events_tell_no_namespace() {
         attached
         +1us   server  ESTABLISHED → CLOSE_WAIT  blind
         found  server  CLOSE_WAIT  pid=6/a
-        listed
+        dumped
             = server#1  ESTABLISHED  a:6(procfs)
             = server#1  ESTABLISHED → CLOSE_WAIT  a:6(procfs)
         +2us   server  CLOSE_WAIT → LAST_ACK  pid=6/a blind
@@ -125,7 +125,7 @@ fn without_btf_events_tell_no_namespace() {
     );
 }
 
-/// The same socket, connected again elsewhere.
+/// One socket, connected again elsewhere.
 #[test]
 fn the_list_shows_a_later_life() {
     ladder(
@@ -136,7 +136,7 @@ fn the_list_shows_a_later_life() {
         +1us   before  ESTABLISHED → CLOSE  pid=7/a
         +2us   later   CLOSE → SYN_SENT  pid=7/a
         found  later   SYN_SENT  pid=7/a
-        listed
+        dumped
             = before#1  ESTABLISHED  a:7(procfs)
             = before#1  ESTABLISHED → CLOSE  a:7(syscall)  call  Abort
             = later#2  CLOSE → SYN_SENT  a:7(syscall)  call
@@ -144,9 +144,9 @@ fn the_list_shows_a_later_life() {
     );
 }
 
-/// They may be gone by now: a reused port is a connection of its own.
+/// A reused port is a connection of its own: what existed before may be gone by now.
 #[test]
-fn stand_ins_are_nobodys_peer() {
+fn minisockets_are_nobodys_peer() {
     ladder(
         "
         tw      = 127.0.0.1:80 > 127.0.0.1:4000
@@ -182,7 +182,7 @@ fn an_orphan_and_its_peer_are_a_connection() {
         found  client CLOSE_WAIT  pid=7/curl
         # A port without a connection is no life yet.
         found  bound  CLOSE  pid=8/b
-        listed
+        dumped
             = server#1  FIN_WAIT2
             = client#1  CLOSE_WAIT  curl:7(procfs)
         +1s    client  CLOSE_WAIT → LAST_ACK  pid=7/curl kill=2
@@ -191,7 +191,7 @@ fn an_orphan_and_its_peer_are_a_connection() {
     );
 }
 
-/// SO_REUSEPORT without cookies: which of them it is cannot be told.
+/// SO_REUSEPORT without cookies: nobody knows which of them it is.
 #[test]
 fn two_that_look_the_same() {
     ladder(

@@ -1,13 +1,13 @@
-//! What the state changes hide: half-open connections, orphans, `TIME_WAIT` and its end; and single segments.
+//! The steps that state changes hide: half-open connections, orphans, `TIME_WAIT` and its end; and single segments.
 
 use super::notation::ladder;
 
-/// On another CPU, between the minisocket's making and the end of the full socket (tcp_time_wait).
+/// A FIN on another CPU, between the minisocket's making and the end of the full socket (tcp_time_wait).
 #[test]
 fn a_fin_to_a_minisocket_that_is_just_made() {
     ladder(
         "
-        sees stand-ins
+        sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
         opened client server
@@ -25,12 +25,13 @@ fn a_fin_to_a_minisocket_that_is_just_made() {
     );
 }
 
-/// Its FIN was acknowledged while its process held it: no minisocket takes over, and a timer ends it (tcp_rcv_state_process).
+/// An orphan whose FIN was acknowledged while its process held it: no minisocket takes over, and a timer ends it
+/// (tcp_rcv_state_process).
 #[test]
 fn an_orphan_that_is_given_up() {
     ladder(
         "
-        sees stand-ins
+        sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
         opened client server
@@ -49,7 +50,7 @@ fn an_orphan_that_is_given_up() {
 #[test]
 fn a_whole_life_from_the_first_syn_to_the_end_of_time_wait() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
         +0     client CLOSE → SYN_SENT pid=7/curl
@@ -85,7 +86,7 @@ fn a_whole_life_from_the_first_syn_to_the_end_of_time_wait() {
 #[test]
 fn an_orphan_whose_peer_never_closes() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
         opened client server
@@ -101,11 +102,11 @@ fn an_orphan_whose_peer_never_closes() {
     );
 }
 
-/// `mod_timer` is silent if the new end falls into the same slot: then the peer tells, or the stand-in at its end.
+/// `mod_timer` is silent if the new end falls into the same slot: then the peer shows it, or the minisocket at its end.
 #[test]
 fn a_fin_that_the_timer_does_not_show() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
         opened client server
@@ -127,7 +128,7 @@ fn a_fin_that_the_timer_does_not_show() {
             = client#1  TIME_WAIT → CLOSE  curl:7(syscall)  Elapsed  after 60s",
     );
     ladder(
-        "sees stand-ins
+        "sees minisockets
         far = 10.0.0.1:4000 > 10.0.0.2:80
         +0     far CLOSE → SYN_SENT pid=7/curl bound
             = far#1  CLOSE → SYN_SENT  curl:7(syscall)  call
@@ -149,7 +150,7 @@ fn a_fin_that_the_timer_does_not_show() {
 #[test]
 fn a_new_connection_takes_the_place_of_one_in_time_wait() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         old = 127.0.0.1:80 > 127.0.0.1:4000
         new = 127.0.0.1:80 > 127.0.0.1:4000
         found old TIME_WAIT
@@ -165,7 +166,7 @@ fn a_new_connection_takes_the_place_of_one_in_time_wait() {
 #[test]
 fn a_half_open_connection_waits_for_its_name() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started nameless
         +20ms  server LISTEN → SYN_RECV
@@ -174,7 +175,7 @@ fn a_half_open_connection_waits_for_its_name() {
             = server#1  SYN_RECV → ESTABLISHED  after 20ms",
     );
     ladder(
-        "sees stand-ins
+        "sees minisockets
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started nameless
         +1s    server request restarted nameless
@@ -184,11 +185,11 @@ fn a_half_open_connection_waits_for_its_name() {
     );
 }
 
-/// What was told under a name of our own goes on under it: one life has one name, on older kernels too.
+/// One life has one name, on older kernels too: what was emitted under a name of our own goes on under it.
 #[test]
 fn a_half_open_connection_that_hangs_and_then_opens() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started nameless
         +1s    server request restarted nameless
@@ -201,7 +202,7 @@ fn a_half_open_connection_that_hangs_and_then_opens() {
             = ~1[10.0.0.2:4000]#1  ESTABLISHED → CLOSE  ResetReceived  after 1s",
     );
     ladder(
-        "sees stand-ins
+        "sees minisockets
         listener = 10.0.0.1:80 > 0.0.0.0:0
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started nameless
@@ -214,11 +215,11 @@ fn a_half_open_connection_that_hangs_and_then_opens() {
     );
 }
 
-/// Somebody has asked for the cookie meanwhile (`ss -e`): then that is the name.
+/// A cookie that the request gets meanwhile, because somebody asks for it (`ss -e`), is the name.
 #[test]
-fn a_half_open_connection_that_was_listed() {
+fn a_half_open_connection_that_was_dumped() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started nameless
         +1s    server request restarted
@@ -229,11 +230,11 @@ fn a_half_open_connection_that_was_listed() {
     );
 }
 
-/// Before Linux 6.15 the child has its own name and ends only with its second event.
+/// A child before Linux 6.15 has its own name and ends only with its second event.
 #[test]
 fn a_half_open_connection_on_an_older_kernel() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         listener = 10.0.0.1:80 > 0.0.0.0:0
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     listener CLOSE → LISTEN pid=8/nginx
@@ -271,7 +272,7 @@ fn segments_sent_again_and_resets() {
 #[test]
 fn a_half_open_connection_that_comes_to_nothing() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         server = 10.0.0.1:80 > 10.0.0.2:4000
         +0     server request started
             = server#1  LISTEN → SYN_RECV  SynReceived
@@ -280,11 +281,12 @@ fn a_half_open_connection_that_comes_to_nothing() {
     );
 }
 
-/// Made by the ACK and open at once; before all requests are known, and after a pause, nothing is concluded.
+/// A child that is made by the ACK and open at once comes from a SYN cookie; before all requests are known, and after
+/// a pause, nothing is concluded.
 #[test]
 fn a_child_of_a_syn_cookie() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         knows requests +1s
         early = 127.0.0.1:80 > 10.0.0.1:4000
         cookie = 127.0.0.1:80 > 10.0.0.2:4000

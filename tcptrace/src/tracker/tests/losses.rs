@@ -3,7 +3,7 @@
 use super::notation::ladder;
 
 #[test]
-fn a_gap_is_told_as_one() {
+fn a_gap_is_emitted_as_one() {
     ladder(
         "
         client = 127.0.0.1:4000 > 127.0.0.1:80
@@ -19,7 +19,7 @@ fn a_gap_is_told_as_one() {
     );
 }
 
-/// Nothing is known of what was before, and nothing is claimed.
+/// A life that is met in its middle: nothing is known of what was before, and nothing is claimed.
 #[test]
 fn met_in_the_middle() {
     ladder(
@@ -34,7 +34,7 @@ fn met_in_the_middle() {
     );
 }
 
-/// The second time it begins where the socket no longer is.
+/// An event that comes twice begins the second time where the socket no longer is.
 #[test]
 fn twice() {
     ladder(
@@ -51,7 +51,7 @@ fn twice() {
     );
 }
 
-/// Times that go backwards last 0.
+/// A step has lasted 0 if times go backwards.
 #[test]
 fn in_the_wrong_order() {
     ladder(
@@ -69,7 +69,7 @@ fn in_the_wrong_order() {
     );
 }
 
-/// Told as it came: the state machine does not overrule the kernel.
+/// An impossible step is emitted as it came: the state machine does not overrule the kernel.
 #[test]
 fn a_step_that_no_kernel_takes() {
     ladder(
@@ -85,7 +85,7 @@ fn a_step_that_no_kernel_takes() {
     );
 }
 
-/// The cookie tells that it is another socket: the first one has ended unseen.
+/// A new cookie in the same place is another socket: the first one has ended unseen.
 #[test]
 fn a_place_used_again() {
     ladder(
@@ -107,7 +107,7 @@ fn a_place_used_again() {
     );
 }
 
-/// The other ends tell it, even if the beginning is lost: no owner is carried over.
+/// Other ends in the same place are another socket, even if its beginning is lost: no owner is carried over.
 #[test]
 fn a_place_used_again_without_cookies() {
     ladder(
@@ -131,7 +131,7 @@ fn a_place_used_again_without_cookies() {
     );
 }
 
-/// No kernel moves a socket; if one did, its old place would be nobody's.
+/// A socket's old place would be nobody's if a kernel moved it, which none does.
 #[test]
 fn a_cookie_at_another_place() {
     ladder(

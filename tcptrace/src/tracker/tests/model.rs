@@ -17,14 +17,14 @@ use crate::{
 /// Process ids from here on never own a socket.
 pub(crate) const BYSTANDER: u32 = 900;
 
-/// What a kernel tells.
+/// Kinds of kernels, by what they report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// Linux 6.15 and later, with BTF.
     Modern,
-    /// A child's first event has the listener's cookie and addresses.
+    /// Linux before 6.15: a child's first event has the listener's cookie and addresses.
     Old,
-    /// No cookie, no namespace, nothing of the socket.
+    /// The classic hook without BTF: no cookie, no namespace, nothing of the socket.
     Blind,
 }
 
@@ -35,7 +35,7 @@ enum Kind {
     Child,
 }
 
-/// What decides about one life.
+/// Choices of one life.
 #[derive(Clone, Debug)]
 pub(crate) struct Seed {
     kind: Kind,
@@ -47,7 +47,7 @@ pub(crate) struct Seed {
     choices: Vec<u8>,
 }
 
-/// What decides about all of them.
+/// Choices of all lives.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) style: Style,
@@ -75,7 +75,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     })
 }
 
-/// What can happen to an event on its way: mostly nothing.
+/// Fate of an event on its way; mostly it arrives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fate {
     Arrives,
@@ -94,7 +94,7 @@ pub(crate) fn fates() -> impl Strategy<Value = Vec<Fate>> {
     vec(fate, 0..80)
 }
 
-/// Lets fate have its way.
+/// Events as they arrive, each with its fate.
 pub(crate) fn mangle(events: &[StateChange], fates: &[Fate]) -> Vec<StateChange> {
     let mut out = Vec::new();
     let mut late = None;
@@ -116,12 +116,12 @@ pub(crate) fn mangle(events: &[StateChange], fates: &[Fate]) -> Vec<StateChange>
 
 /// An event, and whose it really is.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct Reported {
     pub(crate) life: usize,
     pub(crate) event: StateChange,
-    /// What the socket's addresses are, whatever the event says.
+    /// Addresses of the socket, whatever the event says.
     pub(crate) tuple: Tuple,
-    /// The process that has it.
+    /// Process that has the socket.
     pub(crate) pid: u32,
     /// Whether the life ends here.
     pub(crate) last: bool,
@@ -138,8 +138,8 @@ struct Running {
 
 impl World {
     /// All events, each life's in order; every life ends.
-    pub(crate) fn events(&self) -> Vec<Told> {
-        let mut told = Vec::new();
+    pub(crate) fn events(&self) -> Vec<Reported> {
+        let mut reported = Vec::new();
         let mut running: Vec<Running> = Vec::new();
         let mut waiting: Vec<usize> = (0..self.seeds.len()).rev().collect();
         let mut turns = self.turns.iter().copied();
@@ -154,20 +154,20 @@ impl World {
                 (None, Some(index)) if running.is_empty() => {
                     running.push(self.start(waiting.remove(index), &running));
                 }
-                _ if running.is_empty() => return told,
+                _ if running.is_empty() => return reported,
                 _ => {
                     let index = usize::from(turn.unwrap_or(0) / 3) % running.len();
-                    let step = self.advance(&mut running, index, told.len() as u64 * 1_000);
+                    let step = self.advance(&mut running, index, reported.len() as u64 * 1_000);
                     if step.last {
                         running.remove(index);
                     }
-                    told.push(step);
+                    reported.push(step);
                 }
             }
         }
     }
 
-    /// Two sockets that cannot be there at once.
+    /// Whether two sockets cannot be there at once.
     fn clash(&self, a: usize, b: usize) -> bool {
         let (one, two) = (&self.seeds[a], &self.seeds[b]);
         let namespace = one.netns == two.netns || self.style == Style::Blind;
@@ -202,7 +202,7 @@ impl World {
         1_000 + life as u64
     }
 
-    fn advance(&self, running: &mut [Running], index: usize, mono_ns: u64) -> Told {
+    fn advance(&self, running: &mut [Running], index: usize, mono_ns: u64) -> Reported {
         let listener = self.listener_of(running, index);
         let now = &mut running[index];
         let seed = &self.seeds[now.life];
@@ -250,7 +250,7 @@ impl World {
         if self.style == Style::Blind {
             (event.cookie, event.netns, event.sock, event.task.activity) = (None, None, None, None);
         }
-        Told { life: now.life, event, tuple, pid, last: to == TcpState::Close }
+        Reported { life: now.life, event, tuple, pid, last: to == TcpState::Close }
     }
 
     fn listener_of(&self, running: &[Running], index: usize) -> Option<usize> {
@@ -264,7 +264,7 @@ impl World {
         running.iter().find(fits).map(|other| other.life)
     }
 
-    /// The same without lives whose addresses another one has too, or shows as long as its port is not known.
+    /// This world without lives whose addresses another one has too, or shows as long as its port is not known.
     pub(crate) fn unambiguous(mut self) -> Self {
         let shown = |life: usize| {
             let tuple = self.tuple(life);
@@ -288,7 +288,7 @@ impl World {
     }
 }
 
-/// What `struct sock` says at such a step.
+/// Facts of `struct sock` at such a step.
 fn facts(seed: &Seed, from: TcpState, to: TcpState, choice: u8, orphan: bool) -> SockFacts {
     use TcpState::{Close, Established, FinWait1, FinWait2, LastAck, Listen, SynSent, TimeWait};
     let mut facts = SockFacts { orphan, ..SockFacts::default() };
@@ -322,7 +322,7 @@ fn task(pid: u32) -> Task {
     Task { pid, tid: pid, uid: 0, comm, thread: comm, activity: Some(Activity::Running) }
 }
 
-/// Which processes were seen with a socket in hand, by cookie.
+/// Processes that were seen with a socket in hand, by cookie.
 pub(crate) fn holders<'a>(events: impl IntoIterator<Item = &'a StateChange>) -> HashMap<u64, Vec<u32>> {
     let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
     for event in events {

@@ -1,4 +1,4 @@
-//! How connections begin, and which two sockets are their ends.
+//! Connections that begin, and the two sockets that are their ends.
 
 use super::notation::ladder;
 
@@ -24,7 +24,7 @@ fn both_connect_at_once() {
     );
 }
 
-/// Both ends are one socket.
+/// A socket that connects to itself is both ends.
 #[test]
 fn a_socket_connects_to_itself() {
     ladder(
@@ -113,7 +113,7 @@ fn the_same_addresses_in_two_namespaces() {
     );
 }
 
-/// Not so an address of one's own: its packets stay in the namespace.
+/// Ends in two namespaces find each other, unless the address is one's own: its packets stay in the namespace.
 #[test]
 fn two_namespaces_with_a_wire_between() {
     ladder(
@@ -138,7 +138,7 @@ fn two_namespaces_with_a_wire_between() {
     );
 }
 
-/// The first server still waits for its last ACK.
+/// A client calls from the same port while the first server still waits for its last ACK.
 #[test]
 fn a_reused_port_is_another_connection() {
     ladder(

@@ -1,8 +1,8 @@
-//! Whose socket it is: only who was seen holding it, or the listener's process until then.
+//! Owners of sockets: only who was seen holding it, or the listener's process until then.
 
 use super::notation::ladder;
 
-/// The thread is told of what it did itself, and of nothing that comes later.
+/// The thread is shown with what it did itself, and with nothing that comes later.
 #[test]
 fn the_thread_that_did_it() {
     ladder(
@@ -42,7 +42,8 @@ fn a_worker_takes_over() {
     );
 }
 
-/// Before it acts: even if the peer has closed already, and whichever of several listeners it was.
+/// A process that accepts is the owner before it acts: even if the peer has closed already, and whichever of several
+/// listeners it was.
 #[test]
 fn who_accepts_owns_it() {
     ladder(
@@ -75,7 +76,7 @@ fn who_accepts_owns_it() {
     );
 }
 
-/// The end of the one that was there before was lost: what is accepted now is another one.
+/// A socket that is accepted is another one than that before it in its place, whose end was lost.
 #[test]
 fn who_accepts_owns_nothing_else() {
     ladder(
@@ -143,7 +144,7 @@ fn the_nearest_listener() {
     );
 }
 
-/// Its end was lost, and the socket connects elsewhere now.
+/// A socket connects elsewhere after an end that was lost.
 #[test]
 fn who_stopped_listening_passes_nothing_on() {
     ladder(

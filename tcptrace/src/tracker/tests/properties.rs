@@ -1,4 +1,4 @@
-//! What holds for whatever sockets do, and whatever happens to their events on the way.
+//! The promises of the tracker, whatever sockets do, and whatever happens to their events on the way.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,8 +19,8 @@ pub(crate) fn at(mono_ns: u64) -> Moment {
     Moment { mono_ns, wall_ns: 0 }
 }
 
-/// Everything that is told of these events, to the end.
-pub(crate) fn tell(tracker: &mut Tracker, events: &[StateChange]) -> Vec<Record> {
+/// Records of these events, to the end.
+pub(crate) fn records_of(tracker: &mut Tracker, events: &[StateChange]) -> Vec<Record> {
     let mut out = Vec::new();
     for event in events {
         tracker.apply(at(event.mono_ns), event, &mut out);
@@ -29,7 +29,7 @@ pub(crate) fn tell(tracker: &mut Tracker, events: &[StateChange]) -> Vec<Record>
     out
 }
 
-/// The steps that were told of each socket, in order: from where, to where, and whether it was seen.
+/// Steps that were emitted of each socket, in order: from where, to where, and whether it was seen.
 pub(super) fn paths(records: &[Record]) -> HashMap<SocketId, Vec<(Option<TcpState>, TcpState, bool)>> {
     let mut paths: HashMap<_, Vec<_>> = HashMap::new();
     for record in records {
@@ -48,8 +48,8 @@ pub(super) fn paths(records: &[Record]) -> HashMap<SocketId, Vec<(Option<TcpStat
     paths
 }
 
-/// Every step begins where the last one ended, or is the first of a life. What comes too late, after the end, is one
-/// too: the tracker does not remember the dead.
+/// Whether every step begins where the last one ended, or is the first of a life. A step that comes too late, after the
+/// end, is one too: the tracker does not remember the dead.
 pub(super) fn is_path(steps: &[(Option<TcpState>, TcpState, bool)]) -> bool {
     let over = |state| matches!(state, TcpState::Close | TcpState::TimeWait);
     steps.windows(2).all(|pair| {
@@ -64,11 +64,11 @@ pub(super) fn is_path(steps: &[(Option<TcpState>, TcpState, bool)]) -> bool {
 
 proptest! {
     #[test]
-    fn an_undisturbed_trace_is_told_as_it_was(world in world()) {
-        let told = world.events();
-        let events: Vec<_> = told.iter().map(|told| told.event.clone()).collect();
+    fn an_undisturbed_trace_is_emitted_as_it_was(world in world()) {
+        let reported = world.events();
+        let events: Vec<_> = reported.iter().map(|reported| reported.event.clone()).collect();
         let mut tracker = Tracker::default();
-        let records = tell(&mut tracker, &events);
+        let records = records_of(&mut tracker, &events);
         prop_assert_eq!(records.iter().filter(|record| record.is_event()).count(), events.len());
         prop_assert_eq!(records.len(), events.len(), "nothing is inferred of what was seen");
         let mut since = HashMap::new();
@@ -89,7 +89,7 @@ proptest! {
 
     #[test]
     fn a_disturbed_trace_is_a_path_all_the_same(world in world(), fates in fates()) {
-        let events: Vec<_> = world.events().into_iter().map(|told| told.event).collect();
+        let events: Vec<_> = world.events().into_iter().map(|reported| reported.event).collect();
         let events = mangle(&events, &fates);
         let places = events.iter().map(|event| event.pointer).collect::<HashSet<_>>();
         let mut tracker = Tracker::default();
@@ -108,13 +108,13 @@ proptest! {
 
     #[test]
     fn nobody_owns_what_he_was_not_seen_with(world in world(), fates in fates()) {
-        let told = world.events();
-        let all: Vec<_> = told.iter().map(|told| told.event.clone()).collect();
+        let reported = world.events();
+        let all: Vec<_> = reported.iter().map(|reported| reported.event.clone()).collect();
         let listening: Vec<_> =
-            told.iter().filter(|told| world.is_listener(told.life)).map(|told| told.pid).collect();
+            reported.iter().filter(|reported| world.is_listener(reported.life)).map(|reported| reported.pid).collect();
         let events = mangle(&all, &fates);
         let holders = holders(&events);
-        for record in tell(&mut Tracker::default(), &events) {
+        for record in records_of(&mut Tracker::default(), &events) {
             let subject = record.subject().unwrap();
             let Some(owner) = subject.owner else { continue };
             match (owner.evidence, subject.socket) {
@@ -125,8 +125,8 @@ proptest! {
                 }
                 // Without cookies: a process that has a socket with these ends.
                 (_, SocketId::Serial(_)) => {
-                    let has = told.iter().any(|told| {
-                        told.pid == owner.pid && (told.tuple.remote == subject.tuple.remote)
+                    let has = reported.iter().any(|reported| {
+                        reported.pid == owner.pid && (reported.tuple.remote == subject.tuple.remote)
                     });
                     prop_assert!(has && owner.pid < BYSTANDER, "{record:?}");
                 }
@@ -136,9 +136,9 @@ proptest! {
 
     #[test]
     fn a_connection_has_two_ends_at_most(world in world(), fates in fates()) {
-        let events: Vec<_> = world.events().into_iter().map(|told| told.event).collect();
+        let events: Vec<_> = world.events().into_iter().map(|reported| reported.event).collect();
         let mut last = HashMap::new();
-        for record in tell(&mut Tracker::default(), &mangle(&events, &fates)) {
+        for record in records_of(&mut Tracker::default(), &mangle(&events, &fates)) {
             let subject = record.subject().unwrap().clone();
             if let Some(id) = subject.connection {
                 // A socket's number may change once, to that of its peer.
@@ -162,33 +162,33 @@ proptest! {
     }
 
     #[test]
-    fn whenever_it_is_attached_nothing_is_missed(world in world(), attach in 0..40usize, list in 0..10usize) {
-        // Two that look the same cannot be told apart without cookies.
+    fn whenever_it_is_attached_nothing_is_missed(world in world(), attach in 0..40usize, dump in 0..10usize) {
+        // Two that look the same cannot be kept apart without cookies.
         let world = if world.style == Style::Blind { world.unambiguous() } else { world };
-        let told = world.events();
-        let attach = attach.min(told.len());
-        let list = (attach + list).min(told.len());
+        let reported = world.events();
+        let attach = attach.min(reported.len());
+        let dump = (attach + dump).min(reported.len());
         let mut there = HashMap::new();
-        for told in &told[..list] {
-            if told.last {
-                there.remove(&told.life);
+        for reported in &reported[..dump] {
+            if reported.last {
+                there.remove(&reported.life);
             } else {
                 let comm = Comm::from_slice(b"p");
-                let owner = Owner::new(told.pid, comm, 0, Evidence::Procfs);
-                let cookie = Some(1_000 + told.life as u64);
-                let netns = Some(told.event.netns.unwrap_or(Netns(1)));
-                let state = told.event.to;
-                there.insert(told.life, SocketInfo { cookie, netns, tuple: told.tuple, state, owner: Some(owner), cgroup: None });
+                let owner = Owner::new(reported.pid, comm, 0, Evidence::Procfs);
+                let cookie = Some(1_000 + reported.life as u64);
+                let netns = Some(reported.event.netns.unwrap_or(Netns(1)));
+                let state = reported.event.to;
+                there.insert(reported.life, SocketInfo { cookie, netns, tuple: reported.tuple, state, owner: Some(owner), cgroup: None });
             }
         }
-        let since: Vec<_> = told[attach..list].iter().map(|told| told.event.clone()).collect();
-        let rest: Vec<_> = told[attach..].iter().map(|told| told.event.clone()).collect();
+        let since: Vec<_> = reported[attach..dump].iter().map(|reported| reported.event.clone()).collect();
+        let rest: Vec<_> = reported[attach..].iter().map(|reported| reported.event.clone()).collect();
         let mut tracker = Tracker::default();
         let mut records = Vec::new();
         for found in merge(there.into_values().collect(), &since, &Default::default()) {
             tracker.add_existing(at(0), &found, &mut records);
         }
-        records.extend(tell(&mut tracker, &rest));
+        records.extend(records_of(&mut tracker, &rest));
         for (socket, steps) in paths(&records) {
             prop_assert!(is_path(&steps), "{socket}: {steps:?}");
             prop_assert!(steps.iter().all(|(_, _, seen)| *seen), "{socket} has a gap: {steps:?}");

@@ -1,4 +1,4 @@
-//! After a loss a list tells what is; what changes while it is made is left to the events.
+//! Repair after a loss: a dump shows what is; what changes while it is made is left to the events.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{
     model::{Fate, Style, mangle, world},
     notation::ladder,
-    properties::{at, is_path, paths, tell},
+    properties::{at, is_path, paths, records_of},
 };
 use crate::{
     address::Netns,
@@ -38,7 +38,7 @@ fn elsewhere_gone_and_new() {
     );
 }
 
-/// The list shows what comes as events too, or not yet: the events tell it.
+/// A dump may show what comes as events too: the events are emitted, once.
 #[test]
 fn what_changes_meanwhile_is_left_to_its_events() {
     ladder(
@@ -63,12 +63,12 @@ fn what_changes_meanwhile_is_left_to_its_events() {
     );
 }
 
-/// Its child's events were lost: the same life goes on, under the name that the list gives it.
+/// A request whose child's events were lost goes on as the same life, under the name that the dump gives it.
 #[test]
 fn a_request_that_has_become_a_connection() {
     ladder(
         "
-        sees stand-ins
+        sees minisockets
         server = 127.0.0.1:80 > 10.0.0.1:4000
         half   = 127.0.0.1:80 > 10.0.0.1:4001
         +1ms   server  request started nameless
@@ -87,7 +87,7 @@ fn a_request_that_has_become_a_connection() {
     );
 }
 
-/// Without cookies, and before their ports are known: which of them is listed only its next event tells.
+/// Clients without cookies, before their ports are known: only the next event shows which of them the dump shows.
 #[test]
 fn two_who_call_the_same_end() {
     ladder(
@@ -110,12 +110,12 @@ fn two_who_call_the_same_end() {
     );
 }
 
-/// The port is learned from the list; a minisocket is not where the full socket was.
+/// A client's port is taken from the dump; a minisocket is not where the full socket was.
 #[test]
 fn a_port_and_a_place() {
     ladder(
         "
-        sees stand-ins
+        sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         next   = 127.0.0.1:4001 > 127.0.0.1:80 at=client
         +1ms   client  CLOSE → SYN_SENT  pid=7/curl
@@ -132,9 +132,9 @@ fn a_port_and_a_place() {
     );
 }
 
-/// Nothing is known of a namespace that cannot be listed.
+/// A namespace that cannot be dumped: nothing is known of it.
 #[test]
-fn a_namespace_that_is_not_listed() {
+fn a_namespace_that_is_not_dumped() {
     ladder(
         "
         here  = 127.0.0.1:80 > 10.0.0.1:4000
@@ -157,57 +157,58 @@ fn losses() -> impl Strategy<Value = Vec<Fate>> {
 }
 
 proptest! {
-    /// Whatever was lost before, wherever each entry of the list was made: the tracker knows what is, and is told nothing wrong.
+    /// The tracker knows what is and emits nothing wrong, whatever was lost before, and whenever each entry of the
+    /// dump was made.
     #[test]
-    fn a_list_makes_good_what_was_lost(
+    fn a_dump_makes_good_what_was_lost(
         world in world(),
         fates in losses(),
         requested_at in 0..60usize,
         made in proptest::collection::vec(0..10usize, 12),
     ) {
-        // Two that look the same cannot be told apart without cookies.
+        // Two that look the same cannot be kept apart without cookies.
         let world = if world.style == Style::Blind { world.unambiguous() } else { world };
-        let told = world.events();
-        let requested_at = requested_at.min(told.len());
-        // Each socket is listed as it was at some moment while the list was made.
-        let mut list = HashMap::new();
-        let listed = told.len().min(requested_at + 10);
-        for (number, told) in told[..listed].iter().enumerate() {
-            if number >= requested_at + made[told.life % made.len()] {
+        let reported = world.events();
+        let requested_at = requested_at.min(reported.len());
+        // Each socket is dumped as it was at some moment while the dump was made.
+        let mut dumped = HashMap::new();
+        let dumped_by = reported.len().min(requested_at + 10);
+        for (number, reported) in reported[..dumped_by].iter().enumerate() {
+            if number >= requested_at + made[reported.life % made.len()] {
                 continue;
             }
             let found = SocketInfo {
-                cookie: Some(1_000 + told.life as u64),
-                netns: Some(told.event.netns.unwrap_or(Netns(1))),
-                tuple: told.tuple,
-                state: told.event.to,
+                cookie: Some(1_000 + reported.life as u64),
+                netns: Some(reported.event.netns.unwrap_or(Netns(1))),
+                tuple: reported.tuple,
+                state: reported.event.to,
                 owner: None,
                 cgroup: None,
             };
-            if told.last { list.remove(&told.life) } else { list.insert(told.life, found) };
+            if reported.last { dumped.remove(&reported.life) } else { dumped.insert(reported.life, found) };
         }
-        let all: Vec<_> = told.iter().map(|told| told.event.clone()).collect();
+        let all: Vec<_> = reported.iter().map(|reported| reported.event.clone()).collect();
         let mut tracker = Tracker::default();
         let mut records = Vec::new();
         for event in mangle(&all[..requested_at], &fates) {
             tracker.apply(at(event.mono_ns), &event, &mut records);
         }
 
-        let since: Vec<_> = all[requested_at..listed].iter().cloned().map(RawEvent::StateChange).collect();
-        let list = SockDiagDump {
+        let since: Vec<_> = all[requested_at..dumped_by].iter().cloned().map(RawEvent::StateChange).collect();
+        let dump = SockDiagDump {
             requested_at: at(requested_at as u64 * 1_000),
-            sockets: list.values().cloned().collect(),
+            sockets: dumped.values().cloned().collect(),
             namespaces: (1..3).map(Netns).collect(),
         };
-        tracker.repair(list, &since, &mut records);
+        tracker.repair(dump, &since, &mut records);
         tracker.sockets.check();
         let repaired = records.len();
 
         if since.is_empty() {
-            // Nothing in between: it is what the list says.
+            // Nothing in between: it is what the dump says.
             let mut now: HashMap<usize, _> = HashMap::new();
-            told[..requested_at].iter().for_each(|told| {
-                if told.last { now.remove(&told.life) } else { now.insert(told.life, told.event.to) };
+            reported[..requested_at].iter().for_each(|reported| {
+                if reported.last { now.remove(&reported.life) } else { now.insert(reported.life, reported.event.to) };
             });
             prop_assert!(tracker.open_sockets() == now.len() || world.style == Style::Old);
             if world.style == Style::Modern {
@@ -216,11 +217,11 @@ proptest! {
                 }
             }
         }
-        records.extend(tell(&mut tracker, &all[requested_at..]));
+        records.extend(records_of(&mut tracker, &all[requested_at..]));
         for (socket, steps) in paths(&records) {
             prop_assert!(is_path(&steps), "{socket}: {steps:?}");
         }
-        // Of a socket that changes while the list is made its own event may tell of the gap, once.
+        // A socket that changes while the dump is made may have a gap, shown by its own event, once.
         let mut gaps = HashMap::new();
         for record in &records[repaired..] {
             if let Record::Transition(step) = record
@@ -231,7 +232,7 @@ proptest! {
         }
         prop_assert!(gaps.values().all(|count| *count == 1), "{gaps:?}");
         prop_assert!(gaps.is_empty() || !since.is_empty(), "{gaps:?}");
-        // Before Linux 6.15 a child of which nothing but its first event came cannot be found in a list.
+        // Before Linux 6.15 a child of which nothing but its first event came cannot be found in a dump.
         if world.style != Style::Old {
             prop_assert_eq!(tracker.open_sockets(), 0, "every life has ended");
         }

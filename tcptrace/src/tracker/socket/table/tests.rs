@@ -1,4 +1,4 @@
-//! The table against a slow and obvious one: a list of all sockets, and who got which cookie and place last.
+//! The table against a slow and obvious one: all sockets in a vector, and who got which cookie and place last.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(Clone, Debug)]
-enum Deed {
+enum Operation {
     Insert(Option<u64>, Option<u64>, u16),
     Remove(usize),
     Cookie(usize, u64, bool),
@@ -21,15 +21,15 @@ enum Deed {
     Tuple(usize, u16),
 }
 
-fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let maybe = || proptest::option::of(0..6_u64);
     vec(
         prop_oneof![
-            3 => (maybe(), maybe(), 0..4_u16).prop_map(|(cookie, pointer, port)| Deed::Insert(cookie, pointer, port)),
-            2 => any::<usize>().prop_map(Deed::Remove),
-            1 => (any::<usize>(), 0..6_u64, any::<bool>()).prop_map(|(who, cookie, polite)| Deed::Cookie(who, cookie, polite)),
-            1 => (any::<usize>(), maybe()).prop_map(|(who, pointer)| Deed::Pointer(who, pointer)),
-            1 => (any::<usize>(), 0..4_u16).prop_map(|(who, port)| Deed::Tuple(who, port)),
+            3 => (maybe(), maybe(), 0..4_u16).prop_map(|(cookie, pointer, port)| Operation::Insert(cookie, pointer, port)),
+            2 => any::<usize>().prop_map(Operation::Remove),
+            1 => (any::<usize>(), 0..6_u64, any::<bool>()).prop_map(|(who, cookie, polite)| Operation::Cookie(who, cookie, polite)),
+            1 => (any::<usize>(), maybe()).prop_map(|(who, pointer)| Operation::Pointer(who, pointer)),
+            1 => (any::<usize>(), 0..4_u16).prop_map(|(who, port)| Operation::Tuple(who, port)),
         ],
         0..200,
     )
@@ -41,7 +41,7 @@ fn tuple(port: u16) -> Tuple {
 
 #[derive(Default)]
 struct Model {
-    /// By age.
+    /// All sockets, by age.
     all: Vec<(Key, SocketKeys)>,
     by_cookie: HashMap<u64, Key>,
     by_pointer: HashMap<u64, Key>,
@@ -63,11 +63,11 @@ fn forget(found: &mut HashMap<u64, Key>, number: Option<u64>, key: Key) {
 
 proptest! {
     #[test]
-    fn it_finds_what_a_plain_list_finds(deeds in deeds()) {
+    fn it_finds_what_a_plain_vector_finds(operations in operations()) {
         let (mut table, mut model) = (Table::default(), Model::default());
-        for deed in deeds {
-            match deed {
-                Deed::Insert(cookie, pointer, port) => {
+        for operation in operations {
+            match operation {
+                Operation::Insert(cookie, pointer, port) => {
                     let keys = SocketKeys { cookie, pointer, tuple: tuple(port) };
                     let id = cookie.map_or(SocketId::Serial(1), SocketId::Cookie);
                     let key = table.insert(Socket::new(id, TcpState::Close, None, keys));
@@ -76,7 +76,7 @@ proptest! {
                     model.by_pointer.extend(pointer.map(|pointer| (pointer, key)));
                     model.all.push((key, keys));
                 }
-                Deed::Remove(who) => {
+                Operation::Remove(who) => {
                     let Some(&mut (key, keys)) = model.pick(who) else { continue };
                     prop_assert_eq!(table.remove(key).map(|socket| *socket.tuple()), Some(keys.tuple));
                     forget(&mut model.by_cookie, keys.cookie, key);
@@ -84,7 +84,7 @@ proptest! {
                     model.all.retain(|(other, _)| *other != key);
                     model.gone.push(key);
                 }
-                Deed::Cookie(who, cookie, polite) => {
+                Operation::Cookie(who, cookie, polite) => {
                     let Some((key, keys)) = model.pick(who).filter(|(_, keys)| keys.cookie.is_none()) else { continue };
                     let key = *key;
                     keys.cookie = Some(cookie);
@@ -96,14 +96,14 @@ proptest! {
                         model.by_cookie.insert(cookie, key);
                     }
                 }
-                Deed::Pointer(who, pointer) => {
+                Operation::Pointer(who, pointer) => {
                     let Some((key, keys)) = model.pick(who) else { continue };
                     let (key, before) = (*key, std::mem::replace(&mut keys.pointer, pointer));
                     table.set_pointer(key, pointer);
                     forget(&mut model.by_pointer, before, key);
                     model.by_pointer.extend(pointer.map(|pointer| (pointer, key)));
                 }
-                Deed::Tuple(who, port) => {
+                Operation::Tuple(who, port) => {
                     let Some((key, keys)) = model.pick(who) else { continue };
                     keys.tuple = tuple(port);
                     table.set_tuple(*key, tuple(port));

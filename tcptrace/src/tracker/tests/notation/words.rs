@@ -1,4 +1,4 @@
-//! What the tracker tells, in the words of a ladder.
+//! The records that the tracker emits, in the words of a ladder.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -45,7 +45,7 @@ impl Ladder {
         }
     }
 
-    /// The name and the number of the connection; sockets without a cookie are `~1`.
+    /// Name of a socket and number of its connection; a socket without a cookie is `~1[END]`.
     fn who(&self, subject: &Subject) -> String {
         let name = match subject.socket {
             SocketId::Cookie(cookie) => {

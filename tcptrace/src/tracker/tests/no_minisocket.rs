@@ -1,12 +1,13 @@
-//! Sockets for which the kernel makes no stand-in: what may be concluded from there being none, and what not.
+//! Sockets for which the kernel makes no minisocket: what may be concluded from there being none, and what not.
 
 use super::notation::ladder;
 
-/// `tcp_max_tw_buckets` are there: the socket is closed at once. Concluded, so only where a minisocket would have been seen.
+/// A socket is closed at once while `tcp_max_tw_buckets` are there; that is concluded, so only where a minisocket would
+/// have been seen.
 #[test]
 fn no_room_for_time_wait() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         knows minisockets +1ms
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
@@ -23,17 +24,17 @@ fn no_room_for_time_wait() {
             = client#2  FIN_WAIT1 → FIN_WAIT2  curl:7(syscall)  after 0ns
         +2s    client FIN_WAIT2 → CLOSE fin orphan
             = client#2  FIN_WAIT2 → CLOSE  curl:7(syscall)  TimeWaitLimit  after 1s
-        # The note could not be put to a socket that nobody knew.
+        # The timer could not be put to a socket that nobody knew.
         +3s    strange FIN_WAIT2 → CLOSE fin orphan
             = strange#3  FIN_WAIT2 → TIME_WAIT  inferred:fin_received  FinReceived",
     );
 }
 
-/// The same where both closed at once. With our FIN not acknowledged, or not even sent, somebody gave it up.
+/// Sockets where both sides closed at once: with our FIN not acknowledged, or not even sent, somebody gave it up.
 #[test]
 fn no_room_for_time_wait_after_closing() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         knows minisockets +0
         client = 127.0.0.1:4000 > 127.0.0.1:80
         slow = 127.0.0.1:5000 > 127.0.0.1:80
@@ -59,7 +60,7 @@ fn no_room_for_time_wait_after_closing() {
     );
 }
 
-/// No note is seen of any minisocket, so that there was none says nothing.
+/// A missing minisocket says nothing where no timer is seen of any.
 #[test]
 fn without_timers_a_minisocket_is_concluded() {
     ladder(
@@ -76,11 +77,12 @@ fn without_timers_a_minisocket_is_concluded() {
     );
 }
 
-/// It would wait for the FIN as a stand-in, but there is none. Why is not known: TCP_LINGER2, late data, or no room.
+/// An orphan would wait for the FIN as a minisocket, but there is none. Why is not known: TCP_LINGER2, late data, or
+/// no room.
 #[test]
-fn an_orphan_without_a_stand_in() {
+fn an_orphan_without_a_minisocket() {
     ladder(
-        "sees stand-ins
+        "sees minisockets
         knows minisockets +0
         client = 127.0.0.1:4000 > 127.0.0.1:80
         found client FIN_WAIT1
