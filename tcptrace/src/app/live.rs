@@ -30,7 +30,7 @@ use crate::{
     memory,
     probe::{Attached, Extra, Reader},
     record::Record,
-    session::{AT_ONCE, BATCH, Config, Dump, DumpRequest, GATHERING, Lookup, Pacing, Session, TICK},
+    session::{AT_ONCE, Config, Dump, DumpRequest, GATHERING, Lookup, Pacing, Session, TICK},
     snapshot,
     stuck::Limits,
     time::Moment,
@@ -236,7 +236,7 @@ impl Live {
         let Self { attached, session, .. } = self;
         let mut last = 0;
         while last <= now.mono_ns {
-            let count = attached.reader.drain(session.room().min(BATCH), |record| {
+            let count = attached.reader.drain(session.room(), |record| {
                 last = record.as_ref().map_or(last, RawEvent::mono_ns);
                 session.read(record);
             });
