@@ -21,7 +21,7 @@ use crate::{
     pipeline::Pipeline,
     probe::{self, Attached, Extra, Reader},
     record::{Record, Start, Unseen},
-    session::{AT_ONCE, BATCH, Config, Dump, DumpRequest, GATHERING, Lookup, Pacing, Session, TICK},
+    session::{AT_ONCE, Config, Dump, DumpRequest, GATHERING, Lookup, Pacing, Session, TICK},
     snapshot,
     time::Moment,
     trace::Builder,
@@ -213,7 +213,7 @@ impl Live {
         let Self { attached, session, .. } = self;
         let mut last = 0;
         while last <= now.mono_ns {
-            let count = attached.reader.drain(session.room().min(BATCH), |record| {
+            let count = attached.reader.drain(session.room(), |record| {
                 last = record.as_ref().map_or(last, RawEvent::mono_ns);
                 session.read(record);
             });

@@ -199,7 +199,7 @@ impl ConnectionReport<'_> {
         };
         let state = match listed {
             Some(Some(listed)) => listed.state,
-            // The kernel has forgotten it: CLOSE, or the end of a stand-in, which no event tells.
+            // The kernel has forgotten it: CLOSE, or the end of a minisocket, which no event tells.
             Some(None) if side.state != TcpState::Close => {
                 return format!("gone since; its last state was {}", side.state);
             }

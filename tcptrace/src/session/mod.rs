@@ -137,7 +137,7 @@ impl Session {
         tree.track_descendants(processes);
     }
 
-    /// How many records to read now: ask again when they were.
+    /// Number of records to read now; ask again once they were.
     #[must_use]
     pub fn room(&self) -> usize {
         // What must be held against a dump has to be read, however much that is.
@@ -180,7 +180,7 @@ impl Session {
         records
     }
 
-    /// By when all that there was is in the batch: not what was read ahead after it.
+    /// Time up to which the batch has everything: not what was read ahead after it.
     fn complete_until(&self, now: Moment) -> u64 {
         let last = self.batch.last().filter(|_| !self.ahead.is_empty());
         last.map_or(now.mono_ns, |last| last.mono_ns().min(now.mono_ns))
@@ -256,7 +256,7 @@ impl Session {
         }
     }
 
-    /// When there is something to do though nothing comes, nanoseconds of the monotonic clock; none if that is never.
+    /// Time of the monotonic clock, nanoseconds, at which something is due though nothing comes; none if nothing is.
     #[must_use]
     pub fn deadline(&self) -> Option<u64> {
         let check = self.losses.next_check().filter(|_| !self.is_gathering());
@@ -269,7 +269,7 @@ impl Session {
         self.phase != Phase::Starting
     }
 
-    /// Whether something that was read is not followed yet, or may not have to wait any longer soon.
+    /// Whether something waits: read ahead, for what may follow it, or for a dump. Then the next drain is due in a tick.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.timers.is_waiting()

@@ -236,7 +236,7 @@ fn what_is_open_at_the_end_is_told_as_it_is() {
 #[test]
 fn the_summary_comes_after_the_last_step() {
     judge(
-        "sees stand-ins
+        "sees minisockets
         client = 127.0.0.1:4000 > 127.0.0.1:80
         server = 127.0.0.1:80 > 127.0.0.1:4000
         opened client server
