@@ -4,7 +4,7 @@
 /// Size from which on blocks are mapped one by one, and unmapped when they are freed: glibc's own first value.
 const LARGE: i32 = 128 << 10;
 
-/// Keeps glibc from raising [`LARGE`] with the first large block that is freed (`M_MMAP_THRESHOLD` in mallopt(3)): after
+/// Keeps glibc from raising that size with the first large block that is freed (`M_MMAP_THRESHOLD` in mallopt(3)): after
 /// that it would keep tens of MB that nobody uses. And from making another heap for the thread that dumps sockets.
 pub fn limit_allocator() {
     #[cfg(target_env = "gnu")]
