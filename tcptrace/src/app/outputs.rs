@@ -10,8 +10,8 @@ use crate::{
     connection::Retain,
     ladder::{Ladders, Notation},
     output::Output,
-    pipeline::{Observer, Sink},
-    render::{Json, Palette, Render, Text, TextStyle},
+    pipeline::Observer,
+    render::{Json, Palette, Render, Sink, Text, TextStyle},
 };
 
 /// One of the outputs.

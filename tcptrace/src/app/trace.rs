@@ -12,12 +12,7 @@ use super::{
     runtime::runtime,
     signals::Signals,
 };
-use crate::{
-    cli::TraceArgs,
-    confine::confine,
-    live::{Destination as _, Live},
-    memory::limit_allocator,
-};
+use crate::{cli::TraceArgs, confine::confine, live::Destination as _, memory::limit_allocator};
 
 /// Runs a trace until a signal, the time, the count or its command ends it.
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
@@ -38,7 +33,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
 
 /// Attaches to the kernel, and then opens the outputs: what their files held must survive a trace that cannot begin.
 fn attach(plan: &Plan) -> Result<Running, Failure> {
-    let live = Live::attach(&plan.trace).map_err(Failure::cannot_trace)?;
+    let live = plan.trace.attach_live().map_err(Failure::cannot_trace)?;
     let emission = Emission::open(plan.trace.filter.clone(), &plan.outputs, &plan.output)?;
     Ok(Running::new(live, emission))
 }

@@ -10,10 +10,10 @@ use crate::{
     connection::Retain,
     filter::Filter,
     ladder::{Ladders, Notation},
-    pipeline::{Ending, Observer, Pipeline, Sink},
+    pipeline::{Ending, Observer, Pipeline},
     record::{End, Record, Totals},
     recording::{Item, Reader, SkippedReport, append},
-    render::{Palette, Render, Text, TextStyle},
+    render::{Palette, Render, Sink, Text, TextStyle},
     replay::Merge,
 };
 

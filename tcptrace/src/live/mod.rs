@@ -17,14 +17,15 @@ use tokio::{
 use crate::{
     cgroup::Cgroups,
     event::{RawEvent, StateChange},
+    filter::Filter,
     memory,
     pipeline::Pipeline,
-    probe::{self, Attached, Extra, Reader},
+    probe::{self, Attached, Extra, Reader, Settings},
     record::{Record, Start, Unseen},
     session::{AT_ONCE, Config, Dump, DumpRequest, GATHERING, Lookup, Pacing, Session, TICK},
     snapshot,
+    stuck::Limits,
     time::Moment,
-    trace::Builder,
 };
 use cgroups::Hierarchy;
 pub(crate) use clock::Clock;
@@ -74,14 +75,13 @@ pub(crate) struct Woken {
 }
 
 impl Live {
-    /// Attaches to the kernel what the builder has asked for. To be called inside a runtime.
-    pub(crate) fn attach(builder: &Builder) -> Result<Self> {
-        let Builder { filter, stuck, .. } = builder;
-        let attached = probe::attach(&builder.settings())?;
+    /// Attaches to the kernel. To be called inside a runtime.
+    pub(crate) fn attach(settings: &Settings, filter: Filter, stuck: Option<Limits>) -> Result<Self> {
+        let attached = probe::attach(settings)?;
         warn_of_missing(&attached);
         let mut clock = Clock::new();
         let minisocket_timers = attached.extras.contains(&Extra::Minisockets);
-        let config = Config { filter: filter.clone(), minisocket_timers, stuck: stuck.clone() };
+        let config = Config { filter, minisocket_timers, stuck };
         Ok(Self {
             session: Session::new(config, clock.now()),
             attached,

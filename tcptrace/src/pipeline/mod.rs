@@ -8,7 +8,6 @@
 
 mod conditions;
 mod observer;
-mod sink;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +15,6 @@ use std::convert::Infallible;
 
 pub use conditions::{Condition, FailConditions};
 pub use observer::{Dumped, Ending, Needs, Observer};
-pub use sink::Sink;
 
 use crate::{
     connection::{ConnectionTable, Keep},

@@ -9,14 +9,14 @@ use std::{
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use super::{Ending, Observer, Pipeline, Sink};
+use super::{Ending, Observer, Pipeline};
 use crate::{
     connection::Retain,
     event::StateChange,
     filter::Filter,
     ladder::{Ladders, Notation},
     record::{End, Record},
-    render::{Json, Palette, Render, Text, TextStyle},
+    render::{Json, Palette, Render, Sink, Text, TextStyle},
     time::Moment,
     tracker::{
         Tracker,

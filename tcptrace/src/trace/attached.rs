@@ -39,7 +39,7 @@ impl Trace {
         let filter = builder.filter.clone();
         let mut live = {
             let _inside = runtime.enter();
-            Live::attach(builder)?
+            builder.attach_live()?
         };
         if filter.children {
             live.track(&filter.pids, true);

@@ -9,6 +9,7 @@ use super::{Replay, Trace};
 use crate::{
     address::Netns,
     filter::Filter,
+    live::Live,
     probe::{Choice, Extra, Settings},
     stuck::Limits,
     tcp::TcpState,
@@ -151,8 +152,13 @@ impl Builder {
         self
     }
 
+    /// Attaches to the running kernel, inside the runtime of the caller.
+    pub(crate) fn attach_live(&self) -> Result<Live> {
+        Live::attach(&self.settings(), self.filter.clone(), self.stuck.clone())
+    }
+
     /// What the kernel side has to know.
-    pub(crate) fn settings(&self) -> Settings {
+    fn settings(&self) -> Settings {
         let (filter, ports) = self.filter.for_kernel();
         let extras = Extra::USUAL
             .into_iter()

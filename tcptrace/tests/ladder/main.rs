@@ -13,9 +13,9 @@ use tcptrace::{
     connection::{ConnectionTable, Keep, Retain},
     filter::Filter,
     ladder::{Ladder, Ladders, Notation, Row, Side},
-    pipeline::{Ending, Pipeline, Sink},
+    pipeline::{Ending, Pipeline},
     record::{End, Record, Totals},
-    render::{Palette, TextStyle},
+    render::{Palette, Sink, TextStyle},
 };
 use unicode_width::UnicodeWidthStr as _;
 

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::{Ending, Needs, Observer};
+use super::Render;
 use crate::{
     connection::{ConnectionHistory, ConnectionTable},
+    pipeline::{Ending, Needs, Observer},
     record::Record,
-    render::Render,
 };
 
 /// A format that writes to `W`.
