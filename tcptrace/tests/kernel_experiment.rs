@@ -10,14 +10,13 @@ mod harness;
 use std::{
     io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
 use harness::{
     Reaped,
     actor::{self, Sock},
+    example::example,
     in_a_namespace, slowness,
     ss::{self, Line},
     trace::Trace,
@@ -25,25 +24,6 @@ use harness::{
     wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
-
-/// The article's programs; `cargo test` for one file of tests does not make them.
-fn example(name: &str) -> PathBuf {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    let directory = DIRECTORY.get_or_init(|| {
-        let profile = Path::new(env!("CARGO_BIN_EXE_tcptrace")).parent().unwrap();
-        if let Some(cargo) = std::env::var_os("CARGO") {
-            let mut build = Command::new(cargo);
-            build.args(["build", "--quiet", "--examples", "--manifest-path"]);
-            build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-            if profile.ends_with("release") {
-                build.arg("--release");
-            }
-            assert!(build.status().unwrap().success());
-        }
-        profile.join("examples")
-    });
-    directory.join(name)
-}
 
 /// Starts one of them; returns when it has said its first line.
 fn start(name: &str, arguments: &[&str]) -> Reaped {

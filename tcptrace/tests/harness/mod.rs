@@ -2,6 +2,7 @@
 
 pub mod actor;
 mod commands;
+pub mod example;
 mod hidden;
 pub mod inject;
 mod ring;
