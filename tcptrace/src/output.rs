@@ -56,17 +56,13 @@ impl Output {
         }
     }
 
-    /// A file, made anew.
+    /// A file, created if it is not there. What it holds stays until it is [emptied](Self::empty).
     ///
     /// # Errors
     /// When it cannot be opened for writing.
     pub fn file(path: &Path, color: ColorChoice) -> Result<Self> {
-        // Appending, so that one who truncates it meanwhile (logrotate's copytruncate) leaves no hole; emptied first,
-        // unless it is a pipe or a device.
-        let empty =
-            |file: File| if file.metadata()?.is_file() { file.set_len(0).map(|()| file) } else { Ok(file) };
-        let file =
-            open(path).and_then(empty).with_context(|| format!("open {} for writing", path.display()))?;
+        // Appending, so that one who truncates it meanwhile (logrotate's copytruncate) leaves no hole.
+        let file = open(path).with_context(|| format!("open {} for writing", path.display()))?;
         Ok(Self {
             to: BufWriter::with_capacity(1 << 16, Box::new(WholeLines::new(file))),
             path: Some(path.to_owned()),
@@ -75,6 +71,24 @@ impl Output {
             coloured: color == ColorChoice::Always,
             width: None,
         })
+    }
+
+    /// Empties the file, unless it is a pipe or a device.
+    ///
+    /// # Errors
+    /// When it cannot be emptied.
+    pub fn empty(&self) -> Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let empty = |file: File| if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) };
+        open(path).and_then(empty).with_context(|| format!("empty {}", path.display()))
+    }
+
+    /// The same output, emptied.
+    ///
+    /// # Errors
+    /// When it cannot be emptied.
+    pub fn emptied(self) -> Result<Self> {
+        self.empty().map(|()| self)
     }
 
     /// Goes on in the file that has the path now: somebody has moved the one that had it (logrotate). What is there stays.
@@ -212,6 +226,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "from yesterday\n").unwrap();
         let mut out = Output::file(file.path(), ColorChoice::Auto).unwrap();
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "from yesterday\n");
+        out.empty().unwrap();
         let mut told = |line: &[u8]| {
             out.write_all(line).and_then(|()| out.flush()).unwrap();
             std::fs::read_to_string(file.path()).unwrap()

@@ -171,6 +171,17 @@ fn no_command_writes_over_what_it_reads() {
     }
 }
 
+/// One that cannot be opened costs the others nothing.
+#[test]
+fn all_outputs_or_none() {
+    let directory = Directory::new(3);
+    fs::write(directory.path("old.jsonl"), "evidence\n").unwrap();
+    let refused =
+        directory.run(&["replay", "in.jsonl", "--out", "json=old.jsonl", "--out", "text=no/such/place"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(directory.read("old.jsonl"), "evidence\n");
+}
+
 #[test]
 fn a_diagram_is_of_a_recording() {
     let directory = Directory::new(3);

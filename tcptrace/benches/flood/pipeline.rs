@@ -73,7 +73,9 @@ impl FloodPipeline {
     fn with(how: How, path: &Path, stuck: Option<Limits>) -> Self {
         let pipeline = (how != How::Untold).then(|| {
             let observers = how.formats().into_iter().map(|format| {
-                let out = Output::file(path, ColorChoice::Never).expect("a place to write to");
+                let out = Output::file(path, ColorChoice::Never)
+                    .and_then(Output::emptied)
+                    .expect("a place to write to");
                 Box::new(Sink::new(format, out)) as Box<dyn Observer>
             });
             Pipeline::new(Filter::default(), None, observers.collect())

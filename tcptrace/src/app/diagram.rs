@@ -32,7 +32,7 @@ pub(super) fn run(args: &DiagramArgs) -> Result<(), Failure> {
         log::warn!("{sentence}");
     }
     let mut out = match &args.output {
-        Some(path) => Output::file(path, ColorChoice::Never)?,
+        Some(path) => Output::file(path, ColorChoice::Never)?.emptied()?,
         None => Output::stdout(),
     };
     out.write_all(svg(observed.as_ref()).as_bytes())

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io, rc::Rc};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -38,7 +38,12 @@ impl Outputs {
             let sink = Rc::new(RefCell::new(sink));
             Ok(Outlet { name: spec.name(), format: spec.format, sink, is_reported: false })
         };
-        specs.iter().map(open).collect::<Result<_>>().map(Self)
+        let outlets: Vec<Outlet> = specs.iter().map(open).collect::<Result<_>>()?;
+        // Only when all of them can be written: a wrong name for one must not cost what another one holds.
+        for outlet in &outlets {
+            outlet.sink.borrow().out().empty()?;
+        }
+        Ok(Self(outlets))
     }
 
     /// The outputs as observers of a pipeline.
@@ -71,9 +76,8 @@ impl Outputs {
     /// Says which outputs have failed since the last time.
     ///
     /// # Errors
-    /// When none is left: why the last one failed.
+    /// When none is left: why.
     pub(super) fn check(&mut self) -> Result<()> {
-        let mut last = None;
         let is_left = self.0.iter().any(|outlet| outlet.sink.borrow().failure().is_none());
         for outlet in &mut self.0 {
             let sink = outlet.sink.borrow();
@@ -82,13 +86,14 @@ impl Outputs {
             if is_left {
                 log::warn!("write to {}: {failure}; the other outputs go on", outlet.name);
             }
-            last = Some(copy(failure));
         }
-        match (is_left, last) {
-            (true, _) => Ok(()),
-            (false, Some(failure)) => Err(failure).context("write"),
-            (false, None) => Err(anyhow!("no output is left")),
+        if is_left {
+            return Ok(());
         }
+        let failures = self.0.iter().filter_map(|outlet| outlet.sink.borrow().failure().map(copy));
+        // A reader who has gone is the mildest of reasons.
+        let worst = failures.min_by_key(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        Err(worst.map_or_else(|| anyhow!("no output is left"), |error| anyhow!(error).context("write")))
     }
 
     /// Whether one of them has failed.

@@ -31,12 +31,14 @@ const DECODED: SoFar = &["decode"];
 const TRACKED: SoFar = &["tell", "--how=untold"];
 
 /// A stage, what ends with it, and what ended before it.
-const STAGES: [(&str, SoFar, SoFar); 5] = [
+const STAGES: [(&str, SoFar, SoFar); 6] = [
     ("decode", DECODED, MADE),
     ("track", TRACKED, DECODED),
     ("json", &["tell", "--how=json"], TRACKED),
     ("text", &["tell", "--how=text"], TRACKED),
     ("ladder", &["tell", "--how=ladder"], TRACKED),
+    // Text and JSON at once.
+    ("both", &["tell", "--how=both"], TRACKED),
 ];
 
 /// Connections in the shorter run; 100 of them are open at a time, so that every table has its size long before the end.
@@ -60,6 +62,8 @@ pub fn main(options: Options) -> Result<()> {
     let example = workspace::target().join("release").join("examples").join("flood");
     let counted = Table { of: makers()?, stages: count(&valgrind, &example)? };
 
+    share(&counted)?;
+
     let path = workspace::root().join("tcptrace").join("benches").join("instructions.txt");
     if options.renew {
         print!("{counted}");
@@ -81,6 +85,16 @@ pub fn main(options: Options) -> Result<()> {
         bail!(
             "a state change takes clearly more instructions than in the table. If it is worth them: {RENEW}"
         );
+    }
+    Ok(())
+}
+
+/// Checks that two outputs at once take no more than both of them alone: they share filter and connection table.
+fn share(counted: &Table) -> Result<()> {
+    let stage = |name| counted.stages.iter().find(|(stage, _)| stage == name).map_or(0, |(_, count)| *count);
+    let (both, alone) = (stage("both"), stage("text") + stage("json"));
+    if both > alone {
+        bail!("text and JSON at once take {both} instructions, more than the {alone} of both alone");
     }
     Ok(())
 }
