@@ -18,7 +18,7 @@ use crate::{
 /// Size of the buffer between kernel and user space, bytes, unless another one is asked for.
 const BUFFER: u32 = 4 << 20;
 
-/// What to trace: everything, unless conditions are added. All conditions must hold; of one kind, one value must match.
+/// Builder of a trace: of everything, unless conditions are added. All conditions must hold; of one kind, one value must match.
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(crate) filter: Filter,
@@ -157,7 +157,7 @@ impl Builder {
         Live::attach(&self.settings(), self.filter.clone(), self.stuck.clone())
     }
 
-    /// What the kernel side has to know.
+    /// Settings of the kernel side.
     fn settings(&self) -> Settings {
         let (filter, ports) = self.filter.for_kernel();
         let extras = Extra::USUAL
