@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::{
-    model::{Fate, Style, mangle, world},
+    model::{Fate, Reported, Style, mangle, world},
     notation::ladder,
     properties::{at, is_path, paths, records_of},
 };
@@ -156,6 +156,43 @@ fn losses() -> impl Strategy<Value = Vec<Fate>> {
     proptest::collection::vec(prop_oneof![2 => Just(Fate::Arrives), 1 => Just(Fate::IsLost)], 0..60)
 }
 
+/// Dump of these events' sockets, each as it was at some moment while the dump was made: after so many events.
+fn dump_of(reported: &[Reported], requested_at: usize, made: &[usize]) -> Vec<SocketInfo> {
+    let mut dumped = HashMap::new();
+    for (number, Reported { life, event, tuple, last, .. }) in reported.iter().enumerate() {
+        if number >= requested_at + made[life % made.len()] {
+            continue;
+        }
+        let found = SocketInfo {
+            cookie: Some(1_000 + *life as u64),
+            netns: Some(event.netns.unwrap_or(Netns(1))),
+            tuple: *tuple,
+            state: event.to,
+            owner: None,
+            cgroup: None,
+        };
+        if *last {
+            dumped.remove(life)
+        } else {
+            dumped.insert(*life, found)
+        };
+    }
+    dumped.into_values().collect()
+}
+
+/// Number of gaps that events showed, by socket.
+fn gaps(records: &[Record]) -> HashMap<SocketId, usize> {
+    let mut gaps = HashMap::new();
+    for record in records {
+        if let Record::Transition(step) = record
+            && step.context == Some(Context::Inferred(Inference::Continuity))
+        {
+            *gaps.entry(step.subject.socket).or_insert(0) += 1;
+        }
+    }
+    gaps
+}
+
 proptest! {
     /// The tracker knows what is and emits nothing wrong, whatever was lost before, and whenever each entry of the
     /// dump was made.
@@ -170,23 +207,8 @@ proptest! {
         let world = if world.style == Style::Blind { world.unambiguous() } else { world };
         let reported = world.events();
         let requested_at = requested_at.min(reported.len());
-        // Each socket is dumped as it was at some moment while the dump was made.
-        let mut dumped = HashMap::new();
         let dumped_by = reported.len().min(requested_at + 10);
-        for (number, reported) in reported[..dumped_by].iter().enumerate() {
-            if number >= requested_at + made[reported.life % made.len()] {
-                continue;
-            }
-            let found = SocketInfo {
-                cookie: Some(1_000 + reported.life as u64),
-                netns: Some(reported.event.netns.unwrap_or(Netns(1))),
-                tuple: reported.tuple,
-                state: reported.event.to,
-                owner: None,
-                cgroup: None,
-            };
-            if reported.last { dumped.remove(&reported.life) } else { dumped.insert(reported.life, found) };
-        }
+        let sockets = dump_of(&reported[..dumped_by], requested_at, &made);
         let all: Vec<_> = reported.iter().map(|reported| reported.event.clone()).collect();
         let mut tracker = Tracker::default();
         let mut records = Vec::new();
@@ -197,7 +219,7 @@ proptest! {
         let since: Vec<_> = all[requested_at..dumped_by].iter().cloned().map(RawEvent::StateChange).collect();
         let dump = SockDiagDump {
             requested_at: at(requested_at as u64 * 1_000),
-            sockets: dumped.values().cloned().collect(),
+            sockets,
             namespaces: (1..3).map(Netns).collect(),
         };
         tracker.repair(dump, &since, &mut records);
@@ -222,14 +244,7 @@ proptest! {
             prop_assert!(is_path(&steps), "{socket}: {steps:?}");
         }
         // A socket that changes while the dump is made may have a gap, shown by its own event, once.
-        let mut gaps = HashMap::new();
-        for record in &records[repaired..] {
-            if let Record::Transition(step) = record
-                && step.context == Some(Context::Inferred(Inference::Continuity))
-            {
-                *gaps.entry(step.subject.socket).or_insert(0) += 1;
-            }
-        }
+        let gaps = gaps(&records[repaired..]);
         prop_assert!(gaps.values().all(|count| *count == 1), "{gaps:?}");
         prop_assert!(gaps.is_empty() || !since.is_empty(), "{gaps:?}");
         // Before Linux 6.15 a child of which nothing but its first event came cannot be found in a dump.
