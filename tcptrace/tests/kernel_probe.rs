@@ -52,7 +52,7 @@ fn play(tracer: &Tracer) -> [Actor; 2] {
     [server, client]
 }
 
-/// What both hooks must agree on, whatever they know of the kernel's structures.
+/// Part of a record on which both hooks must agree, whatever they know of the kernel's structures.
 fn bare(record: &Value) -> String {
     let step = line(record);
     let step = step.split(' ').next().unwrap();

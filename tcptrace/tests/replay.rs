@@ -126,7 +126,7 @@ fn two_hosts_are_one_story() {
     assert_eq!(ladder.matches("Connection #").count(), 1, "{ladder}");
 }
 
-/// What is read ahead spans an hour here: no part of a connection may be forgotten before it was emitted.
+/// The records read ahead span an hour here: no part of a connection may be forgotten before it was emitted.
 #[test]
 fn two_quiet_hosts_are_one_story() {
     let quiet = |recordings: [String; 3]| {

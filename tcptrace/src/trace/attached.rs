@@ -24,7 +24,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// What to trace: everything, until conditions are added.
+    /// Builder of a trace of everything, until conditions are added.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()

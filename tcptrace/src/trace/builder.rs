@@ -17,7 +17,8 @@ use crate::{
 /// Size of the buffer between kernel and user space, bytes, unless another one is asked for.
 const BUFFER: u32 = 4 << 20;
 
-/// What to trace: everything, unless conditions are added. All conditions must hold; of one kind, one value must match.
+/// Conditions of a trace: everything is traced unless some are added. All conditions must hold; of one kind, one value
+/// must match.
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(crate) filter: Filter,
@@ -151,7 +152,7 @@ impl Builder {
         self
     }
 
-    /// What the kernel side has to know.
+    /// Settings of the kernel side.
     pub(crate) fn settings(&self) -> Settings {
         let (filter, ports) = self.filter.for_kernel();
         let extras = Extra::USUAL
