@@ -19,7 +19,7 @@ const LONG_FUNCTIONS: &[(&str, &str)] = &[
     ("tcptrace-ebpf/src/programs/btf.rs", "report"),
     ("tcptrace-ebpf/src/programs/classic.rs", "report"),
     ("tcptrace/src/render/text.rs", "record"),
-    ("tcptrace/src/tracker/tests/repair.rs", "a_list_makes_good_what_was_lost"),
+    ("tcptrace/src/tracker/tests/repair.rs", "a_dump_makes_good_what_was_lost"),
     ("tcptrace/tests/harness/commands.rs", "execute"),
     ("tcptrace/tests/kernel_bank/play.rs", "line"),
     ("tcptrace/tests/kernel_before.rs", "they_are_told_once_and_keep_their_owners"),

@@ -86,7 +86,7 @@ fn of_type(text: &str, kind: &str) -> Vec<Value> {
 
 #[test]
 fn json_again_is_the_same() {
-    // Once, because verdicts are made anew and these recordings have none.
+    // Once, because summaries are made anew and these recordings have none.
     let (once, err) = told(&[client().as_bytes()], &["-f", "json"]);
     assert_eq!(err, "");
     assert_eq!(told(&[once.as_bytes()], &["-f", "json"]), (once.clone(), String::new()));

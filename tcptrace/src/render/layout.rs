@@ -78,7 +78,7 @@ impl Line {
         self
     }
 
-    /// Whether so many columns more fit into the row.
+    /// Whether this number of further columns fits into the row.
     fn has_room(&self, long: usize) -> bool {
         self.column + self.padding + long <= self.width
     }
