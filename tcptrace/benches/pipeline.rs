@@ -27,7 +27,8 @@ use tcptrace::{
 const CHANGES: u64 = 10;
 /// Connections that are open at any time.
 const OPEN: u64 = 100;
-/// So many connections at a time: their records stay in the processor's cache, as those of a batch do.
+/// Number of connections that are decoded or followed at a time: few enough for their records to stay in the
+/// processor's cache, as those of a batch do.
 const AT_ONCE: u64 = 100;
 
 fn main() {
@@ -70,7 +71,7 @@ fn whole(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Follows so many more connections; making their records does not count.
+/// Follows this number of further connections; making their records does not count.
 fn follow(flood: &mut Flood, pipeline: &mut FloodPipeline, connections: u64) -> Duration {
     let mut left = connections;
     let mut spent = Duration::ZERO;

@@ -21,7 +21,7 @@ use tcptrace::event::RawEvent;
 /// Follow a flood of connections that nobody makes
 #[derive(Parser)]
 enum Task {
-    /// So many connections, 2,000 a second, each open for a second and in TIME_WAIT for a minute; memory along the way
+    /// Follows connections, 2,000 a second, each open for a second and in TIME_WAIT for a minute; memory along the way
     Soak {
         /// 172,800,000 are a day
         connections: u64,
@@ -42,7 +42,7 @@ enum Task {
     Make { connections: u64 },
     /// The same, decoded
     Decode { connections: u64 },
-    /// So many connections, 100 of them open at once
+    /// Follows connections, 100 of them open at once, and emits their records
     Tell {
         connections: u64,
         #[arg(long, value_enum, default_value = "json")]

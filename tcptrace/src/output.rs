@@ -15,7 +15,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 /// An open output.
 pub struct Output {
     to: BufWriter<Box<dyn Write>>,
-    /// Of a file: what to open again.
+    /// Path to open again, if the output is a file.
     path: Option<PathBuf>,
     is_stdout: bool,
     terminal: bool,

@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -29,94 +28,6 @@ const LONG_FUNCTIONS: &[(&str, &str)] = &[
     ("tcptrace/tests/kernel_flood.rs", "every_event_is_accounted_for"),
     ("tcptrace/tests/kernel_snapshot.rs", "every_socket_is_as_ss_has_it"),
     ("tcptrace/tests/schema/records.rs", "records"),
-];
-
-/// Doc comments by file that name no subject. The list may only shrink.
-const UNNAMED: &[(&str, usize)] = &[
-    ("tcptrace/benches/flood/lives.rs", 3),
-    ("tcptrace/benches/flood/mod.rs", 1),
-    ("tcptrace/benches/pipeline.rs", 1),
-    ("tcptrace/examples/flood.rs", 2),
-    ("tcptrace/src/app/doctor.rs", 1),
-    ("tcptrace/src/app/failure.rs", 1),
-    ("tcptrace/src/app/outputs.rs", 1),
-    ("tcptrace/src/app/plan.rs", 2),
-    ("tcptrace/src/app/running.rs", 1),
-    ("tcptrace/src/app/signals.rs", 2),
-    ("tcptrace/src/cli/mod.rs", 1),
-    ("tcptrace/src/connection/compact.rs", 1),
-    ("tcptrace/src/connection/compact/bytes.rs", 1),
-    ("tcptrace/src/connection/history/side.rs", 1),
-    ("tcptrace/src/connection/history/step.rs", 2),
-    ("tcptrace/src/connection/summary/outcome.rs", 2),
-    ("tcptrace/src/connection/summary/tests.rs", 1),
-    ("tcptrace/src/connection/table.rs", 2),
-    ("tcptrace/src/connection/table/properties.rs", 1),
-    ("tcptrace/src/event/timers/pairs.rs", 1),
-    ("tcptrace/src/fuzzing/sock_diag.rs", 1),
-    ("tcptrace/src/fuzzing/story.rs", 1),
-    ("tcptrace/src/ladder/side.rs", 2),
-    ("tcptrace/src/live/mod.rs", 2),
-    ("tcptrace/src/output.rs", 1),
-    ("tcptrace/src/pipeline/mod.rs", 1),
-    ("tcptrace/src/pipeline/observer.rs", 3),
-    ("tcptrace/src/render/describe.rs", 5),
-    ("tcptrace/src/render/layout.rs", 1),
-    ("tcptrace/src/render/mod.rs", 1),
-    ("tcptrace/src/render/palette.rs", 1),
-    ("tcptrace/src/render/report.rs", 2),
-    ("tcptrace/src/render/stuck.rs", 1),
-    ("tcptrace/src/render/text.rs", 2),
-    ("tcptrace/src/replay/merge.rs", 1),
-    ("tcptrace/src/replay/properties.rs", 2),
-    ("tcptrace/src/replay/recorded.rs", 6),
-    ("tcptrace/src/session/counted.rs", 2),
-    ("tcptrace/src/session/dumps.rs", 6),
-    ("tcptrace/src/session/losses.rs", 1),
-    ("tcptrace/src/session/mod.rs", 4),
-    ("tcptrace/src/session/pacing.rs", 1),
-    ("tcptrace/src/session/read_ahead.rs", 1),
-    ("tcptrace/src/session/tests.rs", 2),
-    ("tcptrace/src/session/tests/stuck.rs", 1),
-    ("tcptrace/src/stuck/tests.rs", 1),
-    ("tcptrace/src/tcp/machine.rs", 1),
-    ("tcptrace/src/tcp/meaning/mod.rs", 3),
-    ("tcptrace/src/tracker/change.rs", 2),
-    ("tcptrace/src/tracker/mentioned.rs", 1),
-    ("tcptrace/src/tracker/socket/table/tests.rs", 1),
-    ("tcptrace/src/tracker/sockets/listeners.rs", 1),
-    ("tcptrace/src/tracker/sockets/pairing.rs", 1),
-    ("tcptrace/src/tracker/sockets/requests.rs", 1),
-    ("tcptrace/src/tracker/tests/children.rs", 2),
-    ("tcptrace/src/tracker/tests/found.rs", 1),
-    ("tcptrace/src/tracker/tests/hidden.rs", 1),
-    ("tcptrace/src/tracker/tests/model.rs", 6),
-    ("tcptrace/src/tracker/tests/no_stand_in.rs", 1),
-    ("tcptrace/src/tracker/tests/notation.rs", 1),
-    ("tcptrace/tests/harness/actor.rs", 2),
-    ("tcptrace/tests/harness/commands.rs", 1),
-    ("tcptrace/tests/harness/hidden.rs", 1),
-    ("tcptrace/tests/harness/mod.rs", 1),
-    ("tcptrace/tests/harness/ss.rs", 2),
-    ("tcptrace/tests/harness/trace.rs", 2),
-    ("tcptrace/tests/harness/tracer.rs", 2),
-    ("tcptrace/tests/kernel_bank/cases/ending.rs", 1),
-    ("tcptrace/tests/kernel_bank/cases/opening.rs", 1),
-    ("tcptrace/tests/kernel_bank/machine.rs", 1),
-    ("tcptrace/tests/kernel_bank/notation.rs", 1),
-    ("tcptrace/tests/kernel_bank/programs.rs", 1),
-    ("tcptrace/tests/kernel_bank/witness.rs", 2),
-    ("tcptrace/tests/kernel_bank/world.rs", 2),
-    ("tcptrace/tests/kernel_confine.rs", 1),
-    ("tcptrace/tests/kernel_exit.rs", 1),
-    ("tcptrace/tests/kernel_filter.rs", 1),
-    ("tcptrace/tests/kernel_flood.rs", 1),
-    ("tcptrace/tests/kernel_probe.rs", 1),
-    ("tcptrace/tests/kernel_replay.rs", 1),
-    ("tcptrace/tests/kernel_schema.rs", 2),
-    ("tcptrace/tests/kernel_snapshot.rs", 1),
-    ("tcptrace/tests/replay.rs", 1),
-    ("tcptrace/tests/unsafe_code.rs", 1),
 ];
 
 fn root() -> PathBuf {
@@ -235,15 +146,18 @@ fn every_function_is_short() {
 
 #[test]
 fn every_doc_comment_names_its_subject() {
-    let allowed: BTreeMap<_, _> = UNNAMED.iter().copied().collect();
-    let mut counts: Vec<_> = sources()
+    let mut unnamed: Vec<_> = sources()
         .into_iter()
-        .map(|(file, text)| (unnamed(&text), file))
-        .filter(|(count, file)| *count > allowed.get(file.as_str()).copied().unwrap_or(0))
-        .map(|(count, file)| format!("    (\"{file}\", {count}),"))
+        .map(|(file, text)| (file, unnamed(&text)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(file, count)| format!("{file}: {count}"))
         .collect();
-    counts.sort();
-    assert!(counts.is_empty(), "doc comments that begin with one of {NO_SUBJECT:?}:\n{}", counts.join("\n"));
+    unnamed.sort();
+    assert!(
+        unnamed.is_empty(),
+        "doc comments that begin with one of {NO_SUBJECT:?}:\n{}",
+        unnamed.join("\n")
+    );
 }
 
 #[test]

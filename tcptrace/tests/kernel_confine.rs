@@ -89,7 +89,7 @@ fn nobody_breaks_out() {
     assert_eq!(fs::read(directory.path().join("file")).unwrap(), b"x");
 }
 
-/// Of `/proc/PID/status`.
+/// Reads a field of `/proc/PID/status`.
 fn status(pid: u32, field: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));

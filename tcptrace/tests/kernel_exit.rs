@@ -190,7 +190,7 @@ fn both_signals_and_the_time_give_a_report() {
     });
 }
 
-/// It does what it can, and says what would help; never a panic, never silence.
+/// A tracer with too few descriptors does what it can, and says what would help; never a panic, never silence.
 #[test]
 fn too_few_descriptors_say_what_to_raise() {
     in_a_namespace(|| {

@@ -166,7 +166,8 @@ fn so_many_and_no_more() {
     });
 }
 
-/// What it is not about does not even wake a tracer: not a client either, whose port is not known at its first step.
+/// A connection that the filter does not match does not even wake a tracer: not for a client either, whose port is not
+/// known at its first step.
 #[test]
 fn other_connections_wake_nobody() {
     in_a_namespace(|| {

@@ -30,7 +30,7 @@ fn counted(file: &str, line: &str, name: &str) -> u64 {
     pairs.find(|(found, _)| *found == name).unwrap().1.parse().unwrap()
 }
 
-/// So many connections, which the server closes first. The actors live on: the listener is theirs.
+/// Makes this number of connections, which the server closes first. The actors live on: the listener is theirs.
 fn visits(count: u64) -> [Actor; 2] {
     let (server, client) = (Actor::new("server"), Actor::new("client"));
     let listener = server.tell("listen l 127.0.0.1:0");

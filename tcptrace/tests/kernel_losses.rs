@@ -1,4 +1,4 @@
-//! Losses on purpose: what was lost is said and counted, and then the kernel's list tells how things are.
+//! Losses on purpose: what was lost is said and counted, and then a sock_diag dump shows how things are.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -40,7 +40,7 @@ fn assert_losses_add_up(trace: &Trace) {
 
 /// While it is stopped one connection goes on, one ends, one begins.
 #[test]
-fn after_a_loss_the_list_tells_how_things_are() {
+fn after_a_loss_the_dump_shows_how_things_are() {
     in_a_namespace(|| {
         let tracer = Tracer::start(&["--buffer", "4K"]);
         let (server, client) = (Actor::new("server"), Actor::new("client"));

@@ -52,7 +52,7 @@ fn play(tracer: &Tracer) -> [Actor; 2] {
     [server, client]
 }
 
-/// What both hooks must agree on, whatever they know of the kernel's structures.
+/// Part of a record on which both hooks must agree, whatever they know of the kernel's structures.
 fn bare(record: &Value) -> String {
     let step = line(record);
     let step = step.split(' ').next().unwrap();
@@ -88,7 +88,7 @@ fn side_by_side_they_tell_the_same() {
         compare(&btf, &classic, bare);
         // Where there is BTF the classic hook reads the same fields through the socket's address. All but the cookie:
         // the kernel makes one when somebody asks for it, and this hook may not.
-        // And what only stand-ins tell: that a SYN has come, and which minisocket took over, in whose context.
+        // And what only minisockets show: that a SYN has come, and which minisocket took over, in whose context.
         compare(&btf, &classic, |record| {
             let line = line(record);
             let words: Vec<&str> = line.split(' ').collect();

@@ -11,7 +11,7 @@ use harness::{
     tracer::{Tracer, ran, tcptrace},
 };
 
-/// What does not depend on the tracer's own clock: two programs in the kernel take two times for one event.
+/// Words that do not depend on the tracer's own clock: two programs in the kernel take two times for one event.
 fn timeless(text: &str) -> Vec<String> {
     let is_time = |word: &&str| {
         let number = word.trim_start_matches('+').trim_end_matches(',');

@@ -21,7 +21,7 @@ use serde_json::Value;
 const SERVER: &[u8] = b"s\n\"\x1b[1m\xff{\\";
 const CLIENT: &[u8] = "c\u{202e}\u{2028}\u{85}\t".as_bytes();
 
-/// What `list` and a trace write of the ways in and out that loopback has, and a little from the classic hook.
+/// Output of `list` and of a trace about the ways in and out that loopback has, and a little from the classic hook.
 struct Written {
     list: String,
     trace: String,
@@ -175,7 +175,7 @@ fn records(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What a program makes of it. `None`, and a word in the log of skipped tests, where it is not installed.
+/// Output of a program that reads the text; `None`, and a line in the log of skipped tests, where it is not installed.
 fn read_by(program: &str, arguments: &[&str], text: &str) -> Option<String> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(text.as_bytes()).unwrap();

@@ -74,7 +74,7 @@ fn defer_accept(listener: &TcpListener) {
     assert_eq!(result, 0);
 }
 
-/// What both `ss` and we say of a socket, in `ss`'s words: `ESTAB 0 0 127.0.0.1:80 127.0.0.1:1234 on ino:5 sk:1a`.
+/// A socket as both `ss` and we describe it, in `ss`'s words: `ESTAB 0 0 127.0.0.1:80 127.0.0.1:1234 on ino:5 sk:1a`.
 type Line = String;
 
 fn as_ss_prints(found: &DumpedSocket) -> Line {

@@ -21,7 +21,7 @@ fn connect(server: &Actor, client: &Actor) -> (Sock, Sock) {
     (opened, server.tell("accept l s"))
 }
 
-/// The only verdict on the connection of this socket.
+/// The only summary of the connection of this socket.
 #[track_caller]
 fn summary(trace: &Trace, sock: &Sock) -> Value {
     let has = |record: &&Value| {

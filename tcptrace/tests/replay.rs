@@ -86,7 +86,7 @@ fn of_type(text: &str, kind: &str) -> Vec<Value> {
 
 #[test]
 fn json_again_is_the_same() {
-    // Once, because verdicts are made anew and these recordings have none.
+    // Once, because summaries are made anew and these recordings have none.
     let (once, err) = told(&[client().as_bytes()], &["-f", "json"]);
     assert_eq!(err, "");
     assert_eq!(told(&[once.as_bytes()], &["-f", "json"]), (once.clone(), String::new()));
@@ -126,7 +126,7 @@ fn two_hosts_are_one_story() {
     assert_eq!(ladder.matches("Connection #").count(), 1, "{ladder}");
 }
 
-/// What is read ahead spans an hour here: no part of a connection may be forgotten before it was emitted.
+/// The records read ahead span an hour here: no part of a connection may be forgotten before it was emitted.
 #[test]
 fn two_quiet_hosts_are_one_story() {
     let quiet = |recordings: [String; 3]| {

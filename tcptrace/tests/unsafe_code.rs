@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// By file: how many lines of code say `unsafe`.
+/// Counts the lines of code that say `unsafe`, by file.
 fn found(directory: &Path, root: &Path, into: &mut BTreeMap<String, usize>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -20,7 +20,7 @@ enum End {
 }
 use End::{Client, Server};
 
-/// What happens to a connection.
+/// One thing that happens to a connection.
 #[derive(Clone, Copy)]
 enum Step {
     /// Between two states; by the process that owns this end, or in its back.
@@ -44,7 +44,7 @@ const CLOSED: u32 = HELD | Flags::HAS_FILE | Flags::FILE_RELEASED;
 const PASSIVE: u32 = 0;
 const FIN: u32 = Flags::FIN_RECEIVED;
 
-/// A life, in microseconds, as Linux 6.18 tells of it.
+/// The life of a connection, in microseconds, as Linux 6.18 reports it.
 const STEPS: [(When, Step); 16] = [
     (Opening(0), Step::Change(Client, CLOSE, 2, HELD)),
     (Opening(20), Step::Request(TimerStep::STARTED)),
@@ -99,12 +99,13 @@ pub struct Flood {
     after: [u64; STEPS.len()],
     /// The connection that comes to each step next.
     next: [u64; STEPS.len()],
-    /// So many are there at once at most, those in `TIME_WAIT` too.
+    /// Number of connections that exist at once at most, those in `TIME_WAIT` included.
     places: u64,
 }
 
 impl Flood {
-    /// With so many connections open at any time, once it is going, and so many more in `TIME_WAIT`.
+    /// A flood with this number of connections open at any time, once it is going, and this number of them in
+    /// `TIME_WAIT`.
     pub fn new(open: u64, in_time_wait: u64) -> Self {
         let closing = open * INTERVAL + 100_000;
         let elapsed = closing + in_time_wait * INTERVAL + 200_000;
@@ -200,17 +201,17 @@ impl Iterator for Flood {
 
 /// When the flood begins on the monotonic clock.
 const BEGINNING: u64 = 1_000_000_000;
-/// What the kernel tells of with every event where it can.
+/// Flags of the facts that the kernel reports with every event where it can.
 const FACTS: u32 = Flags::HAS_SOCK | Flags::HAS_TASK | Flags::HAS_NUMBERS;
 const PORT: u16 = 10_050;
 const SERVER: u32 = 900;
 const LISTENER: u64 = 0xffff_8880_0000_0100;
-/// As many as Linux gives by itself.
+/// Number of ephemeral ports that Linux uses by default (`ip_local_port_range`).
 const PORTS: u64 = 28_232;
 /// 127.0.0.1.
 const MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1];
 
-/// One for each round of ports, so that no two of those that are there have the same ends.
+/// The client's address: another one for each round of ports, so that no two connections that exist have the same ends.
 fn address(connection: u64) -> [u8; 16] {
     let [low, high, ..] = (connection / PORTS).to_le_bytes();
     let mut address = MAPPED;

@@ -7,7 +7,7 @@ pub mod pipeline;
 pub use lives::{Flood, Raw};
 pub use pipeline::{FloodPipeline, How};
 
-/// What this process has in memory, in KiB.
+/// Resident memory of this process, in KiB.
 pub fn resident_kib() -> u64 {
     let statm = procfs::process::Process::myself().and_then(|me| me.statm()).expect("/proc is mounted");
     statm.resident * procfs::page_size() / 1024

@@ -184,7 +184,7 @@ fn hook(name: &'static str, choice: Choice) -> Vec<Check> {
     std::iter::once(Check { name, outcome }).chain(extras).collect()
 }
 
-/// What a trace does without one of the hooks.
+/// How a trace differs without one of the hooks.
 const fn without(extra: Extra) -> &'static str {
     match extra {
         Extra::Minisockets => "TIME_WAIT, orphans and half-open connections are inferred",

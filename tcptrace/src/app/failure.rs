@@ -52,7 +52,7 @@ impl Failure {
         })
     }
 
-    /// What to do, where the error itself does not say it.
+    /// Advice on the failure, where the error itself gives none; otherwise empty.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         let no_descriptor = |cause: &(dyn std::error::Error + 'static)| {

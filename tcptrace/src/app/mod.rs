@@ -1,4 +1,4 @@
-//! What the commands do: the rim, where the pure rooms meet the kernel, the clock, files and signals.
+//! What the commands do: the rim, where the pure modules meet the kernel, the clock, files and signals.
 
 mod command;
 mod diagram;

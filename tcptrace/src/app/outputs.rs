@@ -113,7 +113,7 @@ impl Outputs {
         }
     }
 
-    /// What to end with when some outputs have failed while others went on to the end.
+    /// Error to end with when some outputs have failed while others went on to the end.
     pub(super) fn failure(&self) -> Option<anyhow::Error> {
         let failed: Vec<_> =
             self.0.iter().filter(|outlet| outlet.sink.borrow().failure().is_some()).collect();

@@ -57,12 +57,12 @@ impl Plan {
         })
     }
 
-    /// What SIGHUP asks for.
+    /// Effect of SIGHUP on this trace.
     pub(super) fn hangup(&self) -> Hangup {
         Hangup::of(self.writes_to_file())
     }
 
-    /// What the trace goes on as once everything is attached.
+    /// User and privileges with which the trace goes on once everything is attached.
     pub(super) fn confinement(&self) -> Confinement {
         Confinement { user: self.user, reopens: self.writes_to_file() }
     }

@@ -29,7 +29,7 @@ pub(super) enum Stop {
 pub(super) struct Running {
     pub(super) live: Live,
     pub(super) emission: Emission,
-    /// What ended it before all sockets that existed were emitted.
+    /// Reason for which the trace ended before all existing sockets were emitted.
     stopped: Option<Stop>,
 }
 

@@ -31,7 +31,7 @@ const HUNG_UP: i32 = 129;
 const INTERRUPTED: i32 = 130;
 const TERMINATED: i32 = 143;
 
-/// What SIGHUP asks for.
+/// Effect of SIGHUP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hangup {
     /// Reopen the output files.
@@ -43,7 +43,7 @@ pub(super) enum Hangup {
 }
 
 impl Hangup {
-    /// What SIGHUP asks of a trace that writes to a file, or only to standard output.
+    /// Effect of SIGHUP on a trace that writes to a file, or only to standard output.
     pub(super) fn of(writes_to_file: bool) -> Self {
         match writes_to_file {
             true => Self::Reopens,

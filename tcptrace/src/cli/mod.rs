@@ -25,7 +25,7 @@ pub use watch::{Condition, WatchArgs};
 /// Heading of the options that end a command.
 const STOP: &str = "When to stop";
 
-/// What most people come for, by problem.
+/// Examples of use, by problem.
 const EXAMPLES: &str = "\
 Examples:
   Who closes the connections of port 10050, and why?

@@ -25,7 +25,7 @@ pub enum Retain {
     All,
 }
 
-/// What a table keeps.
+/// Extent of what a connection table keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// Connections that are open.
@@ -45,12 +45,12 @@ impl Keep {
 #[derive(Debug)]
 pub struct ConnectionTable {
     keep: Keep,
-    /// Those to which something has happened lately.
+    /// Connections to which something has happened lately.
     busy: HashMap<ConnectionId, ConnectionHistory>,
-    /// With more than so many of them it is time to pack some.
+    /// Number of busy connections above which it is time to pack some.
     most_busy: usize,
     compact: Compacted,
-    /// What happens to connections whose closing was reported and that are kept: their life from then on.
+    /// Histories of kept connections from the report of their closing on.
     reopened: HashMap<ConnectionId, ConnectionHistory>,
     /// The sockets of connections of which only one end is known.
     by_socket: HashMap<SocketId, ConnectionId>,

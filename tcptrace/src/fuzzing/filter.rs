@@ -1,4 +1,5 @@
-//! What users type to choose sockets: what is understood says what was typed, to people, to the gate, and to the kernel.
+//! What users type to choose sockets: what is understood says what was typed, to people, to the filter stage, and to
+//! the kernel.
 
 use clap::Parser as _;
 use tcptrace_ebpf::PORT_WORDS;

@@ -26,7 +26,7 @@ pub fn replay(bytes: &[u8]) {
     assert_eq!(SkippedReport { open_at: None, ..nothing }, SkippedReport::default());
     if records.is_empty() && skipped == SkippedReport::default() {
         let mut lines = bytes.split(|byte| *byte == b'\n');
-        // Verdicts are made anew.
+        // Summaries are made anew.
         let says_nothing = |line: &[u8]| line.trim_ascii().is_empty() || holds(line, b"\"connection\"");
         assert!(lines.all(says_nothing), "something was passed over in silence");
     }
@@ -66,7 +66,7 @@ fn lines(records: &[Record]) -> Vec<u8> {
     lines
 }
 
-/// Tells the records in every format for people.
+/// Emits the records in every format for people.
 fn told(records: &[Record], is_coloured: bool) {
     let width = is_coloured.then_some(80);
     let style = TextStyle { zone: TimeZone::UTC, palette: Palette::new(is_coloured), width };

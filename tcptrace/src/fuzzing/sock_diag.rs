@@ -3,7 +3,7 @@
 use crate::{address::Netns, snapshot::Answer};
 
 const NETNS: Netns = Netns(1);
-/// Of the header of a message; with less there is none.
+/// Length of a message's header; fewer bytes are no message.
 const HEADER: usize = 16;
 
 fn read(datagrams: &[&[u8]], sequence: u32) -> Answer {

@@ -49,7 +49,7 @@ pub fn story(bytes: &[u8]) {
     host.finish();
 }
 
-/// What a session sees of the host that it traces.
+/// A host as the session that traces it sees it.
 struct Host {
     session: Session,
     told: Told,

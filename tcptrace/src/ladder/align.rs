@@ -33,7 +33,7 @@ struct Alignment {
 enum Counterpart {
     Nowhere,
     Next,
-    /// Behind so many others.
+    /// Behind this number of others.
     After(usize),
 }
 

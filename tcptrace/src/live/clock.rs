@@ -1,4 +1,4 @@
-//! The only room that reads clocks: turns the kernel's monotonic times into wall-clock times.
+//! The only module that reads clocks: turns the kernel's monotonic times into wall-clock times.
 
 use std::time::Duration;
 

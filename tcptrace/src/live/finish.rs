@@ -1,4 +1,4 @@
-//! The end of a live trace: detach, drain, account, and ask the kernel what is left of the sockets.
+//! The end of a live trace: detach, drain, count, and ask the kernel what is left of the sockets.
 
 use std::collections::HashMap;
 

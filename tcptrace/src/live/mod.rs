@@ -69,7 +69,7 @@ pub(crate) struct Live {
     pacing: Pacing,
 }
 
-/// What a wait ended with.
+/// Result of a wait: the dump that was made meanwhile, if any.
 pub(crate) struct Woken {
     made: Option<(DumpRequest, Result<Dump>)>,
 }
@@ -233,7 +233,7 @@ impl Live {
     }
 }
 
-/// What following an event asks the host that is traced.
+/// Host that is traced, for lookups while events are followed.
 struct Host<'a> {
     attached: &'a Attached,
     hierarchy: &'a mut Hierarchy,

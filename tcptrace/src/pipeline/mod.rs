@@ -86,7 +86,7 @@ impl<'o> Pipeline<'o> {
         }
     }
 
-    /// What was asked for.
+    /// Filter of the trace.
     #[must_use]
     pub const fn filter(&self) -> &Filter {
         self.filter.filter()

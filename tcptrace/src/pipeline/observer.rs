@@ -12,7 +12,7 @@ use crate::{
 /// An observer of a trace. Nothing here can fail: what an observer does with a record, and with its own errors, is its own
 /// matter, and never one of the others.
 pub trait Observer {
-    /// What it needs besides the records.
+    /// Needs of the observer besides the records.
     fn needs(&self) -> Needs {
         Needs::default()
     }
@@ -58,7 +58,7 @@ impl<T: Observer> Observer for Rc<RefCell<T>> {
     }
 }
 
-/// What observers need of connections. The table keeps as much as the most demanding of them asks for.
+/// Needs of observers besides the records. The connection table keeps as much as the most demanding of them asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Connections: to hear when one closes, and which are open at the end.
@@ -72,7 +72,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What serves both.
+    /// Needs that serve both.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self {

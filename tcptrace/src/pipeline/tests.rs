@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Memory that is full after so many bytes.
+/// Memory that is full after this number of bytes.
 #[derive(Clone, Debug, Default)]
 struct Disk {
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The kernel side seen from user space: load, attach, drain, account. The only module that names aya.
+//! The kernel side seen from user space: load, attach, drain, count. The only module that names aya.
 
 mod accounting;
 mod attach;

@@ -15,7 +15,7 @@ const INDENT: usize = 16;
 /// Bytes of most lines, colours included, so that they are made without asking for more room.
 const USUAL: usize = 512;
 
-/// What spaces are taken from.
+/// Spaces from which padding is copied.
 const SPACES: &str = "                                ";
 
 /// A line that is being put together, column by column.
@@ -78,7 +78,7 @@ impl Line {
         self
     }
 
-    /// Whether so many columns more fit into the row.
+    /// Whether this number of further columns fits into the row.
     fn has_room(&self, long: usize) -> bool {
         self.column + self.padding + long <= self.width
     }

@@ -42,7 +42,7 @@ use crate::{
 
 /// A format for the records of a trace.
 pub trait Render {
-    /// What it needs besides the records.
+    /// Needs of the format besides the records.
     fn needs(&self) -> Needs {
         Needs::default()
     }

@@ -93,7 +93,7 @@ impl Palette {
         if self.coloured { Style::new().bold() } else { Style::new() }
     }
 
-    /// What matters less.
+    /// Style of what matters less.
     #[must_use]
     pub const fn faint(self) -> Style {
         if self.coloured { Style::new().dimmed() } else { Style::new() }

@@ -2,7 +2,7 @@
 
 use crate::{record::Stuck, tcp::advice};
 
-/// What to do about it, and by which descriptor the owner has it.
+/// Words about a stuck socket: by which descriptor its owner has it, and what to do about it.
 #[must_use]
 pub fn describe_stuck(stuck: &Stuck) -> String {
     let least = if stuck.at_least { "at least so long; " } else { "" };

@@ -1,9 +1,9 @@
-//! The verdict on a connection in one line of words.
+//! The summary of a connection in one line of words.
 
 use super::short;
 use crate::record::{Completeness, ConnectionSummary, Outcome};
 
-/// The verdict in one line: `in order, handshake 52 µs, 6 bytes from …, 512 from …, no retransmits`.
+/// The summary in one line: `in order, handshake 52 µs, 6 bytes from …, 512 from …, no retransmits`.
 #[must_use]
 pub fn describe_summary(summary: &ConnectionSummary) -> String {
     let mut words = vec![describe_outcome(summary)];

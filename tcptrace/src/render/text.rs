@@ -36,7 +36,7 @@ mod columns {
     pub(super) const STATES: usize = 25;
     pub(super) const LASTED: usize = 7;
     pub(super) const OWNER: usize = 14;
-    /// What one row for all of it needs, with room for the words.
+    /// Width from which on everything fits into one row, with space for the words.
     pub(super) const ONE_ROW: usize = 145;
 }
 
@@ -127,7 +127,7 @@ struct Cells<'a> {
     words: (&'a str, Style),
 }
 
-/// What one line shows.
+/// Content of one line.
 struct Told<'a> {
     at: Moment,
     subject: &'a Subject,

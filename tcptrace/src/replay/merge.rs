@@ -25,7 +25,7 @@ struct Host<R> {
     is_over: bool,
 }
 
-/// What reading on has come to.
+/// Result of reading on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "almost all of them are records")]
 pub enum Read {

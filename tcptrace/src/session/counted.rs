@@ -1,13 +1,13 @@
-//! What the kernel side counted: the half of the account that no record carries.
+//! What the kernel side counted: the half of the totals that no record carries.
 
 /// Totals over all CPUs since the programs were loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     /// State changes of TCP sockets.
     pub seen: u64,
-    /// Of these, turned away by the filter in the kernel.
+    /// Part of `seen` that the filter in the kernel turned away.
     pub filtered: u64,
-    /// Of these, lost because the ring buffer was full.
+    /// Part of `seen` that was lost because the ring buffer was full.
     pub ring_full: u64,
     /// Runs that the kernel skipped, because the event interrupted the program itself, and that the second program did
     /// not make good. Not in `seen`.

@@ -18,7 +18,7 @@ use crate::{
 /// Time between two dumps of minisockets at least, nanoseconds.
 const BETWEEN_MINISOCKET_DUMPS: u64 = 1_000_000_000;
 
-/// What a dump should show.
+/// Sockets that a dump should show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DumpRequest {
     /// All sockets, and who holds them; with the processes of the host if descendants of some are asked for.
@@ -30,7 +30,7 @@ pub enum DumpRequest {
     Minisockets,
 }
 
-/// What the kernel shows of its sockets; each entry was true at some moment after the dump was requested.
+/// Sockets as the kernel shows them; each entry was true at some moment after the dump was requested.
 #[derive(Clone, Debug, Default)]
 pub struct Dump {
     /// One entry per socket.
@@ -55,11 +55,11 @@ pub(super) struct Pending {
 pub(super) enum Purpose {
     /// The sockets that were there before the trace.
     Existing,
-    /// What became of minisockets that no hook tells of.
+    /// The end of minisockets that no hook reports.
     Minisockets,
     /// Whether these are still where they are stuck.
     Stuck(Vec<Stuck>),
-    /// What happened while events were lost.
+    /// A repair: what happened while events were lost.
     Repair,
     /// Nothing any more: too much happened while it was made.
     GivenUp,
@@ -256,15 +256,15 @@ impl Session {
         self.losses.check_at_once();
     }
 
-    /// What has happened, and was not followed yet: in order of time.
+    /// Events that have been read and not followed yet, in order of time.
     fn unfollowed(&self) -> Vec<RawEvent> {
         let mut events: Vec<_> = self.timers.waiting().iter().chain(self.ahead.iter()).cloned().collect();
         events.sort_by_key(RawEvent::mono_ns);
         events
     }
 
-    /// Of the dumped sockets those that were asked for; and listeners, which tell whose their children are, also where
-    /// they are not shown themselves.
+    /// Dumped sockets that were asked for, and listeners, which show whose their children are, even where they are not
+    /// shown themselves.
     fn wanted(&self, sockets: Vec<DumpedSocket>) -> Vec<SocketInfo> {
         let is_wanted =
             |found: &DumpedSocket| found.state == TcpState::Listen || self.filter.matches_addresses(found);

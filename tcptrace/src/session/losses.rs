@@ -9,7 +9,7 @@ use crate::{
 /// How often to look whether events were lost, nanoseconds.
 pub(super) const CHECK: u64 = 100_000_000;
 
-/// What is known of losses.
+/// Losses so far, and how much of them was reported.
 #[derive(Debug)]
 pub(super) struct Losses {
     /// Records that could not be read.

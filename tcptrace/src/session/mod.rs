@@ -42,8 +42,8 @@ use read_ahead::{AHEAD, ReadAhead};
 use repair::RepairPlan;
 use stuck::StuckCheck;
 
-/// So many events are followed, and about so many records told, before more is read: a burst, or a dump of all sockets, would
-/// take more of memory than all that a trace keeps of the sockets.
+/// Number of events that are followed, and roughly of records that are emitted, before more is read: a burst, or a dump
+/// of all sockets, would take more memory than all that a trace keeps of the sockets.
 pub const AT_ONCE: usize = 1_024;
 
 /// A note and the event that belongs to it come within this time, nanoseconds: a thread may lose its CPU between the two.
@@ -82,7 +82,7 @@ pub struct Session {
     minisocket_dump_due: Option<u64>,
     stuck: Option<StuckCheck>,
     pending: Option<Pending>,
-    /// What happened before this moment was read when the last batch was taken, unless something was read ahead of it.
+    /// Moment before which every event was read when the last batch was taken, unless something was read ahead of it.
     drained_at: Moment,
     wall_minus_mono: i64,
 }
@@ -90,7 +90,7 @@ pub struct Session {
 /// How far a trace is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It is not known yet which sockets were there before.
+    /// Beginning: not yet known which sockets existed before.
     Starting,
     /// Events are followed.
     Tracing,

@@ -16,7 +16,7 @@ pub const GATHERING: Duration = Duration::from_millis(1);
 /// Records read in one go before signals and timers get their turn again.
 pub const BATCH: usize = 4096;
 
-/// What to do before the next drain.
+/// Step to take before the next drain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pacing {
     /// Nothing: the last drain took all that it may, and there is more.

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use super::BATCH;
 use crate::event::RawEvent;
 
-/// So many batches are read ahead: about 30 MiB.
+/// Number of batches that are read ahead at most: about 30 MiB.
 pub(super) const AHEAD: usize = 32;
 
 /// Capacity that is kept of a batch: a burst would take more of it than all that a trace keeps of the sockets.

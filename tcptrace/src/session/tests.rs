@@ -41,7 +41,7 @@ struct Host {
     /// The kernel's buffer, which has room for everything.
     buffer: VecDeque<Result<RawEvent, DecodeError>>,
     counted: Counted,
-    /// What a dump shows.
+    /// Sockets that a dump shows.
     sockets: Vec<DumpedSocket>,
     processes: Vec<(u32, u32)>,
     dump_fails: bool,
@@ -174,7 +174,7 @@ impl Host {
         lost.collect()
     }
 
-    /// What was told, in a few words each.
+    /// Records that were emitted, in a few words each.
     fn lines(&self) -> Vec<String> {
         self.told.iter().map(line).collect()
     }

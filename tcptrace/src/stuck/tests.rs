@@ -15,7 +15,7 @@ fn watching(limits: &str, ladder: &str) -> StuckDetector {
     watch
 }
 
-/// What is due by then: state, seconds in it, which time.
+/// Sockets that are due by then: state, seconds in it, and the number of the report.
 fn due(watch: &mut StuckDetector, seconds: u64) -> Vec<String> {
     let stuck = watch.due(at(seconds));
     let words = stuck.iter().map(|stuck| {

@@ -24,7 +24,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Builder of a trace: of everything, until conditions are added.
+    /// Builder of a trace of everything, until conditions are added.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()

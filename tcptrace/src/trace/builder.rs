@@ -18,7 +18,8 @@ use crate::{
 /// Size of the buffer between kernel and user space, bytes, unless another one is asked for.
 const BUFFER: u32 = 4 << 20;
 
-/// Builder of a trace: of everything, unless conditions are added. All conditions must hold; of one kind, one value must match.
+/// Conditions of a trace: everything is traced unless some are added. All conditions must hold; of one kind, one value
+/// must match.
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(crate) filter: Filter,

@@ -38,7 +38,7 @@ pub fn cast(pid: u32, name: &str) {
     CAST.with_borrow_mut(|cast| cast.insert(pid, name.to_owned()));
 }
 
-/// What an actor says of a socket of its own.
+/// A socket of an actor, as the actor describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sock {
     /// `SO_COOKIE`: the name under which records speak of it.
@@ -132,7 +132,7 @@ impl Actor {
         assert_eq!(self.speak(order), "done", "{order}");
     }
 
-    /// What it answers, in its own words.
+    /// Gives an order, and returns the answer in the actor's own words.
     #[track_caller]
     pub fn speak(&self, order: &str) -> String {
         self.begin(order);

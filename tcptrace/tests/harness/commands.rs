@@ -26,7 +26,7 @@ use rustix::{
 
 use super::ring;
 
-/// What an actor has: sockets by name, a child, and where others hand sockets in.
+/// Possessions of an actor: sockets by name, a child, and where others hand sockets in.
 #[derive(Default)]
 pub struct Stage {
     mine: HashMap<String, OwnedFd>,

@@ -54,7 +54,7 @@ impl Hidden {
     }
 }
 
-/// What the timers of requests and of minisockets call.
+/// Functions that the timers of requests and of minisockets call.
 fn handlers() -> Vec<String> {
     let symbols = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
     let handler = |line: &str| {

@@ -70,7 +70,7 @@ pub fn skip(reason: &str) {
     }
 }
 
-/// What a program that must succeed printed.
+/// Output of a program that must succeed.
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -30,12 +30,12 @@ impl Line {
     }
 }
 
-/// What `ss` lists in this thread's network namespace.
+/// Sockets that `ss` lists in this thread's network namespace.
 pub fn all() -> Vec<Line> {
     run("ss", &["-tanpeOH"]).lines().map(read).collect()
 }
 
-/// What `ss` says of one socket.
+/// The line of `ss` about one socket.
 pub fn of(sock: &Sock) -> Option<Line> {
     all().into_iter().find(|line| line.cookie == sock.cookie)
 }

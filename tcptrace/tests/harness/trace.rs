@@ -88,7 +88,7 @@ impl Trace {
         self.records.iter().map(|record| format!("{} {}", record["socket"], line(record))).collect()
     }
 
-    /// What holds of any trace.
+    /// Checks what holds of any trace.
     #[track_caller]
     pub fn check(&self) {
         assert!(!self.err.contains("please report"), "{}", self.err);
@@ -210,8 +210,8 @@ pub fn line(record: &Value) -> String {
     format!("{step} {context} {owner} {cause}")
 }
 
-/// What shows whose an accepted socket is until its process acts on it: that it was seen accepting where this kernel
-/// lets us see it, else that it listens.
+/// Evidence of an accepted socket's owner until its process acts on it: the accept where this kernel lets us see it,
+/// otherwise the listener.
 pub fn acceptor(start: &Value) -> &'static str {
     if sees(start, "accepts") || sees(start, "accept_calls") { "accept" } else { "listener" }
 }

@@ -25,7 +25,7 @@ pub fn tcptrace() -> Command {
     command
 }
 
-/// What a tracer that ends by itself left behind.
+/// Exit code and output of a tracer that ended by itself.
 pub struct Ran {
     pub code: Option<i32>,
     pub out: String,
@@ -98,7 +98,7 @@ impl Tracer {
         self.child.id()
     }
 
-    /// What it has written so far.
+    /// Lines that the tracer has written so far.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }

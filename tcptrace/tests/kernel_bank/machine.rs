@@ -47,7 +47,8 @@ impl Drop for Parameter {
     }
 }
 
-/// That of the first thread: only those that tests run on leave it. Where it is not the machine's own, there is no such file.
+/// Runs a command in the first thread's network namespace, which only the threads that tests run on leave. Where it is
+/// not the machine's own, there is no such file.
 fn in_the_first_namespace(command: &str) -> String {
     let net = format!("--net=/proc/{}/ns/net", std::process::id());
     run("nsenter", &[&net, "sh", "-c", command])

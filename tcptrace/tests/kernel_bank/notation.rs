@@ -39,7 +39,7 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("listening", &["CLOSE>LISTEN process server/syscall -"]),
 ];
 
-/// What happens, and what must be told of it.
+/// A case: what happens, and which records must be emitted.
 #[derive(Default)]
 pub struct Case {
     pub script: Vec<String>,
@@ -48,7 +48,7 @@ pub struct Case {
     pub sent: Vec<(String, Vec<String>)>,
 }
 
-/// A record that must be told.
+/// A record that must be emitted.
 #[derive(Clone, Debug)]
 pub struct Expected {
     pub line: String,

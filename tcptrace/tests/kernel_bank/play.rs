@@ -215,7 +215,7 @@ impl Play {
             let records = self.tracer.records();
             let last = judge::of_states(&records, &sock).last().copied();
             let told = last.is_some_and(|last| [&last["to"], &last["state"]].contains(&&state.into()));
-            // Without a process the stand-in is what there is to wait for.
+            // Without a process the minisocket is what there is to wait for.
             let stands_in = (state, holder) != ("FIN_WAIT2", Some("nobody"))
                 || last.is_some_and(|last| last["type"] == "orphan");
             (listed && told && stands_in).then_some(())

@@ -271,14 +271,14 @@ impl Stage {
         answer.starts_with("socket")
     }
 
-    /// It may fail: the socket may be in any state.
+    /// Gives an actor an order, which may fail: the socket may be in any state.
     fn order(&self, actor: usize, order: &str, held: Option<Held>) {
         let Some(held) = held else { return };
         let answer = self.actor(actor).speak(&format!("{order} {}", held.name));
         assert!(answer == "done" || answer.starts_with("error"), "{answer}");
     }
 
-    /// Those that nobody has any more.
+    /// Forgets listeners that nobody has any more.
     fn forget_listeners(&mut self) {
         let held: BTreeSet<_> = self.held.iter().flatten().map(|held| held.sock.cookie.clone()).collect();
         self.listeners.retain(|cookie, _| held.contains(cookie));

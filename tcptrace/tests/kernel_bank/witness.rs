@@ -17,7 +17,7 @@ use crate::{
     judge,
 };
 
-/// What has been seen so far.
+/// Sockets and states that `ss` has shown so far.
 #[derive(Default)]
 struct Seen {
     /// As in [`Testimony`].
@@ -49,13 +49,13 @@ impl Witness {
         Self { seen, stop, thread: Some(thread) }
     }
 
-    /// Its latest listing, and the how manieth it is.
+    /// The latest listing, and how many there have been.
     pub fn latest(&self) -> (Vec<Line>, usize) {
         let seen = self.seen.lock().unwrap();
         (seen.latest.clone(), seen.listings)
     }
 
-    /// Ends, and gives what it has seen.
+    /// Ends the watch, and returns what was seen.
     pub fn dismissed(mut self) -> Testimony {
         self.stop.store(true, Relaxed);
         self.thread.take().unwrap().join().unwrap();
@@ -63,16 +63,17 @@ impl Witness {
     }
 }
 
-/// By cookie: the socket when it was first seen, and the states one after another.
+/// Sockets by cookie: each as it was first seen, and its states one after another.
 pub struct Testimony(BTreeMap<String, (Line, Vec<String>)>);
 
 impl Testimony {
-    /// Whether it saw the socket in this state.
+    /// Whether the socket was seen in this state.
     pub fn saw(&self, cookie: &str, state: &str) -> bool {
         self.0.get(cookie).is_some_and(|(_, states)| states.iter().any(|seen| seen == state))
     }
 
-    /// Whatever was seen was told, in the same order. Returns how many states were seen, of all sockets.
+    /// Checks that every state that was seen was emitted, in the same order. Returns the number of states seen, of all
+    /// sockets.
     #[track_caller]
     pub fn agrees_with(&self, trace: &Trace) -> usize {
         for (line, states) in self.0.values() {

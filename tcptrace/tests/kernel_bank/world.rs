@@ -59,12 +59,12 @@ pub fn wire() -> bool {
     true
 }
 
-/// What leaves for this address waits (in the neighbour entry's queue, `__neigh_event_send`).
+/// Holds segments to this address back (in the neighbour entry's queue, `__neigh_event_send`).
 pub fn hold(to: &str) {
     ip(&format!("neighbour delete {to} dev {}", ends(to).1));
 }
 
-/// What has waited goes its way, and so does all that follows.
+/// Lets the segments that have waited go, and all that follow.
 pub fn release(to: &str) {
     let (_, dev, other) = ends(to);
     // Not from /sys, which shows another namespace's.

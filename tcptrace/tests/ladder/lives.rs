@@ -10,7 +10,7 @@ use tcptrace::{
     time::Moment,
 };
 
-/// Moment so many microseconds after ten o'clock.
+/// Moment this number of microseconds after ten o'clock.
 pub fn moment(us: u64) -> Moment {
     const TEN: i64 = 1_763_287_200_000_000_000;
     Moment { mono_ns: us * 1_000, wall_ns: TEN + i64::try_from(us).unwrap() * 1_000 }

@@ -34,7 +34,7 @@ impl Values {
         self.0.last().copied()
     }
 
-    /// The value that so many of a hundred do not exceed (nearest rank).
+    /// Percentile of the values: the one that this number of a hundred do not exceed (nearest rank).
     pub(super) fn percentile(&self, percent: usize) -> Option<f64> {
         let rank = (self.0.len() * percent).div_ceil(100);
         self.0.get(rank.saturating_sub(1)).copied()

@@ -26,7 +26,7 @@ impl Panel {
         self.left + (value - self.from) / (self.to - self.from) * self.width
     }
 
-    /// The title and the grid over so many rows.
+    /// The title, and the grid over this number of rows.
     fn frame(&self, svg: &mut String, rows: usize) {
         let Self { title, left, .. } = self;
         let (top, bottom) = (TOP - 6.0, TOP + rows as f64 * ROW);

@@ -38,7 +38,7 @@ pub(super) struct Cost {
 }
 
 impl Cost {
-    /// CPU seconds per million of so many state changes.
+    /// CPU seconds per million state changes, given their number.
     pub(super) fn per_million(&self, changes: f64) -> f64 {
         self.cpu.as_secs_f64() / changes * 1e6
     }

@@ -127,7 +127,7 @@ fn count(valgrind: &Path, example: &Path) -> Result<Vec<(String, u64)>> {
     STAGES.into_iter().map(own).collect()
 }
 
-/// All that a program executes, by callgrind's own account of it.
+/// Number of instructions that a program executes, as callgrind counts them.
 fn instructions(valgrind: &Path, program: &Command) -> Result<u64> {
     let account = tempfile::NamedTempFile::new().context("make a file for callgrind")?;
     let mut command = Command::new(valgrind);

@@ -26,7 +26,7 @@ pub enum What {
     Changed(TcpState, TcpState, Option<Context>, Option<Cause>),
     /// The socket lost its process and stays.
     Orphaned(TcpState),
-    /// The socket retransmitted, for so many times in this state.
+    /// The socket retransmitted, for this number of times in this state.
     Retransmitted(TcpState, u64),
     /// The socket sent a RST, for this reason.
     Reset(TcpState, Option<String>),

@@ -1,4 +1,4 @@
-//! Verdicts on ladders of events: what each connection comes to, when it is over and when the trace ends.
+//! Summaries of ladders of events: what each connection comes to, when it is over and when the trace ends.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     tracker::tests::notation::emitted,
 };
 
-/// Runs a ladder, and compares the verdicts with the lines of it that begin with `=`.
+/// Runs a ladder, and compares the summaries with the lines of it that begin with `=`.
 #[track_caller]
 fn judge(text: &str) {
     let mut table = ConnectionTable::new(Keep { open: true, ..Keep::default() });

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// What is shown of a trace in which only some ports were asked for, so that some records come late.
+/// Records that are shown of a trace in which only some ports were asked for, so that some records come late.
 fn shown(world: &World, fates: &[Fate], ports: &str) -> Vec<Record> {
     let events: Vec<StateChange> = world.events().into_iter().map(|told| told.event).collect();
     let filter = Filter { ports: ports.parse().unwrap(), ..Filter::default() };

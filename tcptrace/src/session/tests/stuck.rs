@@ -59,7 +59,7 @@ fn told_though_nobody_can_be_asked() {
     assert_eq!(host.lines(), ["1 stuck in CLOSE_WAIT"]);
 }
 
-/// What the buffer says comes first: no dump for one that has moved on.
+/// A change in the buffer takes precedence: no dump for a socket that has moved on.
 #[test]
 fn what_is_in_the_buffer_says_otherwise() {
     let mut host = Host::tracing(watching());

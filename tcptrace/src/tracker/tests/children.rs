@@ -147,7 +147,7 @@ fn notes_of_a_request_that_was_found() {
     );
 }
 
-/// The list gave the request a cookie, and so the child got another one.
+/// The dump gave the request a cookie, and so the child got another one.
 #[test]
 fn a_request_that_was_listed_when_its_child_was_there() {
     ladder(

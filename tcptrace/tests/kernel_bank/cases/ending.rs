@@ -59,7 +59,7 @@ bank! {
             ESTABLISHED>CLOSE softirq server/acceptor reset_received
     "
 
-    /// Of a listening socket no error stays behind.
+    /// A listening socket keeps no error.
     a_listener_is_destroyed: "
         connected
         rests l LISTEN of server, s ESTABLISHED

@@ -46,7 +46,7 @@ bank! {
             LAST_ACK>CLOSE process|softirq server/syscall -
     "
 
-    /// It opens and closes at once with its peer, which it is itself.
+    /// A socket connected to itself opens and closes at once with its peer.
     a_socket_that_is_its_own_peer: "
         narcissus bind c 127.0.0.1:7777
         narcissus connect c @c

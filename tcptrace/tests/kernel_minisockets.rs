@@ -1,4 +1,4 @@
-//! Stand-ins of which only a list tells, and `TIME_WAIT` to its end.
+//! Minisockets that only a sock_diag dump shows, and `TIME_WAIT` to its end.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -36,9 +36,9 @@ fn connect() -> Pair {
     Pair { client, server, opened }
 }
 
-/// Where stand-ins cannot be seen, the kernel's list tells of them, and it is said so.
+/// Where minisockets cannot be seen, the kernel's dump shows them, and the record says so.
 #[test]
-fn an_orphan_that_only_a_list_shows() {
+fn an_orphan_that_only_a_dump_shows() {
     in_a_namespace(|| {
         set("tcp_fin_timeout", "3");
         let tracer = Tracer::start(&["--probe", "tracepoint"]);
@@ -63,7 +63,8 @@ fn an_orphan_that_only_a_list_shows() {
     });
 }
 
-/// At once: the minisocket's timer, whose new end falls into the old one's slot, tells nothing of it.
+/// The FIN to an orphan is reported at once: the minisocket's timer, whose new end falls into the old one's slot,
+/// reports nothing of it.
 #[test]
 fn the_fin_to_an_orphan() {
     in_a_namespace(|| {
