@@ -10,7 +10,7 @@ use crate::{
     address::Tuple,
     event::StateChange,
     process::Thread,
-    record::{Inference, Orphan, Record, Transition},
+    record::{Inference, Orphan, Record, Subject, Transition},
     tcp::TcpState,
     time::Moment,
 };
@@ -29,11 +29,11 @@ impl Tracker {
         let circumstances = Circumstances { closing: self.closing, shows_minisockets };
         let change = Change::classify(at, event, socket, circumstances);
         self.closing = ClosingListener::of(event).or(self.closing);
-        self.update_socket(at, key, event, &change);
-        let Some(record) = self.record_of(at, key, event, &change) else { return };
+        let Some(subject) = self.update_socket(at, key, event, &change) else { return };
         if (event.from, event.to, change.cause) == (TcpState::LastAck, TcpState::Close, None) {
             self.infer_fin_at_peer(at, key, out);
         }
+        let record = self.record_of(at, event, &change, subject);
         if is_repetition {
             self.sockets.count_extra(-1);
         } else {
@@ -129,9 +129,15 @@ impl Tracker {
         key
     }
 
-    /// Takes the socket through a change.
-    fn update_socket(&mut self, at: Moment, key: Key, event: &StateChange, change: &Change) {
-        let Some(socket) = self.sockets.get_mut(key) else { return };
+    /// Takes the socket through a change, and returns what a record of the change is about.
+    fn update_socket(
+        &mut self,
+        at: Moment,
+        key: Key,
+        event: &StateChange,
+        change: &Change,
+    ) -> Option<Subject> {
+        let socket = self.sockets.get_mut(key)?;
         socket.forget_minisocket();
         if let Some(holder) = change.holder {
             self.owners.put(self.process_tree.mark(holder), &mut socket.owner);
@@ -141,25 +147,25 @@ impl Tracker {
             socket.cgroup = Some(cgroup);
         }
         socket.enter(change.to, at);
-        match change.to {
-            TcpState::SynSent => {
-                socket.update_transient(|transient| transient.connecting_tid = Some(event.task.tid));
-            }
-            TcpState::Listen => self.sockets.add_listener(key),
-            _ => {}
+        if change.to == TcpState::SynSent {
+            socket.update_transient(|transient| transient.connecting_tid = Some(event.task.tid));
         }
-    }
-
-    /// The record of a change, about the socket as it is after it.
-    fn record_of(&mut self, at: Moment, key: Key, event: &StateChange, change: &Change) -> Option<Record> {
-        let mut subject = self.sockets.get(key)?.subject();
+        let mut subject = socket.subject();
         // In this record alone: the next step may be another thread's.
         if let (Some(owner), Some(_)) = (&mut subject.owner, change.holder) {
             owner.thread = Some(Thread { tid: event.task.tid, comm: event.task.thread });
         }
+        if change.to == TcpState::Listen {
+            self.sockets.add_listener(key);
+        }
+        Some(subject)
+    }
+
+    /// Record of a change.
+    fn record_of(&mut self, at: Moment, event: &StateChange, change: &Change, subject: Subject) -> Record {
         let since_first_ns = subject.connection.map(|id| self.sockets.since_first(id, at));
         let context = change.context;
-        Some(match change.kind {
+        match change.kind {
             ChangeKind::Orphaned => {
                 Record::Orphan(Orphan { at, subject, state: event.from, since_first_ns, context })
             }
@@ -174,6 +180,6 @@ impl Tracker {
                 cause: change.cause,
                 numbers: event.numbers.filter(|_| !is_first(event)),
             }),
-        })
+        }
     }
 }
