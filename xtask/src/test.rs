@@ -42,7 +42,7 @@ pub fn main(options: Options) -> Result<()> {
     let mut failed = Vec::new();
     for (name, mut command) in steps {
         eprintln!("== {name}");
-        if let Err(error) = child::run(command.env(SKIP_LOG, &skip_log)) {
+        if let Err(error) = child::run(&mut child::ended_by_signals(command.env(SKIP_LOG, &skip_log))) {
             eprintln!("xtask: {error:#}");
             failed.push(name);
         }
