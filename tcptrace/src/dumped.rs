@@ -43,6 +43,25 @@ pub struct DumpedSocket {
 }
 
 impl DumpedSocket {
+    /// Socket of which nothing more is known: no queue is filled, no timer runs, and nobody is seen to hold it.
+    #[must_use]
+    pub fn new(netns: Netns, tuple: Tuple, state: TcpState, cookie: u64) -> Self {
+        Self {
+            netns,
+            tuple,
+            state,
+            cookie,
+            inode: 0,
+            uid: 0,
+            recv_q: 0,
+            send_q: 0,
+            timer: None,
+            cgroup_id: None,
+            cgroup: None,
+            holder: None,
+        }
+    }
+
     /// Owner of the socket, as far as `/proc` shows.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {

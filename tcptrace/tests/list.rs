@@ -19,19 +19,11 @@ fn end(text: &str) -> Endpoint {
 }
 
 fn found(state: TcpState, local: &str, remote: &str, comm: Option<&[u8]>) -> DumpedSocket {
+    let tuple = Tuple { local: end(local), remote: end(remote) };
     DumpedSocket {
-        netns: Netns(4_026_531_840),
-        tuple: Tuple { local: end(local), remote: end(remote) },
-        state,
-        cookie: 121_910,
         inode: 5,
-        uid: 0,
-        recv_q: 0,
-        send_q: 0,
-        timer: None,
-        cgroup_id: None,
-        cgroup: None,
         holder: comm.map(|comm| Holder { pid: 2502, comm: comm.to_vec(), uid: 0, fd: 4, others: 0 }),
+        ..DumpedSocket::new(Netns(4_026_531_840), tuple, state, 121_910)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     record::Record,
 };
 
-/// Where the records of a command go.
+/// Outputs and fail conditions of a command: the place its records go to.
 pub(super) struct Emission {
     pub(super) pipeline: Pipeline<'static>,
     pub(super) outputs: Outputs,

@@ -1,4 +1,4 @@
-//! What the commands do: the rim, where the pure modules meet the kernel, the clock, files and signals.
+//! Commands of the program: the rim, where the pure modules meet the kernel, the clock, files and signals.
 
 mod command;
 mod diagram;
@@ -31,7 +31,7 @@ use crate::{
 /// Runs one command line; the exit code of one that went well is that of the command traced, if there was one.
 ///
 /// # Errors
-/// What went wrong and of which kind it is; the kind decides the exit code.
+/// Error of a command, and its kind; the kind decides the exit code.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     say_as_much_as(cli.trace.verbose);
     let done = match cli.command {

@@ -1,4 +1,4 @@
-//! What a trace is going to do: its command line, looked up and checked, before anything is attached or opened.
+//! Plan of a trace: its command line, looked up and checked, before anything is attached or opened.
 
 use std::time::Duration;
 

@@ -111,7 +111,7 @@ pub enum Format {
     Mermaid,
 }
 
-/// Which connections the report at the end of a trace covers.
+/// Connections that the report at the end of a trace covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
     /// No connection.

@@ -33,7 +33,7 @@ pub struct TraceArgs {
     pub watch: WatchArgs,
     /// See who accepts connections even without fexit; slows all system calls a little
     ///
-    /// Where the kernel allows fexit, this is seen anyway (`tcptrace doctor` says whether it does). Elsewhere this option
+    /// A kernel that allows fexit shows this anyway (`tcptrace doctor` says whether it does). On others this option
     /// attaches to the tracepoints of accept() and accept4(), which makes every system call on the host a little slower.
     #[arg(long, help_heading = KERNEL)]
     pub accepts: bool,

@@ -13,7 +13,7 @@ use crate::{
     tcp::TcpState,
 };
 
-/// Which connections are kept once they have closed.
+/// Choice of the connections that are kept once they have closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Retain {
     /// None of them.

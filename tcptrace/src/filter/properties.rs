@@ -1,4 +1,4 @@
-//! What holds for every filter: nothing is lost in the stage, and the kernel's part of it hides nothing that ours shows.
+//! Properties of every filter: nothing is lost in the stage, and the kernel's part of it hides nothing that ours shows.
 
 use std::collections::HashMap;
 

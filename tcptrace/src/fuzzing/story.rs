@@ -126,24 +126,11 @@ impl Host {
 
     fn change(&mut self, change: &StateChange) {
         let Some(cookie) = change.cookie else { return };
-        let socket = DumpedSocket {
-            netns: change.netns.unwrap_or(Netns(1)),
-            tuple: change.tuple,
-            state: change.to,
-            cookie,
-            inode: 0,
-            uid: 0,
-            recv_q: 0,
-            send_q: 0,
-            timer: None,
-            cgroup_id: None,
-            cgroup: None,
-            holder: None,
-        };
         if change.to == TcpState::Close {
             self.sockets.remove(&cookie);
         } else {
-            self.sockets.insert(cookie, socket);
+            let netns = change.netns.unwrap_or(Netns(1));
+            self.sockets.insert(cookie, DumpedSocket::new(netns, change.tuple, change.to, cookie));
         }
     }
 

@@ -34,7 +34,7 @@ use dump::DumpThread;
 /// Capacity that is kept for records, in records: a dump of all sockets takes more of it.
 const KEPT: usize = 8 * AT_ONCE;
 
-/// Where the records of a live trace go.
+/// Destination of the records of a live trace.
 pub(crate) trait Destination<'o> {
     /// Emits records, empties the vector, and hands on what is buffered.
     ///

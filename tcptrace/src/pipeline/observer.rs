@@ -65,7 +65,7 @@ pub struct Needs {
     pub connections: bool,
     /// The single segments of connections too: retransmits and RSTs.
     pub segments: bool,
-    /// Which connections to keep when they have closed, until the end of the trace.
+    /// Choice of the connections to keep when they have closed, until the end of the trace.
     pub closed: Retain,
     /// The sockets that the kernel has at the end.
     pub final_dump: bool,

@@ -1,4 +1,4 @@
-//! What holds for outputs side by side: each writes what it would write alone, and one that fails is nobody else's matter.
+//! Outputs side by side: each writes what it would write alone, and one that fails is nobody else's matter.
 
 use std::{
     cell::RefCell,

@@ -9,7 +9,7 @@ use anstyle::Style;
 
 use super::width;
 
-/// Where a continued line begins: below what follows the time.
+/// Column at which a continued line begins: below what follows the time.
 const INDENT: usize = 16;
 
 /// Bytes of most lines, colours included, so that they are made without asking for more room.

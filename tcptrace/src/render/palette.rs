@@ -7,7 +7,7 @@ use crate::{
     tcp::{self, TcpState},
 };
 
-/// Where in its life a connection is.
+/// Phase of the life of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Listening or shaking hands.

@@ -24,7 +24,7 @@ impl<W: Write> Sink<W> {
         Self { format, out, failure: None, missed: 0 }
     }
 
-    /// Where it writes to.
+    /// Output it writes to.
     #[must_use]
     pub const fn out(&self) -> &W {
         &self.out

@@ -1,4 +1,4 @@
-//! Which connections of different recordings are one: reversed addresses at the same time.
+//! Joins connections of different recordings that are one: reversed addresses at the same time.
 //!
 //! Records are learned when they are read ahead, and counted until they are emitted: what is known of a connection when
 //! its first record is emitted is all that the records read ahead say, and nothing is forgotten that has any of them left.

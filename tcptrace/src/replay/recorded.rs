@@ -60,7 +60,7 @@ impl<R: BufRead> Recorded<R> {
         }
     }
 
-    /// Where it reads from.
+    /// Source it reads from.
     pub fn input(&self) -> &R {
         self.reader.input()
     }

@@ -1,4 +1,4 @@
-//! What the kernel side counted: the half of the totals that no record carries.
+//! Counters of the kernel side: the half of the totals that no record carries.
 
 /// Totals over all CPUs since the programs were loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -55,7 +55,7 @@ const REQUEST_LIVES: u64 = 64_000_000_000;
 /// Circumstances of a trace.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Which of the sockets in a dump are told of.
+    /// Condition that a socket in a dump must meet to be reported.
     pub filter: Filter,
     /// Whether notes tell of the lives of minisockets and request sockets.
     pub minisocket_timers: bool,

@@ -1,4 +1,4 @@
-//! What is read from the kernel's buffer and not followed yet.
+//! Events that are read from the kernel's buffer and not followed yet.
 //!
 //! A batch at a time is followed. While that takes its time, and where the tracer gets less of a CPU than it needs for a
 //! while, what comes is read ahead: it waits here and not in the kernel's buffer, which would be full after a tenth of a second of

@@ -227,18 +227,5 @@ fn held(socket: u64, state: TcpState, pid: u32) -> DumpedSocket {
 }
 
 fn dumped(socket: u64, state: TcpState) -> DumpedSocket {
-    DumpedSocket {
-        netns: NETNS,
-        tuple: tuple(socket),
-        state,
-        cookie: socket,
-        inode: 1,
-        uid: 0,
-        recv_q: 0,
-        send_q: 0,
-        timer: None,
-        cgroup_id: None,
-        cgroup: None,
-        holder: None,
-    }
+    DumpedSocket { inode: 1, ..DumpedSocket::new(NETNS, tuple(socket), state, socket) }
 }

@@ -187,19 +187,9 @@ mod tests {
         let answer =
             read(&bytes(&[TIME_WAIT, CLOSE_WAIT, DUAL_STACK_LISTENER, MAPPED_REQUEST, DONE].concat()));
         assert_eq!((answer.end, answer.interrupted, answer.damaged), (Some(Ok(())), false, 0));
-        let socket = |local, remote, state, cookie| DumpedSocket {
-            netns: NETNS,
-            tuple: Tuple { local: endpoint(local), remote: endpoint(remote) },
-            state,
-            cookie,
-            inode: 0,
-            uid: 0,
-            recv_q: 0,
-            send_q: 0,
-            timer: None,
-            cgroup_id: None,
-            cgroup: None,
-            holder: None,
+        let socket = |local, remote, state, cookie| {
+            let tuple = Tuple { local: endpoint(local), remote: endpoint(remote) };
+            DumpedSocket::new(NETNS, tuple, state, cookie)
         };
         let timer = |kind, ms| Some(Timer { kind, expires: Duration::from_millis(ms), retransmits: 0 });
         assert_eq!(

@@ -153,20 +153,8 @@ mod tests {
     #[test]
     fn a_socket_that_is_met_twice_counts_as_it_was_last() {
         let end = Endpoint { address: [127, 0, 0, 1].into(), port: 1 };
-        let sight = |cookie, state| DumpedSocket {
-            netns: Netns(1),
-            tuple: Tuple { local: end, remote: end },
-            state,
-            cookie,
-            inode: 0,
-            uid: 0,
-            recv_q: 0,
-            send_q: 0,
-            timer: None,
-            cgroup_id: None,
-            cgroup: None,
-            holder: None,
-        };
+        let tuple = Tuple { local: end, remote: end };
+        let sight = |cookie, state| DumpedSocket::new(Netns(1), tuple, state, cookie);
         let walk =
             [(1, TcpState::Close), (2, TcpState::Listen), (1, TcpState::Established), (3, TcpState::Close)];
         let once: Vec<_> = last_sights(walk.map(|(cookie, state)| sight(cookie, state)).into()).collect();

@@ -1,4 +1,4 @@
-//! What to trace, step by step.
+//! Builder of a trace, which takes its conditions step by step.
 
 use std::io::BufRead;
 

@@ -340,18 +340,12 @@ fn summaries() -> impl Iterator<Item = ConnectionSummary> {
 fn listed() -> Vec<DumpedSocket> {
     let holder = Holder { pid: 2502, comm: b"x) \x1b[1m\xff\n".to_vec(), uid: 0, fd: 4, others: 0 };
     let open = DumpedSocket {
-        netns: Netns(4_026_531_840),
-        tuple: subject().tuple,
-        state: TcpState::Established,
-        cookie: u64::MAX,
         inode: 5,
-        uid: 0,
-        recv_q: 0,
         send_q: 1460,
-        timer: None,
         cgroup_id: Some(1),
         cgroup: Some(Arc::new(Cgroup::new("/machine.slice/machine-web.scope"))),
         holder: Some(holder.clone()),
+        ..DumpedSocket::new(Netns(4_026_531_840), subject().tuple, TcpState::Established, u64::MAX)
     };
     let timed = |state, kind, retransmits| DumpedSocket {
         state,

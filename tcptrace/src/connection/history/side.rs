@@ -13,7 +13,7 @@ use crate::{
 pub struct Side {
     /// Its socket.
     pub socket: SocketId,
-    /// Where it lives.
+    /// Network namespace it lives in.
     pub netns: Option<Netns>,
     /// Its addresses.
     pub tuple: Tuple,
