@@ -110,8 +110,15 @@ impl ConnectionTable {
         if !keeps_segments {
             history.forget_segments();
         }
-        self.index(id, subject.socket, is_paired);
-        if was_reported { self.continue_closed(id, subject, record) } else { self.close(id) }
+        index(&mut self.by_socket, history, subject.socket, is_paired);
+        let is_over = history.is_over();
+        if was_reported {
+            self.continue_closed(id, subject, record)
+        } else if is_over {
+            self.close(id)
+        } else {
+            None
+        }
     }
 
     /// The latest connections to which anything happened, closed or not, in the order of their numbers.
@@ -159,30 +166,12 @@ impl ConnectionTable {
         Some(history)
     }
 
-    /// Keeps a socket findable for as long as its connection's number may turn out to be another one.
-    fn index(&mut self, id: ConnectionId, socket: SocketId, was_paired: bool) {
-        let Some(history) = self.busy.get(&id) else { return };
-        if history.is_paired() {
-            if !was_paired {
-                for side in &history.sides {
-                    self.by_socket.remove(&side.socket);
-                }
-            }
-        } else if history.has_ended(socket) {
-            // The same socket may open another connection.
-            self.by_socket.remove(&socket);
-        } else {
-            self.by_socket.insert(socket, id);
-        }
-    }
-
-    /// Takes note that a connection may be over; returns its history if it is.
+    /// Takes note that a connection is over; returns its history.
     fn close(&mut self, id: ConnectionId) -> Option<Cow<'_, ConnectionHistory>> {
-        let history = self.busy.get_mut(&id).filter(|history| history.is_over())?;
         if matches!(self.keep.closed, Retain::None | Retain::Latest(0)) {
             return self.take(id).map(Cow::Owned);
         }
-        history.is_reported = true;
+        self.busy.get_mut(&id)?.is_reported = true;
         self.retain(id);
         self.busy.get(&id).map(Cow::Borrowed)
     }
@@ -270,6 +259,27 @@ impl ConnectionTable {
             }
         }
         self.most_busy = BUSY.max(2 * self.busy.len());
+    }
+}
+
+/// Keeps a socket findable for as long as its connection's number may turn out to be another one.
+fn index(
+    by_socket: &mut HashMap<SocketId, ConnectionId>,
+    history: &ConnectionHistory,
+    socket: SocketId,
+    was_paired: bool,
+) {
+    if history.is_paired() {
+        if !was_paired {
+            for side in &history.sides {
+                by_socket.remove(&side.socket);
+            }
+        }
+    } else if history.has_ended(socket) {
+        // The same socket may open another connection.
+        by_socket.remove(&socket);
+    } else {
+        by_socket.insert(socket, history.id);
     }
 }
 
