@@ -190,9 +190,9 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
     let (extras, program) = match hook {
         Hook::Btf => {
             let btf = Btf::from_sys_fs().with_context(|| format!("{ATTACH_BTF}: read {BTF}"))?;
-            // Before the main one: what they record comes before the change that it explains.
-            let extras = Extras::attach(&settings.extras, handlers.as_ref().err(), &mut ebpf, &btf);
-            (extras, attach_btf(&mut ebpf, &btf)?)
+            // Before the others: the child of each request that they show must be shown too.
+            let program = attach_btf(&mut ebpf, &btf)?;
+            (Extras::attach(&settings.extras, handlers.as_ref().err(), &mut ebpf, &btf), program)
         }
         Hook::Tracepoint => (
             Extras::refused(&settings.extras, "needs tp_btf, not the classic tracepoint"),

@@ -56,13 +56,18 @@ pub fn merge(dumped: Vec<SocketInfo>, since: &[StateChange], requests: &HashSet<
             None if socket.state == TcpState::Close || firsts.has_portless(&socket) => None,
             None => Some(socket),
             Some(event) if is_first(event) => None,
-            // The ends too: the dump may show a later life of the same socket.
-            Some(event) if event.tuple.local.is_set() => {
-                Some(SocketInfo { state: event.from, tuple: event.tuple, ..socket })
-            }
-            Some(event) => Some(SocketInfo { state: event.from, ..socket }),
+            Some(event) => Some(before(event, socket)),
         })
         .collect()
+}
+
+/// A dumped socket as it was before this event.
+fn before(event: &StateChange, socket: SocketInfo) -> SocketInfo {
+    // The dump may show a later life of the same socket, with other ends.
+    let tuple = if event.tuple.local.is_set() { event.tuple } else { socket.tuple };
+    // Only a full socket changes its state: in `SYN_RECV` this is the child, not the request that it came from.
+    let pointer = (event.from == TcpState::SynRecv).then_some(event.pointer);
+    SocketInfo { state: event.from, tuple, pointer, ..socket }
 }
 
 /// First event of each life, by all that a dump may know the socket by.
