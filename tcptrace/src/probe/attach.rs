@@ -15,7 +15,7 @@ use zerocopy::{IntoBytes as _, transmute};
 use super::{
     accounting::Accounting,
     explain::{explain, is_denied},
-    extras::{Extra, Extras},
+    extras::{Extra, Extras, descriptor},
     format,
     layout::{BTF, Layouts},
     ring::Reader,
@@ -192,7 +192,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
             let btf = Btf::from_sys_fs().with_context(|| format!("{ATTACH_BTF}: read {BTF}"))?;
             // Before the others: the child of each request that they show must be shown too.
             let program = attach_btf(&mut ebpf, &btf)?;
-            (Extras::attach(&settings.extras, handlers.as_ref().err(), &mut ebpf, &btf), program)
+            (Extras::attach(&settings.extras, handlers.as_ref().err(), &mut ebpf, &btf)?, program)
         }
         Hook::Tracepoint => (
             Extras::refused(&settings.extras, "needs tp_btf, not the classic tracepoint"),
@@ -256,7 +256,7 @@ fn attach_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<ProgramFd> {
             ebpf.program_mut(name).with_context(|| format!("find program {name}"))?.try_into()?;
         program.load("inet_sock_set_state", btf).map_err(|error| explain(ATTACH_BTF, &error))?;
         program.attach().map_err(|error| explain(ATTACH_BTF, &error))?;
-        Ok(program.fd()?.try_clone()?)
+        descriptor(ATTACH_BTF, program.fd())
     };
     let outer = attach("tcptrace_btf")?;
     // In this order: the nested one looks whether the outer one has run.
@@ -270,7 +270,7 @@ fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<ProgramFd> {
         ebpf.program_mut("tcptrace_classic").context("find program tcptrace_classic")?.try_into()?;
     program.load().map_err(|error| explain(WHAT, &error))?;
     program.attach("sock", "inet_sock_set_state").map_err(|error| explain(WHAT, &error))?;
-    Ok(program.fd()?.try_clone()?)
+    descriptor(WHAT, program.fd())
 }
 
 /// Before Linux 5.11 maps count against `RLIMIT_MEMLOCK`. Later kernels do not care, so a refusal is no error.

@@ -25,12 +25,11 @@ pub(super) fn explain(what: &str, error: &(dyn std::error::Error + 'static)) -> 
                 false if os.raw_os_error() == Some(libc::EMFILE) => RAISE,
                 false => "",
             };
-            let reason = io_reason(os);
-            return if denied {
-                anyhow!(Denied(format!("{what}: {reason}{hint}")))
-            } else {
-                anyhow!("{what}: {reason}{hint}")
-            };
+            return anyhow!(Refused {
+                said: format!("{what}: {}{hint}", io_reason(os)),
+                kind: os.kind(),
+                number: os.raw_os_error()
+            });
         }
         cause = current.source();
     }
@@ -45,19 +44,34 @@ fn io_reason(error: &std::io::Error) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// Refusal for want of privileges: another hook would be refused too.
+/// Refusal by the kernel.
 #[derive(Debug)]
-struct Denied(String);
+struct Refused {
+    /// The sentence for the user.
+    said: String,
+    kind: std::io::ErrorKind,
+    number: Option<i32>,
+}
 
-impl std::fmt::Display for Denied {
+impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.said)
     }
 }
 
-impl std::error::Error for Denied {}
+impl std::error::Error for Refused {}
 
-/// Whether the kernel refused for want of privileges.
+/// Whether the kernel refused for want of privileges: another hook would be refused too.
 pub(super) fn is_denied(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Denied>())
+    let denied = |refused: &Refused| refused.kind == std::io::ErrorKind::PermissionDenied;
+    error.chain().filter_map(|cause| cause.downcast_ref()).any(denied)
+}
+
+/// Whether there are too few descriptors: then there are none left for the dumps either.
+pub(super) fn lacks_descriptors(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let refused = cause.downcast_ref::<Refused>().and_then(|refused| refused.number);
+        let direct = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        refused.or(direct) == Some(libc::EMFILE)
+    })
 }

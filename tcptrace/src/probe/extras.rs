@@ -3,10 +3,10 @@
 use anyhow::{Context as _, anyhow};
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, FEntry, FExit, ProgramFd, TracePoint},
+    programs::{BtfTracePoint, FEntry, FExit, ProgramError, ProgramFd, TracePoint},
 };
 
-use super::explain::explain;
+use super::explain::{explain, lacks_descriptors};
 
 /// A kind of event that only hooks of its own can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,12 +126,15 @@ pub(super) struct Extras {
 
 impl Extras {
     /// Attaches what can be attached; without the addresses of the timers' handlers there are no minisockets.
+    ///
+    /// # Errors
+    /// When there are too few descriptors.
     pub(super) fn attach(
         wanted: &[Extra],
         no_handlers: Option<&anyhow::Error>,
         ebpf: &mut Ebpf,
         btf: &Btf,
-    ) -> Self {
+    ) -> anyhow::Result<Self> {
         let mut extras = Self::default();
         for &extra in wanted {
             if extra.is_covered(&extras.attached) {
@@ -146,10 +149,11 @@ impl Extras {
                     extras.attached.push(extra);
                     extras.programs.extend(programs);
                 }
+                Err(error) if lacks_descriptors(&error) => return Err(error),
                 Err(error) => extras.missing.push((extra, format!("{error:#}"))),
             }
         }
-        extras
+        Ok(extras)
     }
 
     /// None attached, all for the same reason.
@@ -165,7 +169,7 @@ fn attach(ebpf: &mut Ebpf, btf: &Btf, program: &str, tracepoint: &str) -> anyhow
         ebpf.program_mut(program).with_context(|| format!("find program {program}"))?.try_into()?;
     program.load(tracepoint, btf).map_err(|error| explain(&what, &error))?;
     program.attach().map_err(|error| explain(&what, &error))?;
-    Ok(program.fd()?.try_clone()?)
+    descriptor(&what, program.fd())
 }
 
 fn attach_orphan_fins(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<ProgramFd> {
@@ -174,7 +178,7 @@ fn attach_orphan_fins(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<ProgramFd> {
         ebpf.program_mut("tcptrace_prolonged").context("find program tcptrace_prolonged")?.try_into()?;
     program.load("__inet_twsk_schedule", btf).map_err(|error| explain(WHAT, &error))?;
     program.attach().map_err(|error| explain(WHAT, &error))?;
-    Ok(program.fd()?.try_clone()?)
+    descriptor(WHAT, program.fd())
 }
 
 fn attach_accepts(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<ProgramFd> {
@@ -183,7 +187,7 @@ fn attach_accepts(ebpf: &mut Ebpf, btf: &Btf) -> anyhow::Result<ProgramFd> {
         ebpf.program_mut("tcptrace_accept").context("find program tcptrace_accept")?.try_into()?;
     program.load("inet_csk_accept", btf).map_err(|error| explain(WHAT, &error))?;
     program.attach().map_err(|error| explain(WHAT, &error))?;
-    Ok(program.fd()?.try_clone()?)
+    descriptor(WHAT, program.fd())
 }
 
 /// Attaches one program to both system calls.
@@ -197,5 +201,10 @@ fn attach_accept_calls(ebpf: &mut Ebpf) -> anyhow::Result<ProgramFd> {
         let what = format!("attach tracepoint syscalls:{event}");
         program.attach("syscalls", event).map_err(|error| explain(&what, &error))?;
     }
-    Ok(program.fd()?.try_clone()?)
+    descriptor("attach tracepoint syscalls:sys_exit_accept", program.fd())
+}
+
+/// Descriptor of a program for ourselves.
+pub(super) fn descriptor(what: &str, program: Result<&ProgramFd, ProgramError>) -> anyhow::Result<ProgramFd> {
+    program?.try_clone().map_err(|error| explain(what, &error))
 }
