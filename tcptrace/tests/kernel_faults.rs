@@ -12,6 +12,7 @@ use harness::{
     actor::Actor,
     in_a_namespace,
     inject::{self, Buffer},
+    ss,
     tracer::{Tracer, tcptrace},
     wait_for,
 };
@@ -183,6 +184,7 @@ fn two_tracers_tell_the_same() {
         for actor in [&server, &client] {
             assert_eq!(actor.answer(), "done");
         }
+        ss::wait_for_the_last_to_end();
         let last = server.tell("listen last 127.0.0.1:0");
         let told = tracers.map(|tracer| {
             tracer.wait_for_step(&last.cookie, "LISTEN");

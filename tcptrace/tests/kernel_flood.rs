@@ -7,7 +7,7 @@ mod harness;
 
 use std::collections::{HashMap, HashSet};
 
-use harness::{actor::Actor, in_a_namespace, slowness, ss, tracer::Tracer, wait_for};
+use harness::{actor::Actor, in_a_namespace, slowness, ss, tracer::Tracer};
 use serde_json::Value;
 
 const CONNECTIONS: u64 = 5_000;
@@ -43,20 +43,13 @@ fn visits(count: u64) -> [Actor; 2] {
     actors
 }
 
-/// On a busy host the last packets may still be under way.
-fn wait_for_all_to_be_over() {
-    wait_for("every connection to be over", || {
-        ss::all().iter().all(|line| ["LISTEN", "TIME_WAIT"].contains(&&*line.state)).then_some(())
-    });
-}
-
 #[test]
 fn every_event_is_accounted_for() {
     in_a_namespace(|| {
         // Room for all of it: how fast a tracer without optimisations empties the buffer is not the question here.
         let tracer = Tracer::start(&["--buffer", "16M"]);
         let _actors = visits(CONNECTIONS);
-        wait_for_all_to_be_over();
+        ss::wait_for_the_last_to_end();
         assert_eq!((snmp("ActiveOpens"), snmp("PassiveOpens")), (CONNECTIONS, CONNECTIONS));
         assert_eq!((snmp("AttemptFails"), snmp("EstabResets")), (0, 0));
         let trace = tracer.finish();
@@ -122,7 +115,7 @@ fn no_room_for_time_wait() {
         std::fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "100").unwrap();
         let tracer = Tracer::start(&["--buffer", "16M"]);
         let _actors = visits(1_000);
-        wait_for_all_to_be_over();
+        ss::wait_for_the_last_to_end();
         let trace = tracer.finish();
         assert_eq!(trace.total("lost"), 0);
         let transitions = trace.of_type("transition");

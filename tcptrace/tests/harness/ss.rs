@@ -46,6 +46,15 @@ pub fn wait(sock: &Sock, state: &str) -> Line {
     wait_for(&format!("ss to show {sock:?} in {state}"), || of(sock).filter(|line| line.state == state))
 }
 
+/// Waits until every connection is over. The last packets may still be under way, and one in some thousand FINs arrives
+/// while the kernel exchanges the socket for its minisocket: it is lost, and sent again after 200 ms.
+#[track_caller]
+pub fn wait_for_the_last_to_end() {
+    wait_for("every connection to be over", || {
+        all().iter().all(|line| ["LISTEN", "TIME_WAIT"].contains(&&*line.state)).then_some(())
+    });
+}
+
 fn read(line: &str) -> Line {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [state, recv_q, _, local, remote] = words[..5] else { panic!("{line}") };
