@@ -169,7 +169,7 @@ impl WholeLines {
 
     fn cut(&mut self) {
         self.failed = true;
-        // Not of a pipe or a device; and if it cannot be cut, the failure itself is told all the same.
+        // Not of a pipe or a device; and if it cannot be cut, the failure itself is reported all the same.
         if let Ok(metadata) = self.file.metadata()
             && metadata.is_file()
         {

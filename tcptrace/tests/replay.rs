@@ -227,7 +227,7 @@ fn what_is_damaged_is_told() {
     assert_eq!((of_type(&out, "transition").len(), of_type(&out, "end").len()), (2, 0));
     let lost = of_type(&out, "lost");
     assert_eq!(lost.iter().map(|lost| &lost["reason"]).collect::<Vec<_>>(), ["unreadable", "unreadable"]);
-    for said in ["lines that could not be read: 2", "holes of NUL bytes, 2 bytes", "has no end"] {
+    for said in ["lines that could not be read: 2", "holes of NUL bytes, 2 bytes", "no end record"] {
         assert!(err.contains(said), "{err}");
     }
     validator::assert_valid("what_is_damaged_is_told", out.as_bytes());

@@ -19,7 +19,7 @@ struct Outlet {
     name: String,
     format: Format,
     sink: Rc<RefCell<Sink<Output>>>,
-    /// Whether somebody was told that it has failed.
+    /// Whether its failure was reported.
     is_reported: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `tcptrace replay`: recordings told again.
+//! `tcptrace replay`: recordings emitted again.
 
 use std::{
     fs::File,
@@ -115,7 +115,7 @@ fn complain(left: &[Left], files: &[PathBuf], is_enough: bool) {
             _ if is_enough => {}
             Some(_) if !left.is_complete => {
                 log::warn!(
-                    "{path}: has no end: it was cut off, or its trace goes on; what came then is not known"
+                    "{path}: no end record: it was cut off, or its trace is still running; what came after is unknown"
                 );
             }
             Some(_) => {}

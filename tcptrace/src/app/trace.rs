@@ -45,7 +45,7 @@ async fn trace(running: &mut Running, plan: &mut Plan, signals: &mut Signals) ->
     let confinement = plan.confinement();
     match confine(confinement).context("give up privileges") {
         Err(error) if confinement.user.is_some() => return Err(Failure::cannot_trace(error)),
-        Err(error) => log::warn!("goes on with more privilege than it needs: {error:#}"),
+        Err(error) => log::warn!("continuing with more privileges than necessary: {error:#}"),
         Ok(()) => {}
     }
     if let Some(command) = &mut plan.command {

@@ -25,7 +25,7 @@ pub struct ConnectionHistory {
     pub steps: Vec<Step>,
     /// Segments that were emitted before those.
     pub skipped: u64,
-    /// Whether observers were told that it has closed.
+    /// Whether observers have been notified of its close.
     pub is_reported: bool,
 }
 

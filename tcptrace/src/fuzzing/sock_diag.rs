@@ -1,4 +1,4 @@
-//! Answers of `sock_diag`: what is told of a socket stands in its message, and nothing of one message depends on another.
+//! Answers of `sock_diag`: what an answer says of a socket stands in its message, and nothing of one message depends on another.
 
 use crate::{address::Netns, snapshot::Answer};
 
@@ -38,7 +38,7 @@ pub fn sock_diag(bytes: &[u8]) {
         (&answer.sockets, answer.end, answer.interrupted)
     );
     assert_eq!(alone.damaged, answer.damaged);
-    // An answer to an earlier question says nothing; what cannot be told apart from messages stays counted.
+    // An answer to an earlier question says nothing; what looks like a message stays counted.
     let other = read(&[datagram], sequence.wrapping_add(1));
     let of_this: Vec<_> =
         messages(datagram).into_iter().filter(|message| of(message) == Some(sequence)).collect();

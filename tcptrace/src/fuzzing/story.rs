@@ -1,5 +1,5 @@
-//! The whole way from the ring buffer to what is told, with events in any order: nothing panics, every event is accounted
-//! for, what is told reads back the same, and no table grows beyond the places in memory that sockets can have.
+//! The whole way from the ring buffer to the records, with events in any order: nothing panics, every event is accounted
+//! for, what is emitted reads back the same, and no table grows beyond the places in memory that sockets can have.
 
 use std::collections::BTreeMap;
 

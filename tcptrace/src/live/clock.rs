@@ -78,7 +78,7 @@ mod tests {
         );
         assert!(opened < sent && sent < closed);
         assert_eq!((sent.since(opened), closed.since(sent)), (10 * SECOND, 70 * SECOND));
-        // What the kernel reported before the comparison is told after it.
+        // What the kernel reported before the comparison is emitted after it.
         assert!(clock.at(99 * SECOND) < closed);
     }
 

@@ -22,7 +22,7 @@ pub enum Condition {
     Lost,
 }
 
-/// Number of connections that were reset and are remembered until their other ends have told of it too.
+/// Number of connections that were reset and are remembered until the record of their other end has come too.
 const RESETS: usize = 1024;
 
 /// How often each condition was met.

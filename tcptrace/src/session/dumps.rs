@@ -73,7 +73,7 @@ impl Pending {
 }
 
 impl Purpose {
-    /// Whether events wait for the dump, to be held against it or told after it.
+    /// Whether events wait for the dump, to be held against it or emitted after it.
     const fn gathers(&self) -> bool {
         match self {
             Self::Existing | Self::Repair | Self::Stuck(_) => true,
@@ -82,7 +82,7 @@ impl Purpose {
     }
 }
 
-/// Sockets that were there before the trace, and not told of yet.
+/// Sockets that existed before the trace and were not emitted yet.
 #[derive(Debug, Default)]
 pub(super) struct Existing {
     pub(super) at: Moment,
@@ -203,7 +203,7 @@ impl Session {
                 self.wanted(dump.sockets)
             }
             Err(error) => {
-                log::warn!("sockets that were there before are not shown: {error:#}");
+                log::warn!("existing sockets are not shown: {error:#}");
                 Vec::new()
             }
         };

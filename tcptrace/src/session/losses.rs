@@ -1,4 +1,4 @@
-//! Losses: when to look for them, and what is told of them.
+//! Losses: when to look for them, and what is reported of them.
 
 use super::Counted;
 use crate::{
@@ -49,7 +49,7 @@ impl Losses {
         self.next_check
     }
 
-    /// Whether records could not be read of which nothing was told.
+    /// Whether records could not be read that were not reported yet.
     pub(super) const fn has_untold(&self) -> bool {
         self.undecodable > self.told_undecodable
     }

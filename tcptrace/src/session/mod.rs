@@ -4,7 +4,7 @@
 //! Whoever drives it does in turn:
 //! 1. [`read`](Session::read) what the kernel side has sent, as far as there is [`room`](Session::room);
 //! 2. take the [`next_batch`](Session::next_batch), say how many [notes were lost](Session::on_lost_notes), and
-//!    [`advance`](Session::advance) until all of it is followed, handing on what is told and reading ahead in between;
+//!    [`advance`](Session::advance) until all of it is followed, handing on what is emitted and reading ahead in between;
 //! 3. [`on_counters`](Session::on_counters) if it [`wants_counters`](Session::wants_counters), and begin the dump that it
 //!    [requests](Session::request_dump);
 //! 4. wait as [`Pacing`] says, no longer than its [`deadline`](Session::deadline), and hand it the dump when that is
@@ -281,21 +281,19 @@ impl Session {
     /// more of them, [`finish`](Self::finish).
     pub fn end(&mut self) {
         if self.phase == Phase::Starting {
-            log::warn!(
-                "sockets that were there before are not shown: the trace ended before they were listed"
-            );
+            log::warn!("existing sockets are not shown: the trace ended before they were listed");
         }
         self.phase = Phase::Ending;
         self.pending = None;
     }
 
-    /// Ends it: tells what was held back to the end.
+    /// Ends it: emits what was held back to the end.
     pub fn finish(&mut self, out: &mut Vec<Record>) {
         self.tracker.finish(out);
     }
 
     /// State changes that there were: a step that the kernel does not report is one more; one that is reported after it was
-    /// told is not.
+    /// emitted is not.
     #[must_use]
     pub fn seen(&self, counted: &Counted) -> u64 {
         (counted.seen + counted.recursion + counted.lost_notes).saturating_add_signed(self.tracker.extra())

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How long a busy reader lets events gather: the most that an event can be late on the screen.
 pub const TICK: Duration = Duration::from_millis(5);
 
-/// How long after a wake-up to drain: what comes together is then told in its order, the handshake above all.
+/// How long after a wake-up to drain: what comes together is then emitted in its order, the handshake above all.
 pub const GATHERING: Duration = Duration::from_millis(1);
 
 /// Records read in one go before signals and timers get their turn again.
@@ -32,7 +32,7 @@ pub enum Pacing {
 
 impl Pacing {
     /// The next step after a drain that found `records`; `asked` if a wake-up was asked for that has not come yet, `waits` if
-    /// something drained cannot be told yet.
+    /// something drained cannot be emitted yet.
     #[must_use]
     pub fn after(self, records: usize, asked: bool, waits: bool) -> Self {
         match (records, self) {

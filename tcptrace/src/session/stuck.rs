@@ -1,4 +1,4 @@
-//! Sockets that seem to be stuck are told only when a dump shows them where they were, and by whom they are held.
+//! Sockets that seem to be stuck are reported only when a dump shows them where they were, and by whom they are held.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! Sockets that stay too long in a state that should pass: told when it happens, and again each time that it doubles.
+//! Sockets that stay too long in a state that should pass: reported when it happens, and again each time that it doubles.
 //!
 //! Pure: the time is an argument, and nothing waits here. [`StuckDetector::next_due`] says when to ask again.
 
@@ -30,7 +30,7 @@ struct Waiting {
     due: u64,
 }
 
-/// Watches sockets by what is told of them.
+/// Watches sockets by their records.
 #[derive(Debug)]
 pub struct StuckDetector {
     limits: Limits,
@@ -75,7 +75,7 @@ impl StuckDetector {
             let Some(waiting) = self.sockets.get_mut(&socket) else { continue };
             waiting.told += 1;
             let for_ns = now.since(waiting.since);
-            // What was slept through is told once.
+            // What was slept through is reported once.
             while waiting.due <= now.mono_ns {
                 let interval = waiting.due.saturating_sub(waiting.since.mono_ns);
                 waiting.due = waiting.due.saturating_add(interval.max(1));
@@ -93,7 +93,7 @@ impl StuckDetector {
         self.due.clear();
     }
 
-    /// Those that were due by `until`, each told of its own moment: for a story that is over.
+    /// Those that were due by `until`, each reported at its own moment: for a story that is over.
     pub fn overdue(&mut self, until: Moment) -> Vec<Stuck> {
         let mut stuck = Vec::new();
         while let Some(due) = self.next_due().filter(|due| *due <= until.mono_ns) {

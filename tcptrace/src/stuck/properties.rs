@@ -1,4 +1,4 @@
-//! Who is told of when, against a slow and obvious reckoning of the whole story.
+//! Which socket is reported when, against a slow and obvious reckoning of the whole story.
 
 use std::{collections::BTreeMap, str::FromStr as _, sync::Arc};
 
@@ -102,7 +102,7 @@ proptest! {
         prop_assert!(watch.due.len() == watch.sockets.len());
     }
 
-    /// However late it is asked, each wait is told of once, with all the time that it took.
+    /// However late it is asked, each wait is reported once, with all the time that it took.
     #[test]
     fn what_was_slept_through_is_told_once(since in 0..1_000_u64, late in 0..100_000_u64) {
         let mut watch = StuckDetector::new(LIMITS.parse().unwrap());

@@ -39,7 +39,7 @@ fn told_when_the_limit_is_over_and_at_every_doubling() {
     assert_eq!(watch.next_due(), Some(70 * SECOND));
     assert_eq!(due(&mut watch, 71), ["CLOSE_WAIT 61 #2"]);
     assert_eq!(watch.next_due(), Some(130 * SECOND));
-    // What was slept through is told once.
+    // What was slept through is reported once.
     assert_eq!(due(&mut watch, 1_000), ["CLOSE_WAIT 990 #3"]);
     assert_eq!(watch.next_due(), Some((10 + 1_920) * SECOND));
 }

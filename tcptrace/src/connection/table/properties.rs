@@ -1,4 +1,4 @@
-//! What holds for whatever is told: nothing shown is missing from the report, and memory has a bound.
+//! What holds for any records: nothing shown is missing from the report, and memory has a bound.
 
 use std::collections::HashMap;
 
@@ -96,7 +96,7 @@ proptest! {
             let (over, open): (Vec<_>, Vec<_>) =
                 latest.all().partition(|history| history.is_over());
             prop_assert!(over.len() <= most, "{over:?}");
-            // A socket is findable only as long as it may be told of again.
+            // A socket is findable only as long as a record may mention it again.
             let sides: usize = open.iter().map(|history| history.sides.len()).sum();
             prop_assert!(latest.by_socket.len() <= sides, "{:?}", latest.by_socket);
             prop_assert!(latest.closed.len() <= most);
