@@ -136,15 +136,8 @@ fn story() -> Vec<Record> {
     let owner = Owner::new(77, Comm::from_slice(b"sshd"), 0, Evidence::Procfs);
     for (cookie, tuple, owner) in [(9, far, Some(owner)), (10, tuple("10.0.0.1-22", "10.0.0.2-10050"), None)]
     {
-        let found = SocketInfo {
-            cookie: Some(cookie),
-            pointer: None,
-            netns: None,
-            tuple,
-            state: Established,
-            owner,
-            cgroup: None,
-        };
+        let found =
+            SocketInfo { cookie: Some(cookie), netns: None, tuple, state: Established, owner, cgroup: None };
         tracker.add_existing(moment(0), &found, &mut records);
     }
     for step in steps {

@@ -16,7 +16,10 @@ use super::{Config, Counted, Dump, DumpRequest, Session, TICK};
 use crate::{
     address::{Endpoint, Netns, Tuple},
     dumped::{DumpedSocket, Holder},
-    event::{Activity, DecodeError, Fork, RawEvent, SockFacts, StateChange, Task},
+    event::{
+        Activity, DecodeError, Fork, RawEvent, SockFacts, SocketEvent, SocketEventKind, StateChange, Task,
+        TimerStep,
+    },
     process::Comm,
     record::{Numbers, Record, SocketId},
     tcp::TcpState::{self, *},
@@ -144,6 +147,20 @@ impl Host {
     fn change(&mut self, socket: u64, from: TcpState, to: TcpState) {
         self.counted.seen += 1;
         self.buffer.push_back(Ok(change(self.now, socket, from, to)));
+    }
+
+    /// A step of the timer of the request that a socket comes from, now.
+    fn request(&mut self, socket: u64, cookie: Option<u64>, step: TimerStep) {
+        self.buffer.push_back(Ok(RawEvent::SocketEvent(SocketEvent {
+            mono_ns: self.now * MS,
+            pointer: socket << 16,
+            cookie,
+            netns: Some(NETNS),
+            tuple: tuple(socket),
+            state: NewSynRecv,
+            tid: 1,
+            kind: SocketEventKind::Request(step),
+        })));
     }
 
     /// Records that tell nothing, now.

@@ -113,7 +113,10 @@ impl Tracker {
 
     /// Continues a life that is known, or that is met in its middle.
     fn continue_life(&mut self, at: Moment, event: &StateChange, out: &mut Vec<Record>) -> Key {
-        let known = self.sockets.find(event);
+        // The child's beginning may be lost, and that of its request not.
+        let request = || self.sockets.request_at(event.netns, &event.tuple);
+        let known =
+            self.sockets.find(event).or_else(|| (event.from == TcpState::SynRecv).then(request).flatten());
         let at_pointer = self.sockets.with_pointer(event.pointer);
         if at_pointer != known {
             self.end_stale(at, at_pointer, out);

@@ -21,8 +21,6 @@ use crate::{
 pub struct SocketInfo {
     /// Socket cookie, where the kernel tells it.
     pub cookie: Option<u64>,
-    /// Address in memory, which no dump tells: only of a child that an event has shown not to be its request.
-    pub pointer: Option<u64>,
     /// Network namespace that the socket lives in.
     pub netns: Option<Netns>,
     /// Both ends.
@@ -39,7 +37,6 @@ impl From<DumpedSocket> for SocketInfo {
     fn from(dumped: DumpedSocket) -> Self {
         Self {
             cookie: (dumped.cookie != 0).then_some(dumped.cookie),
-            pointer: None,
             netns: Some(dumped.netns),
             tuple: dumped.tuple,
             state: dumped.state,
@@ -53,7 +50,7 @@ impl Tracker {
     /// Adds a socket that existed before the trace, and emits that it exists.
     pub fn add_existing(&mut self, at: Moment, existing: &SocketInfo, out: &mut Vec<Record>) {
         let id = self.sockets.allocate_id(existing.cookie);
-        let keys = SocketKeys { cookie: existing.cookie, pointer: existing.pointer, tuple: existing.tuple };
+        let keys = SocketKeys { cookie: existing.cookie, pointer: None, tuple: existing.tuple };
         let mut socket = Socket::new(id, existing.state, existing.netns, keys);
         socket.owner = existing.owner.map(|owner| self.owners.share(self.process_tree.mark(owner)));
         socket.cgroup = existing.cgroup.clone();

@@ -47,27 +47,25 @@ pub fn begun_requests(since: &[RawEvent]) -> HashSet<Ends> {
 #[must_use]
 pub fn merge(dumped: Vec<SocketInfo>, since: &[StateChange], requests: &HashSet<Ends>) -> Vec<SocketInfo> {
     let firsts = FirstEvents::of(since);
+    let has_begun = |socket: &SocketInfo| {
+        socket.state == TcpState::SynRecv && requests.contains(&(socket.netns, socket.tuple))
+    };
     dumped
         .into_iter()
-        .filter(|socket| {
-            socket.state != TcpState::SynRecv || !requests.contains(&(socket.netns, socket.tuple))
-        })
+        .filter(|socket| !has_begun(socket))
         .filter_map(|socket| match firsts.find(&socket) {
             None if socket.state == TcpState::Close || firsts.has_portless(&socket) => None,
             None => Some(socket),
             Some(event) if is_first(event) => None,
-            Some(event) => Some(before(event, socket)),
+            // The ends too: the dump may show a later life of the same socket.
+            Some(event) if event.tuple.local.is_set() => {
+                Some(SocketInfo { state: event.from, tuple: event.tuple, ..socket })
+            }
+            Some(event) => Some(SocketInfo { state: event.from, ..socket }),
         })
+        // The child's own beginning may be lost.
+        .filter(|socket| !has_begun(socket))
         .collect()
-}
-
-/// A dumped socket as it was before this event.
-fn before(event: &StateChange, socket: SocketInfo) -> SocketInfo {
-    // The dump may show a later life of the same socket, with other ends.
-    let tuple = if event.tuple.local.is_set() { event.tuple } else { socket.tuple };
-    // Only a full socket changes its state: in `SYN_RECV` this is the child, not the request that it came from.
-    let pointer = (event.from == TcpState::SynRecv).then_some(event.pointer);
-    SocketInfo { state: event.from, tuple, pointer, ..socket }
 }
 
 /// First event of each life, by all that a dump may know the socket by.

@@ -7,7 +7,10 @@ use super::{
     rules::{AT_LAST, comes_within, may_be_followed, step_of},
     socket_event,
 };
-use crate::{address::Tuple, tcp::TcpState};
+use crate::{
+    address::{Netns, Tuple},
+    tcp::TcpState,
+};
 
 /// Reading of an event, given those that come later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ enum Reading {
     Pair { second: usize, step: TimerStep },
     /// The stop of a minisocket whose addresses another socket takes over.
     Reused,
+    /// The stop of a request whose child takes over: the child's own events say so.
+    Completed,
 }
 
 /// A reading for each event of a batch.
@@ -32,6 +37,10 @@ impl Pairs {
                 RawEvent::StateChange(change) if change.from == TcpState::SynSent => {
                     next.takes_tuple.insert(change.tuple, index);
                 }
+                // Established after its request was stopped (`inet_csk_complete_hashdance`, then `tcp_child_process`).
+                RawEvent::StateChange(change) if change.from == TcpState::SynRecv => {
+                    next.children.insert((change.netns, change.tuple), index);
+                }
                 RawEvent::SocketEvent(event) => readings[index] = next.read(batch, index, event),
                 _ => {}
             }
@@ -43,7 +52,7 @@ impl Pairs {
     pub(super) fn first_open(&self, batch: &[RawEvent], settled: u64) -> Option<usize> {
         (0..batch.len()).filter(|index| self.0[*index] == Reading::Plain).find(|index| {
             socket_event(&batch[*index])
-                .is_some_and(|event| event.mono_ns > settled && may_be_followed(event, &batch[index + 1..]))
+                .is_some_and(|event| event.mono_ns > settled && may_be_followed(event))
         })
     }
 
@@ -60,14 +69,14 @@ impl Pairs {
     pub(super) fn fold(&self, batch: &mut Vec<RawEvent>) {
         for (index, reading) in self.0[..batch.len()].iter().enumerate() {
             match *reading {
-                Reading::Plain => {}
+                Reading::Plain | Reading::Completed => {}
                 // Into the second one, which may be the first one of another pair.
                 Reading::Pair { second, step } => set_step(&mut batch[second], step),
                 Reading::Reused => set_step(&mut batch[index], TimerStep::Reused),
             }
         }
         let mut readings = self.0.iter();
-        batch.retain(|_| !matches!(readings.next(), Some(Reading::Pair { .. })));
+        batch.retain(|_| !matches!(readings.next(), Some(Reading::Pair { .. } | Reading::Completed)));
     }
 }
 
@@ -79,11 +88,13 @@ struct Next {
     /// Next socket that takes these ends: a request, or a client that calls from the same port. By ends, because tens
     /// of thousands of minisockets stop when their namespace goes.
     takes_tuple: HashMap<Tuple, usize>,
+    /// Next child of a request with these ends.
+    children: HashMap<(Option<Netns>, Tuple), usize>,
 }
 
 impl Next {
     fn new() -> Self {
-        Self { of_timer: HashMap::new(), takes_tuple: HashMap::new() }
+        Self { of_timer: HashMap::new(), takes_tuple: HashMap::new(), children: HashMap::new() }
     }
 
     fn read(&mut self, batch: &[RawEvent], index: usize, event: &SocketEvent) -> Reading {
@@ -102,6 +113,13 @@ impl Next {
         match (event.kind, pair) {
             (SocketEventKind::Request(TimerStep::Started), _) => {
                 self.takes_tuple.insert(event.tuple, index);
+                self.children.remove(&(event.netns, event.tuple));
+            }
+            (SocketEventKind::Request(TimerStep::Stopped), None) => {
+                let child = self.children.get(&(event.netns, event.tuple));
+                if child.is_some_and(|child| comes_within(event.mono_ns, batch[*child].mono_ns(), AT_LAST)) {
+                    return Reading::Completed;
+                }
             }
             (SocketEventKind::Timewait(TimerStep::Stopped), _) => {
                 let at_once = |taker: &usize| {

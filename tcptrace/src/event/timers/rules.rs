@@ -1,6 +1,6 @@
 //! The pairs of a timer's events that are one step, and the events that something may still follow.
 
-use super::{RawEvent, SocketEvent, SocketEventKind, TimerStep};
+use super::{SocketEvent, SocketEventKind, TimerStep};
 use SocketEventKind::{Request, Timewait};
 use TimerStep::{Expired, Restarted, Started, Stopped};
 
@@ -58,23 +58,8 @@ pub(super) fn comes_within(first_ns: u64, second_ns: u64, within: u64) -> bool {
     second_ns.checked_sub(first_ns).is_some_and(|passed| passed < within)
 }
 
-/// Whether a later batch may bring what makes an event something else, given those that came `later` in this one. A
-/// minisocket that ran out is gone; a request whose timer runs out may get another one, and one that was stopped is
-/// completed if its child is there.
-pub(super) fn may_be_followed(event: &SocketEvent, later: &[RawEvent]) -> bool {
-    match event.kind {
-        Timewait(step) => step == Stopped,
-        Request(Stopped) => !later.iter().any(|other| is_child(other, event)),
-        Request(step) => step == Expired,
-        _ => false,
-    }
-}
-
-/// Whether a request has become this socket. It is established after the request's timer was stopped
-/// (`inet_csk_complete_hashdance`, then `tcp_child_process`).
-fn is_child(event: &RawEvent, request: &SocketEvent) -> bool {
-    event.state_change().is_some_and(|event| {
-        event.from == crate::tcp::TcpState::SynRecv
-            && (event.netns, event.tuple) == (request.netns, request.tuple)
-    })
+/// Whether a later batch may bring what makes an event something else. A minisocket that ran out is gone; a request whose
+/// timer runs out may get another one, and one that was stopped is completed if its child comes.
+pub(super) const fn may_be_followed(event: &SocketEvent) -> bool {
+    matches!(event.kind, Timewait(Stopped) | Request(Stopped | Expired))
 }

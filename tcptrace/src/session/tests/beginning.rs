@@ -1,10 +1,7 @@
 //! The sockets that were there before, against the events that come while they are dumped.
 
 use super::*;
-use crate::{
-    event::{SocketEvent, SocketEventKind, TimerStep},
-    filter::Filter,
-};
+use crate::{event::TimerStep, filter::Filter};
 
 #[test]
 fn existing_sockets_come_first_as_they_were_before_the_first_event() {
@@ -46,23 +43,28 @@ fn they_were_there_before_the_first_event() {
     assert_eq!(host.told[0].at(), at(20));
 }
 
+/// Its beginning came after the first hook was attached, but the event of that was lost.
+#[test]
+fn a_child_whose_beginning_was_lost_is_not_from_before() {
+    let mut host = Host::new(Config { minisocket_timers: true, ..Config::default() }, 50);
+    host.now = 10;
+    host.request(1, None, TimerStep::Started);
+    host.request(1, None, TimerStep::Stopped);
+    host.change(1, SynRecv, Established);
+    host.sockets = vec![dumped(1, Established)];
+    host.run_until(100);
+    assert_eq!(host.lines(), ["1 LISTEN → SYN_RECV", "1 SYN_RECV → ESTABLISHED"]);
+    host.end();
+}
+
 /// The child was there before the first hook was attached; its request was completed after that.
 #[test]
 fn a_child_is_not_taken_for_its_request() {
     for cookie in [None, Some(1)] {
         let config = Config { minisocket_timers: true, ..Config::default() };
         let mut host = Host::new(config, 50);
-        host.buffer.push_back(Ok(RawEvent::SocketEvent(SocketEvent {
-            mono_ns: 10 * MS - 3_000,
-            pointer: 7,
-            cookie,
-            netns: Some(NETNS),
-            tuple: tuple(1),
-            state: NewSynRecv,
-            tid: 1,
-            kind: SocketEventKind::Request(TimerStep::Stopped),
-        })));
         host.now = 10;
+        host.request(1, cookie, TimerStep::Stopped);
         host.change(1, SynRecv, Established);
         host.sockets = vec![dumped(1, Established)];
         host.run_until(100);

@@ -68,6 +68,28 @@ fn nothing_is_concluded_from_notes_that_may_be_lost() {
     assert_eq!(close(1, 3_000), (Close, Some(Cause::TimeWaitLimit)));
 }
 
+/// The kernel does not run a program inside itself, and so the child of a request can be missing.
+#[test]
+fn a_request_goes_on_as_the_child_whose_beginning_was_lost() {
+    for between in [0, 100] {
+        let mut host = Host::tracing(Config { minisocket_timers: true, ..Config::default() });
+        host.request(1, None, TimerStep::Started);
+        host.run_until(host.now + between);
+        host.counted.recursion += 1;
+        host.request(1, None, TimerStep::Stopped);
+        host.change(1, SynRecv, Established);
+        host.run_until(host.now + 100);
+        let mut lines = host.lines();
+        lines.retain(|line| !line.starts_with("lost"));
+        assert_eq!(lines, ["1 LISTEN → SYN_RECV", "1 SYN_RECV → ESTABLISHED"]);
+        host.sockets = vec![dumped(1, Established)];
+        host.run_until(host.now + 5_000);
+        assert_eq!(host.told.iter().filter(|record| record.is_event()).count(), 2);
+        assert_eq!(host.session.open(), 1);
+        host.end();
+    }
+}
+
 /// Whether a child without a request is taken for one of a SYN cookie.
 fn is_cookie(host: &mut Host, child: u64) -> bool {
     host.change(child, Listen, SynRecv);

@@ -31,15 +31,10 @@ impl Sockets {
         tuple: &Tuple,
     ) -> Option<Request> {
         let is_request = |socket: &Socket| socket.is_request || is_existing_request(socket);
-        let same_ends = || {
-            let there = self.table.with_tuple(*tuple);
-            let requests = there.filter(|(_, socket)| socket.is_request && may_share(socket.netns(), netns));
-            requests.map(|(key, _)| key).max()
-        };
         let key = cookie
             .and_then(|cookie| self.with_cookie(cookie))
             .filter(|key| self.get(*key).is_some_and(is_request))
-            .or_else(same_ends)
+            .or_else(|| self.request_at(netns, tuple))
             .or_else(|| self.existing_with(cookie, netns, *tuple).min())
             .filter(|key| self.get(*key).is_some_and(is_request))?;
         let socket = self.table.get_mut(key)?;
@@ -79,6 +74,13 @@ impl Sockets {
         let before = child.update_transient(|transient| std::mem::replace(&mut transient.held, held));
         self.extra -= i64::try_from(before.len()).unwrap_or(0);
         name
+    }
+
+    /// Finds the request with these ends.
+    pub(in crate::tracker) fn request_at(&self, netns: Option<Netns>, tuple: &Tuple) -> Option<Key> {
+        let there = self.table.with_tuple(*tuple);
+        let requests = there.filter(|(_, socket)| socket.is_request && may_share(socket.netns(), netns));
+        requests.map(|(key, _)| key).max()
     }
 
     /// Names a request socket that had no cookie at first, if it has got one since.

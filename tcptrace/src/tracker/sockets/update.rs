@@ -12,6 +12,8 @@ use crate::{
 impl Sockets {
     /// Takes over what an event shows of a socket, and emits what was held back until then.
     pub(in crate::tracker) fn update_from(&mut self, key: Key, event: &StateChange, out: &mut Vec<Record>) {
+        // Only a full socket changes its state: its child, whose own beginning was lost.
+        self.table.get_mut(key).into_iter().for_each(|socket| socket.is_request = false);
         let name = match self.get(key) {
             Some(socket) if socket.is_unfinished => self.take_over_request(key, event),
             _ => None,

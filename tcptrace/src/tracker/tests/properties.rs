@@ -178,7 +178,7 @@ proptest! {
                 let cookie = Some(1_000 + reported.life as u64);
                 let netns = Some(reported.event.netns.unwrap_or(Netns(1)));
                 let state = reported.event.to;
-                there.insert(reported.life, SocketInfo { cookie, pointer: None, netns, tuple: reported.tuple, state, owner: Some(owner), cgroup: None });
+                there.insert(reported.life, SocketInfo { cookie, netns, tuple: reported.tuple, state, owner: Some(owner), cgroup: None });
             }
         }
         let since: Vec<_> = reported[attach..dump].iter().map(|reported| reported.event.clone()).collect();

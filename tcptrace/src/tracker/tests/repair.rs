@@ -165,7 +165,6 @@ fn dump_of(reported: &[Reported], requested_at: usize, made: &[usize]) -> Vec<So
         }
         let found = SocketInfo {
             cookie: Some(1_000 + *life as u64),
-            pointer: None,
             netns: Some(event.netns.unwrap_or(Netns(1))),
             tuple: *tuple,
             state: event.to,

@@ -175,7 +175,7 @@ bank! {
 
     /// The peer is gone for good when the other side closes at last: its FIN gets no ACK, but a reset.
     closed_too_late: "
-        set tcp_fin_timeout 1s
+        set tcp_fin_timeout 3s
         connected
         client close c
         rests c FIN_WAIT2 of nobody, s CLOSE_WAIT of server

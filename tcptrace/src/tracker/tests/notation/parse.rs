@@ -35,7 +35,7 @@ impl Ladder {
             Owner::new(pid, comm, 0, Evidence::Procfs)
         });
         let netns = Some(self.sockets[name].netns.unwrap_or(Netns(1)));
-        SocketInfo { cookie, pointer: None, netns, tuple, state: state.parse().unwrap(), owner, cgroup: None }
+        SocketInfo { cookie, netns, tuple, state: state.parse().unwrap(), owner, cgroup: None }
     }
 
     pub(super) fn state_change(
