@@ -150,7 +150,7 @@ fn ctrl_c_on_the_server() {
         let watched = watch([&[], &[]], ENDS, |server, client, opened, accepted| {
             interrupt(server);
             // The article's picture: FIN_WAIT2 with nobody, CLOSE_WAIT with the client and one unread byte.
-            let fin_wait2 = ss::wait(accepted, "FIN_WAIT2");
+            let fin_wait2 = ss::wait_for_minisocket(accepted);
             assert_eq!((fin_wait2.pids, fin_wait2.inode), (vec![], 0));
             let close_wait = ss::wait(opened, "CLOSE_WAIT");
             assert_eq!((close_wait.pids, close_wait.recv_q), (vec![client.0.id()], 1));
@@ -177,7 +177,7 @@ fn ctrl_c_on_the_client() {
     in_a_namespace(|| {
         let watched = watch([&[], &[]], ENDS, |server, client, opened, accepted| {
             interrupt(client);
-            let fin_wait2 = ss::wait(opened, "FIN_WAIT2");
+            let fin_wait2 = ss::wait_for_minisocket(opened);
             assert_eq!((fin_wait2.pids, fin_wait2.inode), (vec![], 0));
             let close_wait = ss::wait(accepted, "CLOSE_WAIT");
             assert_eq!((close_wait.pids, close_wait.recv_q), (vec![server.0.id()], 1));

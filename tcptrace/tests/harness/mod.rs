@@ -33,8 +33,16 @@ pub fn slowness() -> u32 {
     std::env::var("TCPTRACE_TEST_PATIENCE").map_or(1, |times| times.parse().unwrap())
 }
 
+/// Why a test has to begin anew: the kernel went a way that it takes once in some thousand times, and that leads elsewhere.
+pub struct OnceMore(pub &'static str);
+
+/// Begins the test anew.
+pub fn once_more(why: &'static str) -> ! {
+    std::panic::panic_any(OnceMore(why))
+}
+
 /// Runs `test` on a thread in a network namespace of its own, with `lo` up. If it fails while the kernel kept state changes
-/// from the tracer, in a way that no tracer could notice, again.
+/// from the tracer, in a way that no tracer could notice, or wants to begin anew: again.
 pub fn in_a_namespace(test: impl Fn() + Send + Sync + 'static) {
     if !rustix::process::geteuid().is_root() {
         skip("making a network namespace needs root");
@@ -51,8 +59,12 @@ pub fn in_a_namespace(test: impl Fn() + Send + Sync + 'static) {
             test();
         });
         let Err(panic) = inside.unwrap().join() else { return };
-        match hidden.map_or(0, |hidden| hidden.count()) {
-            1.. if left > 0 => eprintln!("the kernel kept state changes from every tracer: once more"),
+        let hidden = hidden.map_or(0, |hidden| hidden.count());
+        match panic.downcast_ref::<OnceMore>() {
+            Some(OnceMore(why)) if left > 0 => eprintln!("{why}: once more"),
+            None if hidden > 0 && left > 0 => {
+                eprintln!("the kernel kept state changes from every tracer: once more");
+            }
             _ => std::panic::resume_unwind(panic),
         }
     }

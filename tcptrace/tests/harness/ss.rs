@@ -1,8 +1,8 @@
 //! `ss` as the independent witness: what the kernel lists, read by somebody else's program.
 
-use super::{actor::Sock, run, wait_for};
+use super::{actor::Sock, once_more, patiently, run, wait_for};
 
-/// One socket as `ss -tanpe` shows it.
+/// One socket as `ss -tanpeo` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// In our words: `FIN_WAIT2`, not `FIN-WAIT-2`.
@@ -16,9 +16,17 @@ pub struct Line {
     pub pids: Vec<u32>,
     /// 0 of a socket that no process has.
     pub inode: u64,
+    /// Kind of the timer that runs: `keepalive`, `timewait`; empty if there is none.
+    pub timer: String,
 }
 
 impl Line {
+    /// Whether this is an orphan that the kernel keeps whole in FIN_WAIT2, for a minute: one whose FIN is acknowledged while
+    /// its process is on the last steps of close() (`tcp_rcv_state_process`, `sock_owned_by_user`).
+    pub fn is_whole_orphan(&self) -> bool {
+        self.state == "FIN_WAIT2" && self.inode == 0 && self.timer == "keepalive"
+    }
+
     /// The same, as an actor would describe it.
     pub fn sock(&self) -> Sock {
         // `*:80` is of a socket that takes both families, `0.0.0.0:*` has no port.
@@ -32,7 +40,7 @@ impl Line {
 
 /// Sockets that `ss` lists in this thread's network namespace.
 pub fn all() -> Vec<Line> {
-    run("ss", &["-tanpeOH"]).lines().map(read).collect()
+    run("ss", &["-tanpeoOH"]).lines().map(read).collect()
 }
 
 /// The line of `ss` about one socket.
@@ -43,7 +51,20 @@ pub fn of(sock: &Sock) -> Option<Line> {
 /// Waits until `ss` shows the socket in this state.
 #[track_caller]
 pub fn wait(sock: &Sock, state: &str) -> Line {
-    wait_for(&format!("ss to show {sock:?} in {state}"), || of(sock).filter(|line| line.state == state))
+    let line = patiently(|| of(sock).filter(|line| line.state == state));
+    line.unwrap_or_else(|| panic!("waited in vain for {sock:?} in {state}: {:#?}", all()))
+}
+
+/// Waits until the orphan is a minisocket in FIN_WAIT2.
+#[track_caller]
+pub fn wait_for_minisocket(sock: &Sock) -> Line {
+    wait_for("the minisocket", || {
+        let line = of(sock).filter(|line| line.state == "FIN_WAIT2")?;
+        if line.is_whole_orphan() {
+            once_more("the kernel keeps an orphan whole");
+        }
+        (line.timer == "timewait").then_some(line)
+    })
 }
 
 /// Waits until every connection is over. The last packets may still be under way, and one in some thousand FINs arrives
@@ -74,5 +95,6 @@ fn read(line: &str) -> Line {
         cookie: u64::from_str_radix(named("sk:").unwrap(), 16).unwrap().to_string(),
         pids,
         inode: named("ino:").map_or(0, |inode| inode.parse().unwrap()),
+        timer: named("timer:(").map_or("", |timer| timer.split(',').next().unwrap_or_default()).to_owned(),
     }
 }
