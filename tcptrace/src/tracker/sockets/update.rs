@@ -12,12 +12,12 @@ use crate::{
 impl Sockets {
     /// Takes over what an event shows of a socket, and emits what was held back until then.
     pub(in crate::tracker) fn update_from(&mut self, key: Key, event: &StateChange, out: &mut Vec<Record>) {
-        // Only a full socket changes its state: its child, whose own beginning was lost.
-        self.table.get_mut(key).into_iter().for_each(|socket| socket.is_request = false);
-        let name = match self.get(key) {
-            Some(socket) if socket.is_unfinished => self.take_over_request(key, event),
-            _ => None,
-        };
+        let is_unfinished = self.table.get_mut(key).is_some_and(|socket| {
+            // Only a full socket changes its state: its child, whose own beginning was lost.
+            socket.is_request = false;
+            socket.is_unfinished
+        });
+        let name = if is_unfinished { self.take_over_request(key, event) } else { None };
         let Some(socket) = self.table.get_mut(key) else { return };
         if socket.transient().connecting_tid.is_some() {
             socket.update_transient(|transient| transient.connecting_tid = None);
