@@ -93,7 +93,7 @@ impl StuckDetector {
         self.due.clear();
     }
 
-    /// Those that were due by `until`, each reported at its own moment: for a story that is over.
+    /// Takes those that were due by `until`, each as of its own moment: for a story that is over.
     pub fn overdue(&mut self, until: Moment) -> Vec<Stuck> {
         let mut stuck = Vec::new();
         while let Some(due) = self.next_due().filter(|due| *due <= until.mono_ns) {

@@ -1,4 +1,4 @@
-//! Which socket is reported when, against a slow and obvious reckoning of the whole story.
+//! Times at which sockets are reported, against a slow and obvious reckoning of the whole story.
 
 use std::{collections::BTreeMap, str::FromStr as _, sync::Arc};
 

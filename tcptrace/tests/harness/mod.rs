@@ -62,6 +62,7 @@ pub fn in_a_namespace(test: impl Fn() + Send + Sync + 'static) {
         let hidden = hidden.map_or(0, |hidden| hidden.count());
         match panic.downcast_ref::<OnceMore>() {
             Some(OnceMore(why)) if left > 0 => eprintln!("{why}: once more"),
+            Some(OnceMore(why)) => panic!("{why}, each time"),
             None if hidden > 0 && left > 0 => {
                 eprintln!("the kernel kept state changes from every tracer: once more");
             }

@@ -1,4 +1,4 @@
-//! What holds for any records: nothing shown is missing from the report, and memory has a bound.
+//! Properties of the table, for any records: nothing shown is missing from the report, and memory has a bound.
 
 use std::collections::HashMap;
 

@@ -68,7 +68,7 @@ fn nothing_is_concluded_from_notes_that_may_be_lost() {
     assert_eq!(close(1, 3_000), (Close, Some(Cause::TimeWaitLimit)));
 }
 
-/// The kernel does not run a program inside itself, and so the child of a request can be missing.
+/// Events are lost one by one: those of a request may be there, and the beginning of its child not.
 #[test]
 fn a_request_goes_on_as_the_child_whose_beginning_was_lost() {
     for between in [0, 100] {
