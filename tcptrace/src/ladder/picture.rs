@@ -104,14 +104,14 @@ impl<'a> Picture<'a> {
     fn arrow(&mut self, arrow: &Arrow) {
         let (label, rest) = self.label(arrow, self.lane - 4);
         let line = if arrow.unanswered {
-            let solid = dashes(&label, self.lane * 2 / 3, '─');
+            let solid = dashes(&label, self.lane * 2 / 3);
             let dotted = "╌".repeat(self.lane - 2 - solid.width());
             match arrow.from {
                 Side::Left => format!("{solid}{dotted}? "),
                 Side::Right => format!(" ?{dotted}{solid}"),
             }
         } else {
-            let line = dashes(&label, self.lane - 1, '─');
+            let line = dashes(&label, self.lane - 1);
             match arrow.from {
                 Side::Left => format!("{line}▶"),
                 Side::Right => format!("◀{line}"),
@@ -128,7 +128,7 @@ impl<'a> Picture<'a> {
         let labels = arrows.as_ref().map(|arrow| self.label(arrow, half.saturating_sub(2)));
         let (there, back) = (&labels.left.0, &labels.right.0);
         let gap = " ".repeat(half + 1);
-        let depart = format!("{}╲ ╱{}", dashes(there, half, '─'), dashes(back, half, '─'));
+        let depart = format!("{}╲ ╱{}", dashes(there, half), dashes(back, half));
         self.row(arrows.as_ref().map(|arrow| arrow.sent.as_ref()), &depart, Pair { left: true, right: true });
         self.row(Pair::default(), &format!("{gap}╳{gap}"), Pair::default());
         let line = "─".repeat(half - 1);
@@ -143,7 +143,7 @@ impl<'a> Picture<'a> {
         let half = (self.lane - 1) / 2;
         let (label, rest) = self.label(arrow, half.saturating_sub(3));
         let blank = " ".repeat(half);
-        let line = dashes(&label, if departs { half } else { half - 1 }, '─');
+        let line = dashes(&label, if departs { half } else { half - 1 });
         let lane = match (departs, arrow.from) {
             (true, Side::Left) => format!("{line}╲{blank}"),
             (true, Side::Right) => format!("{blank}╱{line}"),
@@ -255,9 +255,9 @@ pub(super) fn who(end: &End) -> String {
 }
 
 /// Line with a label in its middle.
-fn dashes(label: &str, width: usize, dash: char) -> String {
+fn dashes(label: &str, width: usize) -> String {
     let room = width.saturating_sub(label.width() + 2);
-    let line = |count| std::iter::repeat_n(dash, count).collect::<String>();
+    let line = |count| "─".repeat(count);
     format!("{} {label} {}", line(room - room / 2), line(room / 2))
 }
 
