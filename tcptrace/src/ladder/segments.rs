@@ -146,7 +146,7 @@ fn words_on(act: Act, step: &Step) -> String {
     match (act, &step.what) {
         (Act::Received(Segment::Rst), What::Changed(_, _, _, Some(Cause::Refused))) => "refused".to_owned(),
         (Act::Sent(Segment::Fin | Segment::Rst), What::Changed(_, _, _, Some(cause))) => {
-            describe_cause(cause)
+            describe_cause(cause).into_owned()
         }
         _ => String::new(),
     }
@@ -168,7 +168,8 @@ fn mark(history: &ConnectionHistory, step: &Step, since_ns: Option<u64>) -> Stat
             (
                 to,
                 Phase::after(from, to, cause),
-                transition.map_or_else(String::new, |transition| describe_transition(&transition)),
+                transition
+                    .map_or_else(String::new, |transition| describe_transition(&transition).into_owned()),
             )
         }
     };

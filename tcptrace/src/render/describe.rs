@@ -1,5 +1,7 @@
 //! A few plain words for what happened.
 
+use std::borrow::Cow;
+
 use crate::{
     process::signal_name,
     record::{Cause, Context, Inference, Transition},
@@ -14,7 +16,7 @@ pub const EXISTING_TEXT: &str = "was there before";
 
 /// Meaning of a step, with its cause where there is evidence for one; and whether it is concluded.
 #[must_use]
-pub fn describe_transition(step: &Transition) -> String {
+pub fn describe_transition(step: &Transition) -> Cow<'static, str> {
     let words = meaning(step);
     match step.context {
         Some(context) if step.is_illegal() || context.is_gap_after(step.from) => words,
@@ -24,27 +26,27 @@ pub fn describe_transition(step: &Transition) -> String {
 
 /// The words, marked if what they say is concluded.
 #[must_use]
-pub fn marked(words: String, context: Option<Context>) -> String {
+pub fn marked(words: Cow<'static, str>, context: Option<Context>) -> Cow<'static, str> {
     match context {
-        Some(Context::Inferred(_)) => format!("{words} (inferred)").trim_start().to_owned(),
+        Some(Context::Inferred(_)) => format!("{words} (inferred)").trim_start().to_owned().into(),
         _ => words,
     }
 }
 
-fn meaning(step: &Transition) -> String {
+fn meaning(step: &Transition) -> Cow<'static, str> {
     use TcpState::{
         Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
         TimeWait,
     };
     if step.is_illegal() {
-        return "not a step of TCP: events in between were missed".to_owned();
+        return "not a step of TCP: events in between were missed".into();
     }
     match step.context {
         Some(Context::Inferred(Inference::Continuity)) => {
-            return "(not seen; the next step begins here)".to_owned();
+            return "(not seen; the next step begins here)".into();
         }
         Some(context) if context.is_gap_after(step.from) => {
-            return "(not seen; the kernel lists it so)".to_owned();
+            return "(not seen; the kernel lists it so)".into();
         }
         _ => {}
     }
@@ -79,58 +81,58 @@ fn meaning(step: &Transition) -> String {
         (Listen, Close) => return because(cause, "stopped listening"),
         (LastAck, Close) if cause.is_none() => "FIN acknowledged, closed in order",
         (_, Close) => return ending(step.from, cause),
-        _ => return cause.map_or_else(String::new, |cause| describe_cause(&cause)),
+        _ => return cause.map_or(Cow::Borrowed(""), |cause| describe_cause(&cause)),
     };
-    words.to_owned()
+    words.into()
 }
 
 /// How a connection without a last FIN ended.
-fn ending(from: TcpState, cause: Option<Cause>) -> String {
+fn ending(from: TcpState, cause: Option<Cause>) -> Cow<'static, str> {
     match cause {
-        Some(Cause::Abort) => "aborted, RST sent".to_owned(),
+        Some(Cause::Abort) => "aborted, RST sent".into(),
         Some(Cause::UnreadData | Cause::LingerZero) => because(cause, "RST sent"),
         Some(Cause::Exit | Cause::Killed { .. }) if from != TcpState::SynSent => because(cause, "RST sent"),
         Some(Cause::Close | Cause::Shutdown { .. } | Cause::Exit | Cause::Killed { .. }) => {
             because(cause, "gave up")
         }
         Some(cause) => describe_cause(&cause),
-        None => "closed".to_owned(),
+        None => "closed".into(),
     }
 }
 
-fn because(cause: Option<Cause>, what: &str) -> String {
-    cause.map_or_else(|| what.to_owned(), |cause| format!("{}, {what}", describe_cause(&cause)))
+fn because(cause: Option<Cause>, what: &'static str) -> Cow<'static, str> {
+    cause.map_or(Cow::Borrowed(what), |cause| format!("{}, {what}", describe_cause(&cause)).into())
 }
 
 /// The cause alone.
 #[must_use]
-pub fn describe_cause(cause: &Cause) -> String {
+pub fn describe_cause(cause: &Cause) -> Cow<'static, str> {
     match cause {
-        Cause::Close => "close()".to_owned(),
-        Cause::Shutdown { both: false } => "shutdown(WR)".to_owned(),
-        Cause::Shutdown { both: true } => "shutdown(RDWR)".to_owned(),
-        Cause::Exit => "process exited".to_owned(),
-        Cause::Killed { signal } => describe_signal(*signal),
-        Cause::SynReceived => "SYN received".to_owned(),
-        Cause::SynCookie => "SYN cookie received".to_owned(),
-        Cause::FinReceived => "FIN received".to_owned(),
-        Cause::ResetReceived => "RST received".to_owned(),
-        Cause::Abort => "aborted".to_owned(),
-        Cause::UnreadData => "closed with unread data".to_owned(),
-        Cause::LingerZero => "closed with SO_LINGER 0".to_owned(),
-        Cause::OrphanLimit => "too many orphans, or no memory for one".to_owned(),
-        Cause::TimeWaitLimit => "no TIME_WAIT: too many, or no memory for one".to_owned(),
-        Cause::Refused => "refused: RST received".to_owned(),
-        Cause::TimedOut => "timed out, no answer".to_owned(),
-        Cause::RetransmissionTimeout => "sent again in vain, gave up".to_owned(),
-        Cause::KeepaliveTimeout => "keepalive not answered, gave up".to_owned(),
-        Cause::UserTimeout => "TCP_USER_TIMEOUT is over".to_owned(),
-        Cause::Unreachable { errno } => format!("unreachable ({})", error_name(*errno)),
-        Cause::Destroyed => "destroyed from outside (ss -K)".to_owned(),
-        Cause::Error { errno } => format!("error ({})", error_name(*errno)),
-        Cause::Elapsed => "its time is over".to_owned(),
-        Cause::ListenerClosed => "never accepted, its listener closed".to_owned(),
-        Cause::Reused => "another connection takes its place".to_owned(),
+        Cause::Close => "close()".into(),
+        Cause::Shutdown { both: false } => "shutdown(WR)".into(),
+        Cause::Shutdown { both: true } => "shutdown(RDWR)".into(),
+        Cause::Exit => "process exited".into(),
+        Cause::Killed { signal } => describe_signal(*signal).into(),
+        Cause::SynReceived => "SYN received".into(),
+        Cause::SynCookie => "SYN cookie received".into(),
+        Cause::FinReceived => "FIN received".into(),
+        Cause::ResetReceived => "RST received".into(),
+        Cause::Abort => "aborted".into(),
+        Cause::UnreadData => "closed with unread data".into(),
+        Cause::LingerZero => "closed with SO_LINGER 0".into(),
+        Cause::OrphanLimit => "too many orphans, or no memory for one".into(),
+        Cause::TimeWaitLimit => "no TIME_WAIT: too many, or no memory for one".into(),
+        Cause::Refused => "refused: RST received".into(),
+        Cause::TimedOut => "timed out, no answer".into(),
+        Cause::RetransmissionTimeout => "sent again in vain, gave up".into(),
+        Cause::KeepaliveTimeout => "keepalive not answered, gave up".into(),
+        Cause::UserTimeout => "TCP_USER_TIMEOUT is over".into(),
+        Cause::Unreachable { errno } => format!("unreachable ({})", error_name(*errno)).into(),
+        Cause::Destroyed => "destroyed from outside (ss -K)".into(),
+        Cause::Error { errno } => format!("error ({})", error_name(*errno)).into(),
+        Cause::Elapsed => "its time is over".into(),
+        Cause::ListenerClosed => "never accepted, its listener closed".into(),
+        Cause::Reused => "another connection takes its place".into(),
     }
 }
 

@@ -160,7 +160,8 @@ impl ConnectionReport<'_> {
             What::Changed(from, to, _, cause) => (
                 arrow(from, to),
                 Phase::after(from, to, cause),
-                step.transition(side.subject()).map_or_else(String::new, |step| describe_transition(&step)),
+                step.transition(side.subject())
+                    .map_or_else(String::new, |step| describe_transition(&step).into_owned()),
             ),
         };
         let sides = |mut line: Line, style, text: &str, last| {

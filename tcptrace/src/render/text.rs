@@ -1,6 +1,9 @@
 //! The timeline for people: one line per change.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use anstyle::Style;
 
@@ -135,7 +138,7 @@ struct Told<'a> {
     states: String,
     phase: Phase,
     lasted_ns: Option<u64>,
-    words: String,
+    words: Cow<'static, str>,
 }
 
 impl Render for Text {
@@ -159,7 +162,7 @@ impl Render for Text {
                 states: format!("{:>11}", found.state.name()),
                 phase: Phase::of(found.state),
                 lasted_ns: None,
-                words: EXISTING_TEXT.to_owned(),
+                words: EXISTING_TEXT.into(),
             }),
             Record::Transition(step) => self.line(&Told {
                 at: step.at,
@@ -177,7 +180,7 @@ impl Render for Text {
                 states: format!("{:>11} stays", orphan.state.name()),
                 phase: Phase::of(orphan.state),
                 lasted_ns: None,
-                words: marked(ORPHAN_TEXT.to_owned(), orphan.context),
+                words: marked(ORPHAN_TEXT.into(), orphan.context),
             }),
             Record::Retransmit(sent) => self.line(&Told {
                 at: sent.at,
@@ -186,7 +189,7 @@ impl Render for Text {
                 states: format!("{:>11}", sent.state.name()),
                 phase: Phase::of(sent.state),
                 lasted_ns: None,
-                words: describe_retransmit(sent.state, sent.count),
+                words: describe_retransmit(sent.state, sent.count).into(),
             }),
             Record::Reset(reset) => self.line(&Told {
                 at: reset.at,
@@ -195,7 +198,7 @@ impl Render for Text {
                 states: format!("{:>11}", reset.state.name()),
                 phase: Phase::Broken,
                 lasted_ns: None,
-                words: describe_reset(reset.reason.as_deref()),
+                words: describe_reset(reset.reason.as_deref()).into(),
             }),
             Record::Stuck(stuck) => self.line(&Told {
                 at: stuck.at,
@@ -204,7 +207,7 @@ impl Render for Text {
                 states: format!("{:>11} stuck", stuck.state.name()),
                 phase: Phase::Broken,
                 lasted_ns: Some(stuck.for_ns),
-                words: describe_stuck(stuck),
+                words: describe_stuck(stuck).into(),
             }),
             Record::Lost(lost) => Line::new(self.style.width)
                 .cell(columns::TIME, self.style.palette.faint(), &self.style.time(lost.at))
@@ -229,9 +232,12 @@ impl Render for Text {
 /// `ESTABLISHED → FIN_WAIT1`, the arrows below each other.
 #[must_use]
 pub fn arrow(from: TcpState, to: TcpState) -> String {
+    const INDENT: &str = "           ";
     let mut text = String::with_capacity(USUAL);
-    text.extend(std::iter::repeat_n(' ', 11_usize.saturating_sub(from.name().len())));
-    text.extend([from.name(), " → ", to.name()]);
+    text.push_str(&INDENT[from.name().len().min(INDENT.len())..]);
+    for part in [from.name(), " → ", to.name()] {
+        text.push_str(part);
+    }
     text
 }
 
