@@ -18,7 +18,7 @@ use harness::{
     Reaped,
     actor::{self, Actor},
     in_a_namespace, run, slowness,
-    tracer::{Ran, Tracer, ran, tcptrace},
+    tracer::{BINARY, Ran, Tracer, ran, tcptrace},
     wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -206,7 +206,7 @@ fn too_few_descriptors_say_what_to_raise() {
                     if failed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
                 })
             };
-            ran(command.arg(tcptrace().get_program()))
+            ran(command.arg(BINARY))
         };
         // What runs out first is another thing each time.
         for limit in 5..=20 {
@@ -263,15 +263,12 @@ fn sighup_ends_a_trace_without_a_file() {
     in_a_namespace(|| {
         // Whoever runs the tests may ignore it: with `nohup`, and the tracer would inherit that.
         let mut command = Command::new("env");
-        command
-            .arg("--default-signal=HUP")
-            .arg(tcptrace().get_program())
-            .args(["--format", "json", "--netns", "self"]);
+        command.arg("--default-signal=HUP").arg(BINARY).args(["--format", "json", "--netns", "self"]);
         let trace = Tracer::spawn(command, true).attached().finish_with(Signal::HUP);
         assert_eq!(trace.of_type("end").len(), 1);
 
         let mut command = Command::new("nohup");
-        command.arg(tcptrace().get_program()).args(["--format", "json", "--netns", "self"]);
+        command.arg(BINARY).args(["--format", "json", "--netns", "self"]);
         let tracer = Tracer::spawn(command, true).attached();
         tracer.signal(Signal::HUP);
         let server = Actor::new("server");

@@ -13,10 +13,10 @@ use harness::{
     in_a_namespace,
     inject::{self, Buffer},
     ss,
-    tracer::{Tracer, tcptrace},
+    tracer::{BINARY, Tracer, tcptrace},
     wait_for,
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 use tcptrace::event::RawEvent;
 use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawFork, RawSocketEvent, RawTransition};
@@ -25,7 +25,7 @@ use tcptrace_ebpf::{Kind, RECORD_VERSION, RawAccept, RawFork, RawSocketEvent, Ra
 fn with_own_mounts(script: &str) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c", script]);
-    command.env("tcptrace", tcptrace().get_program()).env_remove("RUST_LOG");
+    command.env("tcptrace", BINARY).env_remove("RUST_LOG");
     command
 }
 
@@ -78,6 +78,39 @@ fn a_full_disk() {
             serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         }
         assert!(!torn.contains('\n') && torn.len() < 1000, "{torn}");
+    });
+}
+
+/// As a full disk: an error, and whole lines; not a signal that ends the process amid one.
+#[test]
+fn a_file_that_may_not_grow() {
+    in_a_namespace(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.jsonl");
+        let mut command = tcptrace();
+        command.args(["--format", "json", "--netns", "self", "--output"]).arg(&path);
+        let mut tracer = Tracer::spawn(command, false);
+        wait_for("the start", || fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n')));
+        let limit = Rlimit { current: Some(5_000), maximum: Some(5_000) };
+        prlimit(Pid::from_raw(i32::try_from(tracer.pid()).unwrap()), Resource::Fsize, limit).unwrap();
+        let server = Actor::new("server");
+        wait_for("the limit", || {
+            server.tell("listen l 127.0.0.1:0");
+            server.order("close l");
+            tracer.has_ended().then_some(())
+        });
+        let trace = tracer.ended();
+        assert_eq!(trace.status.code(), Some(1), "{}", trace.err);
+        assert!(
+            trace.err.contains("File too large") && trace.err.contains("the output lacks "),
+            "{}",
+            trace.err
+        );
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with('\n') && text.len() > 3_000, "{text}");
+        for line in text.lines() {
+            serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        }
     });
 }
 
@@ -161,7 +194,7 @@ fn few_descriptors() {
     in_a_namespace(|| {
         let mut command = Command::new("sh");
         command.args(["-c", "ulimit -n 32; exec \"$0\" --format json --netns self"]);
-        command.arg(tcptrace().get_program());
+        command.arg(BINARY);
         let tracer = Tracer::spawn(command, true).attached();
         let server = Actor::new("server");
         let port = server.tell("listen l 127.0.0.1:0").local.port();

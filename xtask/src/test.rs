@@ -8,6 +8,7 @@ mod skips;
 use crate::{child, demo, workspace};
 use anyhow::{Context, Result, bail};
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -36,6 +37,7 @@ pub fn main(options: Options) -> Result<()> {
     }
     steps.push(("kernel tests", kernel_tests(&skip_log, options.object.as_deref())?));
     if !options.kernel_only {
+        steps.extend(system_calls(&skip_log)?);
         steps.push(("the README's output", demo::readme_step()?));
     }
 
@@ -102,6 +104,37 @@ fn kernel_tests(skip_log: &Path, object: Option<&Path>) -> Result<Command> {
     workspace::as_root(&mut command)?;
     Ok(command)
 }
+
+/// The list of system calls that a trace may make, against those that it makes: some tests once more, with each call recorded.
+fn system_calls(skip_log: &Path) -> Result<Vec<(&'static str, Command)>> {
+    if workspace::find_program("strace", None).is_err() {
+        skips::add(skip_log, JUDGE, "strace is not installed")?;
+        return Ok(Vec::new());
+    }
+    let recorded = workspace::target().join("xtask").join("calls");
+    if recorded.exists() {
+        fs::remove_dir_all(&recorded).with_context(|| format!("empty {}", recorded.display()))?;
+    }
+    fs::create_dir_all(&recorded).with_context(|| format!("make {}", recorded.display()))?;
+    let command = |tests: &[&str]| -> Result<Command> {
+        let mut command = workspace::cargo("test");
+        command.args(["--package", "tcptrace", "--no-fail-fast"]);
+        command.args(tests.iter().flat_map(|test| ["--test", test])).env("TCPTRACE_TEST_CALLS", &recorded);
+        workspace::as_root(&mut command)?;
+        Ok(command)
+    };
+    let record = command(&CALLING)?;
+    let mut judge = command(&["kernel_confine"])?;
+    judge.args(["--", "--ignored", JUDGE]);
+    Ok(vec![("system calls recorded", record), ("system calls", judge)])
+}
+
+/// The test that judges them.
+const JUDGE: &str = "what_is_allowed_is_what_is_used";
+
+/// Kernel tests in which a tracer makes each of its system calls.
+const CALLING: [&str; 6] =
+    ["kernel_bank", "kernel_command", "kernel_confine", "kernel_exit", "kernel_faults", "kernel_outputs"];
 
 fn is_kernel_test(name: &str) -> bool {
     name.starts_with("kernel_")

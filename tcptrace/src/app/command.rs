@@ -8,20 +8,19 @@ use std::{
     fs,
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
     os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::{ffi::OsStrExt as _, process::CommandExt as _, process::ExitStatusExt as _},
+        fd::{AsFd as _, OwnedFd},
+        unix::{ffi::OsStrExt as _, process::CommandExt as _},
     },
     path::{Path, PathBuf},
-    process::{self, ExitStatus},
-    thread,
+    process,
 };
 
 use anyhow::{Context as _, Result, anyhow};
 use rustix::{
     fs::Access,
-    process::{Pid, PidfdFlags},
+    process::{Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus},
 };
-use tokio::sync::oneshot;
+use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{Failure, Kind};
 
@@ -29,7 +28,7 @@ use super::{Failure, Kind};
 const USUAL_PATH: &str = "/bin:/usr/bin";
 
 /// Exit status of a command, or why it could not be run.
-pub(super) type Outcome = io::Result<ExitStatus>;
+pub(super) type Outcome = io::Result<WaitIdStatus>;
 
 /// The process that becomes the command.
 pub(super) struct Command {
@@ -38,45 +37,36 @@ pub(super) struct Command {
     pub(super) handle: OwnedFd,
     /// Pipe to the waiting process: a byte releases it, the end of the pipe makes it exit.
     release: Option<PipeWriter>,
-    ended: oneshot::Receiver<Outcome>,
+    /// Pipe from the process: the number of the error if it cannot become the command, else nothing.
+    failure: PipeReader,
 }
 
 impl Command {
     /// Starts the process, if the program exists. It waits for [`release`](Self::release).
+    ///
+    /// To be called before there is a second thread: the new process has only the one that called.
     pub(super) fn hold(words: &[OsString]) -> Result<Self, Failure> {
         let [program, arguments @ ..] = words else { return Err(Failure::usage(anyhow!("no command"))) };
         find(program)?;
         let (go, release) = io::pipe().context("make a pipe")?;
-        let (mut born, tell) = io::pipe().context("make a pipe")?;
-        let mut command = process::Command::new(program);
-        command.args(arguments);
-        let ours = release.as_raw_fd();
-        // SAFETY: nothing but system calls. The descriptor is the child's copy of our end of the pipe, which must not
-        // keep the pipe open when we are gone; nothing in the child uses it.
-        unsafe {
-            command.pre_exec(move || {
-                rustix::io::close(ours);
-                wait(&go, &tell)
-            });
-        }
-        let (over, ended) = oneshot::channel();
-        // On a thread of its own, because starting a process returns when it has become the program.
-        thread::Builder::new()
-            .name("command".to_owned())
-            .spawn(move || {
-                let child = command.spawn();
-                drop(command);
-                let _ = over.send(child.and_then(|mut child| child.wait()));
-            })
-            .context("start a thread for the command")?;
-        let mut pid = [0; 4];
-        born.read_exact(&mut pid).context("start a process for the command")?;
-        let pid = u32::from_ne_bytes(pid);
-        let handle =
-            i32::try_from(pid).ok().and_then(Pid::from_raw).context("the command has no process id")?;
-        let handle = rustix::process::pidfd_open(handle, PidfdFlags::empty())
+        let (failure, fail) = io::pipe().context("make a pipe")?;
+        // SAFETY: there is no other thread that could hold a lock, such as the allocator's, which the new process would
+        // then wait for in vain.
+        let pid = match unsafe { libc::fork() } {
+            0 => {
+                // Else the pipe stays open when tcptrace is gone.
+                drop(release);
+                become_command(process::Command::new(program).args(arguments), go, fail)
+            }
+            -1 => Err(io::Error::last_os_error()),
+            pid => Ok(pid),
+        };
+        let pid = pid.context("start a process for the command")?;
+        let pid = Pid::from_raw(pid).context("the command has no process id")?;
+        let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())
             .context("watch the process for the command")?;
-        Ok(Self { program: program.clone(), pid, handle, release: Some(release), ended })
+        let pid = pid.as_raw_nonzero().get().unsigned_abs();
+        Ok(Self { program: program.clone(), pid, handle, release: Some(release), failure })
     }
 
     /// Lets the process become the command.
@@ -89,23 +79,34 @@ impl Command {
 
     /// Waits until the command ends. To be called once.
     pub(super) async fn ended(&mut self) -> Outcome {
-        (&mut self.ended)
-            .await
-            .unwrap_or_else(|_| Err(io::Error::other("the thread that waits for it is gone")))
+        // SAFETY: the descriptor stays open as long as the command is there, which is borrowed.
+        let ended = unsafe { AsyncFd::register_with_interest(self.handle.as_fd(), Interest::READABLE)? };
+        ended.readable().await?.retain_ready();
+        let status = rustix::process::waitid(WaitId::PidFd(self.handle.as_fd()), WaitIdOptions::EXITED)?;
+        let mut number = [0; 4];
+        match self.failure.read_exact(&mut number) {
+            Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(number))),
+            // The end of the pipe: it was closed when the process became the command.
+            Err(_) => status.ok_or_else(|| io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// Exit code of the command, as shells report it.
     pub(super) fn code(&self, outcome: Outcome) -> Result<u8, Failure> {
         let status = outcome.map_err(|error| cannot_run(&self.program, &error))?;
-        let code = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1);
+        let code = status.exit_status().or_else(|| Some(128 + status.terminating_signal()?)).unwrap_or(1);
         Ok(u8::try_from(code).unwrap_or(1))
     }
 }
 
-/// Runs in the new process: sends its process id, then waits.
-fn wait(mut go: &PipeReader, mut tell: &PipeWriter) -> io::Result<()> {
-    tell.write_all(&process::id().to_ne_bytes())?;
-    go.read_exact(&mut [0])
+/// The new process: waits, and then becomes the command. Without leave it ends.
+fn become_command(command: &mut process::Command, mut go: PipeReader, mut fail: PipeWriter) -> ! {
+    if go.read_exact(&mut [0]).is_ok() {
+        let error = command.exec();
+        let _ = fail.write_all(&error.raw_os_error().unwrap_or(libc::ENOEXEC).to_ne_bytes());
+    }
+    // SAFETY: ends the process without what the original has registered for its own end.
+    unsafe { libc::_exit(127) }
 }
 
 /// Looks the program up as `execvp` does, before anything is traced.

@@ -34,14 +34,15 @@ use crate::{
 /// Error of a command, and its kind; the kind decides the exit code.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     say_as_much_as(cli.trace.verbose);
-    let done = match cli.command {
-        None => return trace::run(cli.trace),
-        Some(Command::List(args)) => list::run(*args),
-        Some(Command::Explain(args)) => explain::run(&args),
-        Some(Command::Diagram(args)) => diagram::run(&args),
-        Some(Command::Replay(args)) => replay::run(*args),
-        Some(Command::Doctor) => doctor::run(),
-        Some(Command::Completions { shell }) => {
+    let Some(command) = cli.command else { return trace::run(cli.trace) };
+    signals::survive_file_limit();
+    let done = match command {
+        Command::List(args) => list::run(*args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Diagram(args) => diagram::run(&args),
+        Command::Replay(args) => replay::run(*args),
+        Command::Doctor => doctor::run(),
+        Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tcptrace", &mut script);
             let mut out = Output::stdout();

@@ -64,7 +64,11 @@ impl Plan {
 
     /// User and privileges with which the trace goes on once everything is attached.
     pub(super) fn confinement(&self) -> Confinement {
-        Confinement { user: self.user, reopens: self.writes_to_file() }
+        Confinement {
+            user: self.user,
+            writes_file: self.writes_to_file(),
+            has_command: self.command.is_some(),
+        }
     }
 
     /// The command's process, to be watched.

@@ -20,11 +20,10 @@ use rustix::{
     process::{Signal, pidfd_send_signal},
 };
 use tokio::{
+    runtime::Runtime,
     signal::unix::{SignalKind, signal},
     sync::{Notify, oneshot},
 };
-
-use super::runtime::runtime;
 
 /// Exit codes of a process that dies of SIGHUP, SIGINT and SIGTERM.
 const HUNG_UP: i32 = 129;
@@ -51,6 +50,23 @@ impl Hangup {
             false => Self::Ends,
         }
     }
+
+    /// Ignores SIGHUP until [`Signals::listen`], where it reopens outputs: none is open yet, and it should not end a daemon
+    /// that has just been started.
+    pub(super) fn ignore_until_listening(self) {
+        if self == Self::Reopens {
+            // SAFETY: no handler is set that could run.
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+        }
+    }
+}
+
+/// Makes the limit of a file's size (`ulimit -f`) an error of the write, where it would end the process amid a line.
+///
+/// To be called when the process for a command is there: a program should not inherit this.
+pub(super) fn survive_file_limit() {
+    // SAFETY: no handler is set that could run.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 fn is_ignored(signal: i32) -> bool {
@@ -70,11 +86,12 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Starts listening, before the first record is written.
+    /// Starts listening, before the first record is written. Until then a signal ends the process at once: nothing was
+    /// written that needs an end.
     ///
     /// Runs on a thread of its own: a trace that waits for a full pipe, or writes a long report, does not look for signals,
     /// and must still end at the second one.
-    pub(super) fn listen(command: Option<OwnedFd>, hangup: Hangup) -> Result<Self> {
+    pub(super) fn listen(runtime: Runtime, command: Option<OwnedFd>, hangup: Hangup) -> Result<Self> {
         let (tell, first) = oneshot::channel();
         let reopen = Arc::new(Notify::new());
         let on_hangup = (hangup, Arc::clone(&reopen));
@@ -82,7 +99,7 @@ impl Signals {
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
-                if let Err(error) = watch(&ready, tell, command, &on_hangup) {
+                if let Err(error) = watch(&runtime, &ready, tell, command, &on_hangup) {
                     let _ = ready.send(Err(error));
                 }
             })
@@ -107,12 +124,12 @@ impl Signals {
 
 /// Reports the first signal, and ends the process at the second one, with the exit code of a process that dies of it.
 fn watch(
+    runtime: &Runtime,
     ready: &mpsc::SyncSender<Result<()>>,
     tell: oneshot::Sender<()>,
     command: Option<OwnedFd>,
     (hangup, reopen): &(Hangup, Arc<Notify>),
 ) -> Result<()> {
-    let runtime = runtime().context("start the runtime for signals")?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;

@@ -10,7 +10,7 @@ use super::{
     plan::Plan,
     running::{Running, Stop},
     runtime::runtime,
-    signals::Signals,
+    signals::{Signals, survive_file_limit},
 };
 use crate::{cli::TraceArgs, confine::confine, live::Destination as _, memory::limit_allocator};
 
@@ -18,10 +18,18 @@ use crate::{cli::TraceArgs, confine::confine, live::Destination as _, memory::li
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
     limit_allocator();
     let mut plan = Plan::new(args)?;
-    let runtime = runtime().context("start the runtime")?;
-    runtime.block_on(async {
-        let mut signals = Signals::listen(plan.command_handle()?, plan.hangup())?;
-        let mut running = attach(&plan)?;
+    // Both before the process is confined: they open more than is allowed then.
+    let (own, of_signals) =
+        (runtime().context("start the runtime")?, runtime().context("start the runtime")?);
+    survive_file_limit();
+    let hangup = plan.hangup();
+    hangup.ignore_until_listening();
+    let inside = own.enter();
+    let mut running = attach(&plan)?;
+    give_up_privileges(&plan)?;
+    let mut signals = Signals::listen(of_signals, plan.command_handle()?, hangup)?;
+    drop(inside);
+    own.block_on(async {
         let ended = trace(&mut running, &mut plan, &mut signals).await;
         // A reader who has gone does not ask for more.
         if !ended.as_ref().is_err_and(Failure::is_closed_pipe) {
@@ -38,16 +46,23 @@ fn attach(plan: &Plan) -> Result<Running, Failure> {
     Ok(Running::new(live, emission))
 }
 
+/// Confines the process, before it has a second thread and before it reads anything that others have written.
+fn give_up_privileges(plan: &Plan) -> Result<(), Failure> {
+    let confinement = plan.confinement();
+    match confine(confinement).context("give up privileges") {
+        Err(error) if confinement.user.is_some() => Err(Failure::cannot_trace(error)),
+        Err(error) => {
+            log::warn!("continuing with more privileges than necessary: {error:#}");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
 /// Traces from the first record to the end of every output.
 async fn trace(running: &mut Running, plan: &mut Plan, signals: &mut Signals) -> Result<Stop, Failure> {
     begin(running, plan)?;
     running.emit_existing(signals).await?;
-    let confinement = plan.confinement();
-    match confine(confinement).context("give up privileges") {
-        Err(error) if confinement.user.is_some() => return Err(Failure::cannot_trace(error)),
-        Err(error) => log::warn!("continuing with more privileges than necessary: {error:#}"),
-        Ok(()) => {}
-    }
     if let Some(command) = &mut plan.command {
         command.release();
     }

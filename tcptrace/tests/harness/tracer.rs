@@ -3,8 +3,12 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -19,8 +23,25 @@ use super::{
 };
 
 /// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_tcptrace");
+
+/// Names a directory in which `strace` records the system calls of each tracer, a file a thread.
+pub const RECORD_CALLS: &str = "TCPTRACE_TEST_CALLS";
+
+/// A command line of the binary under test, to be completed.
 pub fn tcptrace() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tcptrace"));
+    let mut command = match std::env::var_os(RECORD_CALLS) {
+        None => Command::new(BINARY),
+        Some(directory) => {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+            let mut strace = Command::new("strace");
+            // As a grandchild: the process id is the tracer's.
+            strace.args(["-D", "-ff", "--syscall-number", "-qq", "-s", "0", "-o"]);
+            strace.arg(Path::new(&directory).join(name)).args(["--", BINARY]);
+            strace
+        }
+    };
     command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env_remove("RUST_LOG");
     command
 }
@@ -143,6 +164,11 @@ impl Tracer {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits for its end.

@@ -2,7 +2,13 @@
 
 use crate::workspace;
 use anyhow::{Context, Result, bail};
-use std::{collections::BTreeSet, env, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    env,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::Path,
+};
 
 /// Makes the log, empty, so that it belongs to this user even if a test appends to it as root.
 pub fn start(log: &Path) -> Result<()> {
@@ -10,6 +16,13 @@ pub fn start(log: &Path) -> Result<()> {
     fs::create_dir_all(directory)
         .and_then(|()| fs::write(log, ""))
         .with_context(|| format!("make the list of skipped tests {}", log.display()))
+}
+
+/// Adds a test that cannot be tried here, with the reason.
+pub fn add(log: &Path, test: &str, reason: &str) -> Result<()> {
+    let append =
+        || OpenOptions::new().append(true).open(log)?.write_all(format!("{test}: {reason}\n").as_bytes());
+    append().with_context(|| format!("write the list of skipped tests {}", log.display()))
 }
 
 /// Lists the skipped tests; fails under CI if one of them is not in `tcptrace/tests/skippable.txt`.
