@@ -83,6 +83,7 @@ pub mod confine;
 pub mod diagram;
 #[doc(hidden)]
 pub mod dumped;
+pub mod escape;
 #[doc(hidden)]
 pub mod event;
 #[cfg(any(test, fuzzing))]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tcptrace::{app, cli::Cli};
+use tcptrace::{app, cli::Cli, escape::Indented};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -14,7 +14,11 @@ fn main() -> ExitCode {
                 // Not eprintln!, which panics when standard error is closed.
                 let _ = std::io::Write::write_fmt(
                     &mut std::io::stderr(),
-                    format_args!("tcptrace: {:#}{}\n", failure.error, failure.hint()),
+                    format_args!(
+                        "tcptrace: {}{}\n",
+                        Indented(&format!("{:#}", failure.error)),
+                        failure.hint()
+                    ),
                 );
             }
             failure.exit_code()

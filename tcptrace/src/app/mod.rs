@@ -25,6 +25,7 @@ pub use failure::{Failure, Kind};
 
 use crate::{
     cli::{Cli, Command},
+    escape::Indented,
     output::Output,
 };
 
@@ -64,7 +65,8 @@ fn say_as_much_as(verbose: u8) {
         .filter_level(log::LevelFilter::Warn)
         .filter_module("tcptrace", level)
         .format(|out, record| {
-            writeln!(out, "tcptrace: {}: {}", record.level().as_str().to_lowercase(), record.args())
+            let (level, message) = (record.level().as_str().to_lowercase(), record.args().to_string());
+            writeln!(out, "tcptrace: {level}: {}", Indented(&message))
         })
         .init();
 }

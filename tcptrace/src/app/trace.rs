@@ -12,7 +12,9 @@ use super::{
     runtime::runtime,
     signals::{Signals, survive_file_limit},
 };
-use crate::{cli::TraceArgs, confine::confine, live::Destination as _, memory::limit_allocator};
+use crate::{
+    cli::TraceArgs, confine::confine, escape::Escaped, live::Destination as _, memory::limit_allocator,
+};
 
 /// Runs a trace until a signal, the time, the count or its command ends it.
 pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
@@ -101,5 +103,5 @@ async fn close(emission: &Emission, plan: Plan, stop: Stop) -> Result<ExitCode, 
 
 /// A line on standard error that is no warning.
 fn print_note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "tcptrace: {text}");
+    let _ = writeln!(std::io::stderr(), "tcptrace: {}", Escaped(text.as_bytes()));
 }

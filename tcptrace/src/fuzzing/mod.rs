@@ -23,6 +23,10 @@ pub use story::story;
 mod tests {
     use std::{fs, path::Path};
 
+    use serde_json::Value;
+
+    use super::replay::FORGED;
+
     type Property = fn(&[u8]);
 
     const ALL: [(&str, Property); 7] = [
@@ -57,5 +61,41 @@ mod tests {
                 property(&fs::read(fuzz.join("corpus").join(target).join(&input)).unwrap());
             }
         }
+    }
+
+    /// The strings of a value, to be changed.
+    fn strings(value: &mut Value) -> Vec<&mut String> {
+        match value {
+            Value::String(text) => vec![text],
+            Value::Array(values) => values.iter_mut().flat_map(strings).collect(),
+            Value::Object(fields) => fields.values_mut().flat_map(strings).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Each string of each record, one at a time: escape codes, a line of its own, a turned direction, what looks like nothing.
+    #[test]
+    fn any_string_of_a_recording_may_be_hostile() {
+        let hostile = format!("\u{1b}]0;x\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{3164}\u{2028}\n{FORGED}");
+        // One record of every kind, with every word that can stand in it.
+        let golden = "tests/schema/snapshots/schema__every_kind_of_record_is_as_described.snap";
+        let golden = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden)).unwrap();
+        let records: Vec<Value> = golden
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(Value::is_object)
+            .collect();
+        let mut tried = 0;
+        for record in &records {
+            for place in 0..strings(&mut record.clone()).len() {
+                let mut hurt = record.clone();
+                strings(&mut hurt)[place].clone_from(&hostile);
+                // The record alone, and in the company of the one as it was.
+                super::replay(hurt.to_string().as_bytes());
+                super::replay(format!("{record}\n{hurt}").as_bytes());
+                tried += 1;
+            }
+        }
+        assert!(tried > 50, "{tried}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::escape::{write_escaped, write_name};
+
 /// A task's name: up to 15 bytes that the task itself chooses, in no particular encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Comm([u8; 16]);
@@ -39,33 +41,12 @@ impl Comm {
         String::from_utf8_lossy(self.as_bytes()).into_owned()
     }
 
-    /// Appends the name for terminals: everything that is not a plain visible character is escaped, so that no name can
-    /// move the cursor, change a colour, or turn the direction of the text.
+    /// Appends the name for terminals: escaped, and in quotes if it could pass for more than a name.
     ///
     /// # Errors
     /// Only those of `out`.
     pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        for chunk in self.as_bytes().utf8_chunks() {
-            // Most names have nothing to escape.
-            if chunk.valid().bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\') {
-                out.write_str(chunk.valid())?;
-            } else {
-                chunk.valid().chars().try_for_each(|c| escape(c, out))?;
-            }
-            for byte in chunk.invalid() {
-                write!(out, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn escape(c: char, out: &mut impl fmt::Write) -> fmt::Result {
-    // char::escape_debug escapes controls, and the format and unassigned characters of Unicode.
-    match c {
-        '\'' | '"' => out.write_char(c),
-        c if is_invisible(c) => write!(out, "{}", c.escape_unicode()),
-        c => write!(out, "{}", c.escape_debug()),
+        write_name(self.as_bytes(), out)
     }
 }
 
@@ -75,17 +56,11 @@ impl fmt::Display for Comm {
     }
 }
 
-/// Bidirectional controls, zero-width characters, and spaces that look like none or like more than one column.
-pub(crate) const fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{a0}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
-        | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}')
-}
-
 impl fmt::Debug for Comm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
+        f.write_str("\"")?;
+        write_escaped(self.as_bytes(), f)?;
+        f.write_str("\"")
     }
 }
 
@@ -101,7 +76,7 @@ mod tests {
             (b"a\nb\tc\\", "a\\nb\\tc\\\\"),
             ("\u{202e}evil\u{200b}".as_bytes(), "\\u{202e}evil\\u{200b}"),
             (b"\xff\xfeq", "\\xff\\xfeq"),
-            (b"it's \"q\"", "it's \"q\""),
+            (b"it's \"q\"", "\"it's \\\"q\\\"\""),
             ("bärüß".as_bytes(), "bärüß"),
             (b"", ""),
         ] {

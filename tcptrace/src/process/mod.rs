@@ -6,7 +6,6 @@ mod owners;
 mod signal;
 
 pub use comm::Comm;
-pub(crate) use comm::is_invisible;
 pub use owner::{Evidence, Owner, Thread};
 pub(crate) use owners::Owners;
 pub use signal::{signal_name, signal_number};

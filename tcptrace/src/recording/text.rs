@@ -1,7 +1,7 @@
 //! Texts in JSON: our own words, which need no escape, and texts from outside, which may contain anything.
 
 use super::write_json::WriteJson;
-use crate::process::{Comm, is_invisible};
+use crate::{escape::is_invisible, process::Comm};
 
 /// A word that we chose ourselves: nothing in it has to be escaped, and nobody looks whether that is so.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
+    escape::Escaped,
     process::signal_name,
     record::{Cause, Context, Inference, Transition},
     tcp::TcpState,
@@ -154,7 +155,8 @@ pub fn describe_retransmit(state: TcpState, count: u64) -> String {
 /// A RST, and why it was sent.
 #[must_use]
 pub fn describe_reset(reason: Option<&str>) -> String {
-    reason.map_or_else(|| "RST sent".to_owned(), |reason| format!("RST sent ({reason})"))
+    reason
+        .map_or_else(|| "RST sent".to_owned(), |reason| format!("RST sent ({})", Escaped(reason.as_bytes())))
 }
 
 /// Words for what ended the process.

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     address::Endpoint,
     connection::{ConnectionTable, Retain},
+    escape::Escaped,
     pipeline::{Ending, Needs},
     process::Owner,
     record::{Loss, Record, Subject, Totals},
@@ -282,7 +283,7 @@ fn process(subject: &Subject, room: bool) -> String {
         process += &format!(":{}", thread.comm);
     }
     if let Some(id) = subject.cgroup.as_ref().and_then(|cgroup| cgroup.short_container()) {
-        process += &format!("@{}", id.escape_default());
+        process += &format!("@{}", Escaped(id.as_bytes()));
     }
     process
 }
