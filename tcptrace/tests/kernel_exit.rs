@@ -95,6 +95,22 @@ fn without_privileges_it_is_3_and_says_what_to_do() {
     });
 }
 
+/// A selection that can match nothing is refused.
+#[test]
+fn what_is_no_process_and_no_namespace_is_refused() {
+    in_a_namespace(|| {
+        for (option, value, why) in [
+            ("--pid", "0", "is not a process id"),
+            ("--netns", "/etc/passwd", "/etc/passwd is not a network namespace"),
+            ("--netns", "/proc/self/ns/mnt", "/proc/self/ns/mnt is not a network namespace"),
+        ] {
+            assert_fails(&ran(tcptrace().args([option, value, "--duration", "1ms"])), 2, &[why]);
+        }
+        let here = ran(tcptrace().args(["--netns", "/proc/self/ns/net", "--duration", "1ms"]));
+        assert_eq!(here.code, Some(0), "{}", here.err);
+    });
+}
+
 #[test]
 fn two_capabilities_suffice() {
     in_a_namespace(|| {

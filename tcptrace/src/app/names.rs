@@ -1,9 +1,15 @@
 //! Users and network namespaces of the command line, which only this host can resolve.
 
-use std::{fs, os::unix::fs::MetadataExt as _};
+use std::{
+    fs,
+    os::fd::{AsRawFd as _, OwnedFd},
+};
 
 use anyhow::Context as _;
-use rustix::process::{Gid, Uid};
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Gid, Uid},
+};
 
 use super::Failure;
 use crate::{
@@ -19,21 +25,32 @@ pub(super) fn resolve(selection: Selection) -> Result<Filter, Failure> {
     filter.netns = match netns {
         None => None,
         Some(NetnsName::Inode(inode)) => Some(Netns(inode)),
-        Some(NetnsName::Path(path)) => {
-            let inode = fs::metadata(&path)
-                .with_context(|| format!("look up network namespace {path} (`ip netns` lists the names)"))
-                .map_err(Failure::usage)?
-                .ino();
-            // Namespace inodes come from a 32-bit counter (fs/nsfs.c).
-            let inode = u32::try_from(inode)
-                .ok()
-                .with_context(|| format!("{path} is not a network namespace"))
-                .map_err(Failure::usage)?;
-            Some(Netns(inode))
-        }
+        Some(NetnsName::Path(path)) => Some(namespace(&path).map_err(Failure::usage)?),
     };
     Ok(filter)
 }
+
+/// Network namespace that a path leads to.
+fn namespace(path: &str) -> anyhow::Result<Netns> {
+    let looking = || format!("look up network namespace {path} (`ip netns` lists the names)");
+    let file = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).with_context(looking)?;
+    let is_namespace = rustix::fs::fstatfs(&file).with_context(looking)?.f_type == NSFS;
+    let inode = rustix::fs::fstat(&file).with_context(looking)?.st_ino;
+    // Namespace inodes come from a 32-bit counter (fs/nsfs.c).
+    let inode = u32::try_from(inode).ok().filter(|_| is_namespace && !is_of_another_kind(&file));
+    inode.map(Netns).with_context(|| format!("{path} is not a network namespace"))
+}
+
+/// Whether the link to an open namespace says that it is of another kind, like `mnt:[4026531841]`. One that is mounted has the
+/// name of its mount point, which says nothing.
+fn is_of_another_kind(namespace: &OwnedFd) -> bool {
+    let link = fs::read_link(format!("/proc/self/fd/{}", namespace.as_raw_fd())).unwrap_or_default();
+    let link = link.to_string_lossy();
+    !link.starts_with('/') && link.contains(":[") && !link.starts_with("net:[")
+}
+
+/// File system of namespaces (`NSFS_MAGIC`, `include/uapi/linux/magic.h`).
+const NSFS: i64 = 0x6e73_6673;
 
 /// Number of a user.
 fn user(name: &UserName) -> anyhow::Result<u32> {

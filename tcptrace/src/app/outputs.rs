@@ -135,14 +135,21 @@ fn copy(error: &io::Error) -> io::Error {
 }
 
 fn render(format: Format, report: Report, out: &Output) -> Box<dyn Render> {
-    let style =
-        TextStyle { zone: TimeZone::system(), palette: Palette::new(out.is_coloured()), width: out.width() };
+    let style = TextStyle { zone: zone(), palette: Palette::new(out.is_coloured()), width: out.width() };
     match format {
         Format::Text => Box::new(Text::new(style, report.into())),
         Format::Json => Box::new(Json::default()),
         Format::Ladder => Box::new(Ladders::new(Notation::Picture, style)),
         Format::Mermaid => Box::new(Ladders::new(Notation::Mermaid, style)),
     }
+}
+
+/// Time zone of this host, or of `TZ`: a name like `Europe/Berlin`, a path, or a rule.
+fn zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or_else(|error| {
+        log::warn!("times are in UTC: {error}");
+        TimeZone::UTC
+    })
 }
 
 impl From<Report> for Retain {

@@ -181,5 +181,6 @@ fn network(text: &str) -> Result<IpNet, String> {
 
 /// Reads a process id.
 fn pid(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("{text:?} is not a process id: write a number like 4711"))
+    let pid = text.parse().ok().filter(|pid| *pid != 0);
+    pid.ok_or_else(|| format!("{text:?} is not a process id: write a number like 4711"))
 }

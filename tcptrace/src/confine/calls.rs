@@ -113,12 +113,12 @@ const ALWAYS: &[Line] = &[
 
 /// Calls of a trace that writes to a file: it opens the file again when it was moved away, and cuts half a line off its end.
 const WITH_FILE: &[Line] = &[
-    (
-        libc::SYS_openat,
-        &[Has(2, libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND), Lacks(2, libc::O_RDWR | libc::O_TRUNC)],
-    ),
+    (libc::SYS_openat, &[Has(2, APPENDING), Lacks(2, libc::O_RDWR | libc::O_TRUNC)]),
     (libc::SYS_ftruncate, &[]),
 ];
+
+/// Flags with which an output is opened again (`output/file.rs`).
+const APPENDING: i32 = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
 /// Calls of a trace of a command: it passes signals on, and waits for its end.
 const WITH_COMMAND: &[Line] =

@@ -63,39 +63,59 @@ mod tests {
         }
     }
 
-    /// The strings of a value, to be changed.
-    fn strings(value: &mut Value) -> Vec<&mut String> {
+    /// One record of every kind, with every word that can stand in it.
+    fn records() -> Vec<Value> {
+        let golden = "tests/schema/snapshots/schema__every_kind_of_record_is_as_described.snap";
+        let golden = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden)).unwrap();
+        golden.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object).collect()
+    }
+
+    /// The strings and numbers of a value, to be changed.
+    fn leaves(value: &mut Value) -> Vec<&mut Value> {
         match value {
-            Value::String(text) => vec![text],
-            Value::Array(values) => values.iter_mut().flat_map(strings).collect(),
-            Value::Object(fields) => fields.values_mut().flat_map(strings).collect(),
+            Value::Array(values) => values.iter_mut().flat_map(leaves).collect(),
+            Value::Object(fields) => fields.values_mut().flat_map(leaves).collect(),
+            Value::String(_) | Value::Number(_) => vec![value],
             _ => Vec::new(),
         }
     }
 
-    /// Each string of each record, one at a time: escape codes, a line of its own, a turned direction, what looks like nothing.
+    /// Puts each of the values where a leaf is that is wanted, one at a time; says how often.
+    fn hurt(is_wanted: impl Fn(&Value) -> bool, values: &[Value]) -> u64 {
+        let mut tried = 0;
+        for record in records() {
+            for place in 0..leaves(&mut record.clone()).len() {
+                for value in values {
+                    let mut hurt = record.clone();
+                    let mut leaves = leaves(&mut hurt);
+                    if !is_wanted(leaves[place]) {
+                        continue;
+                    }
+                    leaves[place].clone_from(value);
+                    // In the company of the one as it was, and of itself: sums are of two.
+                    super::replay(format!("{record}\n{hurt}\n{hurt}").as_bytes());
+                    tried += 1;
+                }
+            }
+        }
+        tried
+    }
+
+    /// Escape codes, a line of its own, a turned direction, and what looks like nothing.
     #[test]
     fn any_string_of_a_recording_may_be_hostile() {
         let hostile = format!("\u{1b}]0;x\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{3164}\u{2028}\n{FORGED}");
-        // One record of every kind, with every word that can stand in it.
-        let golden = "tests/schema/snapshots/schema__every_kind_of_record_is_as_described.snap";
-        let golden = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden)).unwrap();
-        let records: Vec<Value> = golden
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .filter(Value::is_object)
-            .collect();
-        let mut tried = 0;
-        for record in &records {
-            for place in 0..strings(&mut record.clone()).len() {
-                let mut hurt = record.clone();
-                strings(&mut hurt)[place].clone_from(&hostile);
-                // The record alone, and in the company of the one as it was.
-                super::replay(hurt.to_string().as_bytes());
-                super::replay(format!("{record}\n{hurt}").as_bytes());
-                tried += 1;
-            }
-        }
-        assert!(tried > 50, "{tried}");
+        assert!(hurt(Value::is_string, &[hostile.into()]) > 500);
+    }
+
+    #[test]
+    fn any_number_of_a_recording_may_be_at_an_edge() {
+        let is_number = |value: &Value| match value {
+            Value::String(text) => text.parse::<u64>().is_ok(),
+            value => value.is_number(),
+        };
+        let edges =
+            [u64::MAX.into(), i64::MAX.into(), i64::MIN.into(), 0.into(), u64::MAX.to_string().into()];
+        assert!(hurt(is_number, &edges) > 2_000);
     }
 }

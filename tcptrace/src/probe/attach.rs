@@ -26,7 +26,8 @@ use crate::memory;
 /// The kernel side, compiled beforehand by `cargo xtask ebpf`.
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/tcptrace.bpf.o"));
 
-/// Environment variable that names a file to load instead: how a freshly built kernel side is tested.
+/// Environment variable that names a file to load instead: how a freshly built kernel side is tested. A release build does not
+/// know it, and no build takes it from a caller who has fewer privileges than the program.
 const OBJECT_VARIABLE: &str = "TCPTRACE_BPF_OBJECT";
 
 const ATTACH_BTF: &str = "attach tp_btf inet_sock_set_state";
@@ -218,6 +219,7 @@ fn attach_hook(hook: Hook, settings: &Settings) -> Result<Attached> {
 
 fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: Handlers) -> Result<Ebpf> {
     let replacement = env::var_os(OBJECT_VARIABLE)
+        .filter(|_| cfg!(debug_assertions) && !is_privileged_by_its_file())
         .map(|path| fs::read(&path).with_context(|| format!("read {} ({OBJECT_VARIABLE})", path.display())))
         .transpose()?;
     // 1 is aya-log's number for errors; 0 lets the verifier cut the messages out altogether.
@@ -235,6 +237,12 @@ fn load(settings: &Settings, layouts: &Layouts, format: &EventFormat, handlers: 
         .map_max_entries("EVENTS", settings.buffer)
         .load(replacement.as_deref().unwrap_or(OBJECT))
         .map_err(|error| explain("load the kernel side", &error))
+}
+
+/// Whether the program has privileges that its caller has not: by set-user-id bits or capabilities of its file.
+fn is_privileged_by_its_file() -> bool {
+    // SAFETY: reads a number that the kernel has given to this process (`AT_SECURE`, `getauxval(3)`).
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 /// [`PortWord`] as the map holds it.

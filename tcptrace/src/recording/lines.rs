@@ -10,6 +10,9 @@ const LONGEST: usize = 1 << 20;
 /// Beginning of every line that tcptrace writes, which stands nowhere else in one: quotes in texts are escaped.
 const BEGINS: &[u8] = b"{\"v\":";
 
+/// Byte order mark of UTF-8, which says nothing.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Number of times that a line is searched for a good rest, which bounds the time.
 const ATTEMPTS: u32 = 50;
 
@@ -56,6 +59,8 @@ impl<R: BufRead> Reader<R> {
     fn take_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let text = line.trim_ascii();
+        // Where a recording went through an editor that puts a mark before all text.
+        let text = text.strip_prefix(MARK).filter(|rest| !rest.is_empty()).unwrap_or(text);
         if !text.is_empty() {
             self.is_empty = false;
             self.find_records(text);

@@ -72,9 +72,11 @@ impl<R: BufRead> Playback<R> {
         let open_at = left.iter().filter_map(|left| left.skipped.open_at).max_by_key(|at| at.wall_ns);
         let Totals { shown, filtered, .. } = pipeline.totals();
         let [filtered, lost] = left.iter().fold([filtered, 0], |[filtered, lost], left| {
-            [filtered + left.totals.filtered, lost + left.totals.lost]
+            let Totals { filtered: more, lost: also, .. } = left.totals;
+            [filtered.saturating_add(more), lost.saturating_add(also)]
         });
-        let totals = Totals { seen: shown + filtered + lost, shown, filtered, lost };
+        let totals =
+            Totals { seen: shown.saturating_add(filtered).saturating_add(lost), shown, filtered, lost };
         Some(Ending {
             end: End { at, totals, illegal: pipeline.illegal() },
             open_at: open_at.map_or(at, |open_at| self.merge.moment(open_at)),

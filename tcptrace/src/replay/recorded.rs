@@ -70,7 +70,7 @@ impl<R: BufRead> Recorded<R> {
     pub fn left(&self) -> Left {
         let Totals { filtered, lost, .. } = self.past;
         Left {
-            totals: Totals { filtered, lost: lost + self.lost, ..Totals::default() },
+            totals: Totals { filtered, lost: lost.saturating_add(self.lost), ..Totals::default() },
             is_complete: !self.goes_on && self.last.is_some(),
             last: self.last,
             is_empty: self.reader.is_empty,
@@ -83,18 +83,19 @@ impl<R: BufRead> Recorded<R> {
         self.last = Some(record.at());
         match &record {
             Record::End(End { totals, .. }) => {
-                self.past.filtered += totals.filtered;
+                self.past.filtered = self.past.filtered.saturating_add(totals.filtered);
                 // What it emitted and is not here could not be read.
-                self.past.lost += totals.lost + totals.shown.saturating_sub(self.events);
+                let unread = totals.shown.saturating_sub(self.events);
+                self.past.lost = self.past.lost.saturating_add(totals.lost).saturating_add(unread);
                 (self.events, self.lost, self.goes_on) = (0, 0, false);
                 return None;
             }
             Record::Start(_) => {
-                self.past.lost += self.lost;
+                self.past.lost = self.past.lost.saturating_add(self.lost);
                 (self.events, self.lost) = (0, 0);
                 self.offset = self.highest;
             }
-            Record::Lost(lost) => self.lost += lost.count,
+            Record::Lost(lost) => self.lost = self.lost.saturating_add(lost.count),
             _ => self.events += u64::from(record.is_event()),
         }
         self.goes_on = true;
@@ -115,7 +116,7 @@ impl<R: BufRead> Recorded<R> {
     /// A record of what is missing, as of `at`.
     fn report_missing(&mut self, at: Moment) -> Record {
         let count = std::mem::take(&mut self.missing);
-        self.lost += count;
+        self.lost = self.lost.saturating_add(count);
         Record::Lost(Lost { at, count, reason: Loss::Unreadable })
     }
 }

@@ -118,3 +118,17 @@ fn a_line_without_an_end_is_bounded() {
     assert_eq!(found.len(), 2_001);
     assert!(gaps > 1);
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    /// Some editors put one before a text, and texts are put together.
+    #[test]
+    fn a_byte_order_mark_costs_nothing(parts in vec(good(), 1..4)) {
+        let mark = b"\xef\xbb\xbf";
+        let bytes: Vec<u8> = parts.iter().flat_map(|(_, line)| [&mark[..], line]).flatten().copied().collect();
+        let (found, gaps, _) = read(&bytes);
+        let wanted: Vec<_> = parts.into_iter().map(|(record, _)| record).collect();
+        prop_assert_eq!((found, gaps), (wanted, 0));
+    }
+}

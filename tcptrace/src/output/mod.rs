@@ -1,7 +1,8 @@
 //! Where the bytes go: standard output or a file, buffered, and flushed once per batch.
 
+mod file;
+
 use std::{
-    fs::{File, OpenOptions},
     io::{self, BufWriter, IsTerminal as _, Write},
     os::fd::AsRawFd as _,
     path::{Path, PathBuf},
@@ -12,12 +13,13 @@ use anyhow::{Context as _, Result};
 use clap::ColorChoice;
 use tokio::io::{Interest, unix::AsyncFd};
 
+use file::OutputFile;
+
 /// An open output.
 pub struct Output {
-    to: BufWriter<Box<dyn Write>>,
-    /// Path to open again, if the output is a file.
-    path: Option<PathBuf>,
-    is_stdout: bool,
+    to: BufWriter<Sink>,
+    /// Name of the file, for messages.
+    path: PathBuf,
     terminal: bool,
     coloured: bool,
     width: Option<usize>,
@@ -47,9 +49,8 @@ impl Output {
             // A terminal that does not know its width says 0.
             .filter(|columns| *columns >= 40);
         Self {
-            to: BufWriter::with_capacity(1 << 16, Box::new(stdout)),
-            path: None,
-            is_stdout: true,
+            to: BufWriter::with_capacity(1 << 16, Sink::Stdout(stdout)),
+            path: PathBuf::new(),
             terminal,
             coloured,
             width,
@@ -61,12 +62,10 @@ impl Output {
     /// # Errors
     /// When it cannot be opened for writing.
     pub fn file(path: &Path, color: ColorChoice) -> Result<Self> {
-        // Appending, so that one who truncates it meanwhile (logrotate's copytruncate) leaves no hole.
-        let file = open(path).with_context(|| format!("open {} for writing", path.display()))?;
+        let file = OutputFile::open(path).with_context(|| format!("open {} for writing", path.display()))?;
         Ok(Self {
-            to: BufWriter::with_capacity(1 << 16, Box::new(WholeLines::new(file))),
-            path: Some(path.to_owned()),
-            is_stdout: false,
+            to: BufWriter::with_capacity(1 << 16, Sink::File(file)),
+            path: path.to_owned(),
             terminal: false,
             coloured: color == ColorChoice::Always,
             width: None,
@@ -78,9 +77,10 @@ impl Output {
     /// # Errors
     /// When it cannot be emptied.
     pub fn empty(&self) -> Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
-        let empty = |file: File| if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) };
-        open(path).and_then(empty).with_context(|| format!("empty {}", path.display()))
+        match self.to.get_ref() {
+            Sink::Stdout(_) => Ok(()),
+            Sink::File(file) => file.empty().with_context(|| format!("empty {}", self.path.display())),
+        }
     }
 
     /// The same output, emptied.
@@ -94,10 +94,12 @@ impl Output {
     /// Goes on in the file that has the path now: somebody has moved the one that had it (logrotate). What is there stays.
     /// If it cannot be opened, the one that is open goes on.
     pub fn reopen(&mut self) {
-        let Some(path) = &self.path else { return };
-        match self.to.flush().and_then(|()| open(path)) {
-            Ok(file) => self.to = BufWriter::with_capacity(1 << 16, Box::new(WholeLines::new(file))),
-            Err(error) => log::warn!("open {} again: {error}; writing to the old one", path.display()),
+        let reopened = self.to.flush().and_then(|()| match self.to.get_mut() {
+            Sink::Stdout(_) => Ok(()),
+            Sink::File(file) => file.reopen(),
+        });
+        if let Err(error) = reopened {
+            log::warn!("open {} again: {error}; writing to the old one", self.path.display());
         }
     }
 
@@ -105,7 +107,7 @@ impl Output {
     ///
     /// A pipe tells by itself, so `| head -1` ends at once and not with the next event.
     pub fn reader_is_gone(&self) -> impl Future<Output = ()> + use<> {
-        let is_stdout = self.is_stdout;
+        let is_stdout = self.is_stdout();
         async move {
             if is_stdout {
                 // SAFETY: standard output stays open as long as the process.
@@ -136,8 +138,8 @@ impl Output {
 
     /// Whether it is standard output.
     #[must_use]
-    pub const fn is_stdout(&self) -> bool {
-        self.is_stdout
+    pub fn is_stdout(&self) -> bool {
+        matches!(self.to.get_ref(), Sink::Stdout(_))
     }
 
     /// Whether somebody looks at it as it comes.
@@ -153,58 +155,27 @@ impl Output {
     }
 }
 
-/// A file that ends with a whole line also when it can take no more: readers of JSON lines trip over half of one.
-struct WholeLines {
-    file: File,
-    /// Bytes since the last end of a line.
-    torn: u64,
-    /// Nothing more is written: what would follow is the rest of the line that was cut off.
-    failed: bool,
+/// Destination of the bytes.
+#[derive(Debug)]
+enum Sink {
+    Stdout(io::Stdout),
+    File(OutputFile),
 }
 
-impl WholeLines {
-    const fn new(file: File) -> Self {
-        Self { file, torn: 0, failed: false }
-    }
-
-    fn cut(&mut self) {
-        self.failed = true;
-        // Not of a pipe or a device; and if it cannot be cut, the failure itself is reported all the same.
-        if let Ok(metadata) = self.file.metadata()
-            && metadata.is_file()
-        {
-            let _ = self.file.set_len(metadata.len().saturating_sub(self.torn));
-        }
-    }
-}
-
-impl Write for WholeLines {
+impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.failed {
-            return Err(io::Error::other("an earlier write failed"));
-        }
-        match self.file.write(bytes) {
-            Ok(count) => {
-                let end = bytes[..count].iter().rposition(|byte| *byte == b'\n');
-                self.torn = end.map_or(self.torn + count as u64, |end| (count - end - 1) as u64);
-                Ok(count)
-            }
-            Err(error) => {
-                if error.kind() != io::ErrorKind::Interrupted {
-                    self.cut();
-                }
-                Err(error)
-            }
+        match self {
+            Self::Stdout(stdout) => stdout.write(bytes),
+            Self::File(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        match self {
+            Self::Stdout(stdout) => stdout.flush(),
+            Self::File(file) => file.flush(),
+        }
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
 }
 
 impl Write for Output {
@@ -236,21 +207,6 @@ mod tests {
         file.as_file().set_len(0).unwrap();
         assert_eq!(told(b"two\n"), "two\n");
         assert!(Output::file(Path::new("/dev/null"), ColorChoice::Auto).is_ok());
-    }
-
-    #[test]
-    fn a_file_that_can_take_no_more_ends_with_a_whole_line() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let mut lines = WholeLines::new(open(file.path()).unwrap());
-        lines.write_all(b"one\ntw").unwrap();
-        lines.write_all(b"o\nthr").unwrap();
-        lines.write_all(b"e").unwrap();
-        // As after ENOSPC.
-        lines.cut();
-        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "one\ntwo\n");
-        // There is room again, but what comes next is the rest of the third line.
-        assert!(lines.write(b"e\n").is_err());
-        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "one\ntwo\n");
     }
 
     #[test]
