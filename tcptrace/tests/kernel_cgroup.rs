@@ -107,13 +107,15 @@ fn a_container_by_its_cgroup() {
             panic!("no tracers")
         };
         for (options, trace) in options.iter().zip(shown) {
-            let own = trace.records.iter().filter(|record| record["socket"].is_string()).count();
+            // On a slow machine a segment is sent again when the connection is over, and the listener answers with a RST.
+            let own = |record: &&serde_json::Value| record["socket"].is_string() && record["type"] != "reset";
+            let own = trace.records.iter().filter(own).count();
             assert_eq!(own, its.len(), "{options:?}: {:#?}", trace.lines());
         }
         assert_eq!(none.total("shown"), 0, "{:#?}", none.lines());
         // Between the two there may be a thread.
         let [who, place] = [format!(" {}/inside", inside.pid()), format!("@{} ", &container.id[..12])];
-        let shown = |line: &&str| line.contains(&who) && line.contains(&place);
+        let shown = |line: &&str| line.contains(&who) && line.contains(&place) && !line.contains("RST sent");
         assert_eq!(text.text.lines().filter(shown).count(), its.len(), "{}", text.text);
         drop((inside, outside));
     });

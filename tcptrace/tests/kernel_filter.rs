@@ -9,7 +9,7 @@ use std::{net::TcpStream, thread, time::Duration};
 
 use harness::{
     actor::Actor,
-    in_a_namespace, run,
+    in_a_namespace, run, ss,
     trace::{Trace, line},
     tracer::{Tracer, tcptrace},
     wait_for,
@@ -94,6 +94,7 @@ fn each_tells_what_it_was_asked_for() {
                 server.tell(&format!("accept {name} s"));
                 who.order(&format!("close {name}"));
                 all.wait_for_step(&opened.cookie, "FIN_WAIT2");
+                ss::wait_for_minisocket(&opened);
                 all.wait_for("the orphan", |r| r["socket"] == *opened.cookie && r["type"] == "orphan");
                 server.order("close s");
                 all.wait_for("its end", |r| {

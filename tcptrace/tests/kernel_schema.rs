@@ -77,10 +77,12 @@ fn write() -> Written {
     assert_eq!(list.code, Some(0), "{}", list.err);
     let trace = tracer.finish().text + "\n";
 
-    // The classic hook knows a cookie only if somebody has asked for it, as actors do, and the other hook.
+    // The classic hook knows a cookie only if somebody has asked for it, as actors do, and other tracers: of one of several
+    // listeners nobody has.
     let tracer = Tracer::start(&["--probe", "tracepoint"]);
-    let _nameless = TcpListener::bind("127.0.0.1:0").unwrap();
-    tracer.wait_for("the listener", |record| record["to"] == "LISTEN");
+    let nameless: Vec<_> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let last = nameless[7].local_addr().unwrap().port();
+    tracer.wait_for("the listeners", |record| record["to"] == "LISTEN" && record["local"]["port"] == last);
     Written { list: list.out, trace, classic: tracer.finish().text + "\n" }
 }
 
