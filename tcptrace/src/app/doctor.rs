@@ -7,7 +7,7 @@ use rustix::thread::CapabilitySet;
 
 use super::{Failure, runtime::runtime};
 use crate::{
-    live::kernel_release,
+    live::{has_own_pids, kernel_release},
     output::Output,
     probe::{self, Choice, Extra, Settings},
     render::Palette,
@@ -41,6 +41,7 @@ pub(super) fn run() -> Result<(), Failure> {
     };
     checks.extend(btf_hook.into_iter().chain(classic));
     checks.extend(sockets());
+    checks.extend(process_ids());
 
     let mut out = Output::stdout();
     let palette = Palette::new(out.is_coloured());
@@ -197,6 +198,15 @@ const fn without(extra: Extra) -> &'static str {
         }
         Extra::AcceptCalls => "--accepts has no effect",
     }
+}
+
+/// A place where process ids are others than those of events.
+fn process_ids() -> Option<Check> {
+    let outcome = Outcome::Worse(
+        "are the host's: this is a pid namespace of its own, so --pid and `tcptrace -- COMMAND` are refused"
+            .to_owned(),
+    );
+    has_own_pids().then_some(Check { name: "process ids", outcome })
 }
 
 fn sockets() -> Vec<Check> {

@@ -15,6 +15,7 @@ use crate::{
     cli::{self, OutputArgs, OutputSpec, Selection, TraceArgs},
     confine::Confinement,
     filter::Filter,
+    live::has_own_pids,
     pipeline::Condition,
     probe::Choice,
     trace::Builder,
@@ -37,6 +38,7 @@ impl Plan {
     /// The plan of a command line. With a command its process is there already, and waits.
     pub(super) fn new(args: TraceArgs) -> Result<Self, Failure> {
         let outputs = args.output.outputs().map_err(|error| Failure::usage(anyhow!(error)))?;
+        check_pids(&args)?;
         let mut filter = resolve(Selection::from(args.select.clone()))?;
         let user = args.user.as_ref().map(account_of).transpose()?;
         // Before there is a file or a thread: it may come to nothing, and the new process should have little of ours.
@@ -81,6 +83,26 @@ impl Plan {
         self.outputs.iter().any(|output| output.path.is_some())
     }
 }
+
+/// Refuses to look for process ids that events do not have; where none is asked for, says whose they are.
+fn check_pids(args: &TraceArgs) -> Result<(), Failure> {
+    if !has_own_pids() {
+        return Ok(());
+    }
+    if args.select.pid.is_empty() && args.command.is_empty() {
+        log::warn!(
+            "process ids are the host's: {OWN_PIDS}; the owners of sockets that already exist are not known"
+        );
+        return Ok(());
+    }
+    Err(Failure::cannot_trace(anyhow!(
+        "--pid and -- COMMAND go by the host's process ids: {OWN_PIDS}; run tcptrace in the host's (docker run --pid=host, \
+         hostPID: true), or select by --comm, --port or --container"
+    )))
+}
+
+/// Where process ids are others than those of events.
+const OWN_PIDS: &str = "this is a pid namespace of its own";
 
 /// The trace that the command line asks for, of what `filter` lets through.
 fn builder(filter: Filter, args: &TraceArgs) -> Builder {

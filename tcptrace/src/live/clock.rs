@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use super::place::ahead_of_host_ns;
 use crate::time::Moment;
 
 /// How long one comparison of the clocks is good for, nanoseconds.
@@ -14,25 +15,28 @@ const GOOD_FOR: u64 = 60_000_000_000;
 pub(crate) struct Clock {
     wall_minus_mono: i64,
     compared: u64,
+    /// What the monotonic clock is ahead of the host's, by which the kernel names times.
+    ahead: i64,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self::compared(mono(), nanoseconds(ClockId::Realtime))
+        let ahead = ahead_of_host_ns();
+        Self::compared(mono(ahead), nanoseconds(ClockId::Realtime), ahead)
     }
 
-    const fn compared(mono_ns: u64, wall_ns: i64) -> Self {
-        Self { wall_minus_mono: wall_ns.saturating_sub(mono_ns as i64), compared: mono_ns }
+    const fn compared(mono_ns: u64, wall_ns: i64, ahead: i64) -> Self {
+        Self { wall_minus_mono: wall_ns.saturating_sub(mono_ns as i64), compared: mono_ns, ahead }
     }
 
     /// This moment.
     pub(crate) fn now(&mut self) -> Moment {
-        self.follow(mono(), || nanoseconds(ClockId::Realtime))
+        self.follow(mono(self.ahead), || nanoseconds(ClockId::Realtime))
     }
 
     fn follow(&mut self, mono_ns: u64, wall: impl FnOnce() -> i64) -> Moment {
         if mono_ns.saturating_sub(self.compared) > GOOD_FOR {
-            *self = Self::compared(mono_ns, wall());
+            *self = Self::compared(mono_ns, wall(), self.ahead);
         }
         self.at(mono_ns)
     }
@@ -48,8 +52,8 @@ impl Clock {
     }
 }
 
-fn mono() -> u64 {
-    nanoseconds(ClockId::Monotonic).unsigned_abs()
+fn mono(ahead: i64) -> u64 {
+    nanoseconds(ClockId::Monotonic).saturating_sub(ahead).unsigned_abs()
 }
 
 fn nanoseconds(clock: ClockId) -> i64 {
@@ -67,7 +71,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_changes_no_distance() {
         let hour = 3600 * SECOND as i64;
-        let mut clock = Clock::compared(10 * SECOND, 2 * hour);
+        let mut clock = Clock::compared(10 * SECOND, 2 * hour, 0);
         let opened = clock.now_at(20, 2 * hour + 10 * SECOND as i64);
         // Set back by an hour: unnoticed until the clocks are compared again.
         let sent = clock.now_at(30, hour);

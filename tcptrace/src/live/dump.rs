@@ -6,6 +6,7 @@ use std::thread;
 use anyhow::{Context as _, Result, anyhow};
 use tokio::sync::oneshot;
 
+use super::place::has_own_pids;
 use crate::{
     session::{Dump, DumpRequest},
     snapshot::{self, Options, Scope, Snapshot, States},
@@ -49,7 +50,9 @@ fn make(request: DumpRequest) -> Result<Dump> {
         DumpRequest::Everything { processes } => (EVERYTHING, processes),
         DumpRequest::Minisockets => (MINISOCKETS, false),
     };
-    let Snapshot { sockets, namespaces, warnings } = snapshot::take(options)?;
+    // The process ids of /proc are of the namespace in which we are, and those of events are the host's.
+    let owners = options.owners && !has_own_pids();
+    let Snapshot { sockets, namespaces, warnings } = snapshot::take(Options { owners, ..options })?;
     let processes = if needs_processes { snapshot::parents() } else { Vec::new() };
     Ok(Dump { sockets, namespaces, processes, warnings })
 }

@@ -5,6 +5,7 @@ mod cgroups;
 mod clock;
 mod dump;
 mod finish;
+mod place;
 
 use std::future::pending;
 
@@ -30,6 +31,7 @@ use crate::{
 use cgroups::Hierarchy;
 pub(crate) use clock::Clock;
 use dump::DumpThread;
+pub(crate) use place::has_own_pids;
 
 /// Capacity that is kept for records, in records: a dump of all sockets takes more of it.
 const KEPT: usize = 8 * AT_ONCE;

@@ -8,6 +8,7 @@ mod harness;
 
 mod capabilities;
 mod files;
+mod places;
 
 use std::process::Command;
 
