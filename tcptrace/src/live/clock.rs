@@ -15,7 +15,7 @@ const GOOD_FOR: u64 = 60_000_000_000;
 pub(crate) struct Clock {
     wall_minus_mono: i64,
     compared: u64,
-    /// What the monotonic clock is ahead of the host's, by which the kernel names times.
+    /// Nanoseconds by which the monotonic clock is ahead of the host's, which the kernel's times are of.
     ahead: i64,
 }
 
