@@ -32,28 +32,6 @@ impl Index {
         found.map(|index| slots[*index as usize].key(*index))
     }
 
-    /// Sockets that hold this, in no order.
-    pub(super) fn find_all<'a, T: Hash + Eq>(
-        &'a self,
-        slots: &'a [Slot],
-        what: T,
-        of: impl Fn(&Socket) -> T,
-    ) -> impl Iterator<Item = (Key, &'a Socket)> {
-        let what = Some(what);
-        self.slots.iter_hash(self.hasher.hash_one(&what)).filter_map(move |index| {
-            let slot = &slots[*index as usize];
-            let found = held(slots, *index, &of) == what;
-            slot.socket.as_ref().filter(|_| found).map(|socket| (slot.key(*index), socket))
-        })
-    }
-
-    /// Adds a slot beside those that hold the same.
-    pub(super) fn add<T: Hash + Eq>(&mut self, slots: &[Slot], slot: u32, of: impl Fn(&Socket) -> T) {
-        let Self { slots: table, hasher } = self;
-        let hash = |slot: &u32| hasher.hash_one(held(slots, *slot, &of));
-        table.insert_unique(hash(&slot), slot, hash);
-    }
-
     /// Adds a slot instead of the one that holds the same.
     pub(super) fn put<T: Hash + Eq>(&mut self, slots: &[Slot], slot: u32, of: impl Fn(&Socket) -> T) {
         let Self { slots: table, hasher } = self;
