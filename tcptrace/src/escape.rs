@@ -55,12 +55,13 @@ pub(crate) fn write_escaped(text: &[u8], out: &mut impl fmt::Write) -> fmt::Resu
 }
 
 /// Appends a name that stands in a row with other things, whose separators are spaces, `:` and `@`: in quotes if it has one of
-/// them, so that it cannot pass for two things.
+/// them, so that it cannot pass for two things, or if it is empty.
 ///
 /// # Errors
 /// Only those of `out`.
 pub(crate) fn write_name(name: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
-    if !name.iter().any(|byte| matches!(byte, b' ' | b':' | b'@' | b'"')) {
+    let is_one = !name.iter().any(|byte| matches!(byte, b' ' | b':' | b'@' | b'"'));
+    if is_one && !name.is_empty() {
         return write_escaped(name, out);
     }
     let mut quoted = String::with_capacity(2 * name.len() + 2);
@@ -116,6 +117,7 @@ mod tests {
         for plain in ["server", "kworker/0", "it's", "-", "tokio-runtime-w"] {
             assert_eq!(name(plain), plain);
         }
+        assert_eq!(name(""), "\"\"");
         assert_eq!(name("root@0123456789"), "\"root@0123456789\"");
         assert_eq!(name("1234/sshd:x"), "\"1234/sshd:x\"");
         assert_eq!(name("x  RST sent"), "\"x  RST sent\"");

@@ -27,8 +27,15 @@ use super::{Failure, Kind};
 /// Directories that `execvp` searches where `PATH` is not set.
 const USUAL_PATH: &str = "/bin:/usr/bin";
 
-/// Exit status of a command, or why it could not be run.
-pub(super) type Outcome = io::Result<WaitIdStatus>;
+/// End of a command.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Ended(WaitIdStatus),
+    /// The process could not become the command.
+    NotRun(io::Error),
+    /// How it ended could not be learned, as where the caller of tcptrace ignores SIGCHLD.
+    Unknown(io::Error),
+}
 
 /// The process that becomes the command.
 pub(super) struct Command {
@@ -77,23 +84,32 @@ impl Command {
         }
     }
 
-    /// Waits until the command ends. To be called once.
+    /// Waits until the command ends. To be called once to its end; a wait may be given up before.
     pub(super) async fn ended(&mut self) -> Outcome {
+        let status = self.wait().await;
+        let mut number = [0; 4];
+        if self.failure.read_exact(&mut number).is_ok() {
+            return Outcome::NotRun(io::Error::from_raw_os_error(i32::from_ne_bytes(number)));
+        }
+        // The end of the pipe: it was closed when the process became the command, or has ended.
+        status.map_or_else(Outcome::Unknown, Outcome::Ended)
+    }
+
+    async fn wait(&self) -> io::Result<WaitIdStatus> {
         // SAFETY: the descriptor stays open as long as the command is there, which is borrowed.
         let ended = unsafe { AsyncFd::register_with_interest(self.handle.as_fd(), Interest::READABLE)? };
         ended.readable().await?.retain_ready();
         let status = rustix::process::waitid(WaitId::PidFd(self.handle.as_fd()), WaitIdOptions::EXITED)?;
-        let mut number = [0; 4];
-        match self.failure.read_exact(&mut number) {
-            Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(number))),
-            // The end of the pipe: it was closed when the process became the command.
-            Err(_) => status.ok_or_else(|| io::ErrorKind::NotFound.into()),
-        }
+        status.ok_or_else(|| io::Error::other("it has not ended"))
     }
 
     /// Exit code of the command, as shells report it.
     pub(super) fn code(&self, outcome: Outcome) -> Result<u8, Failure> {
-        let status = outcome.map_err(|error| cannot_run(&self.program, &error))?;
+        let status = match outcome {
+            Outcome::Ended(status) => status,
+            Outcome::NotRun(error) => return Err(cannot_run(&self.program, &error)),
+            Outcome::Unknown(error) => return Err(anyhow!(error).context("wait for the command").into()),
+        };
         let code = status.exit_status().or_else(|| Some(128 + status.terminating_signal()?)).unwrap_or(1);
         Ok(u8::try_from(code).unwrap_or(1))
     }

@@ -51,12 +51,10 @@ impl Hangup {
         }
     }
 
-    /// Ignores SIGHUP until [`Signals::listen`], where it reopens outputs: none is open yet, and it should not end a daemon
-    /// that has just been started.
-    pub(super) fn ignore_until_listening(self) {
+    /// Keeps SIGHUP until [`Signals::listen`], where it reopens outputs: it should not end a daemon that has just been started.
+    pub(super) fn keep_until_listening(self) {
         if self == Self::Reopens {
-            // SAFETY: no handler is set that could run.
-            unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+            mask(libc::SIG_BLOCK, libc::SIGHUP);
         }
     }
 }
@@ -67,6 +65,17 @@ impl Hangup {
 pub(super) fn survive_file_limit() {
     // SAFETY: no handler is set that could run.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Blocks a signal in this thread and those that it starts, or unblocks it.
+fn mask(how: i32, signal: i32) {
+    let mut signals = MaybeUninit::zeroed();
+    // SAFETY: there is room for the set, which is made before it is read.
+    unsafe {
+        libc::sigemptyset(signals.as_mut_ptr());
+        libc::sigaddset(signals.as_mut_ptr(), signal);
+        libc::pthread_sigmask(how, signals.as_ptr(), ptr::null_mut());
+    }
 }
 
 fn is_ignored(signal: i32) -> bool {
@@ -86,8 +95,8 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Starts listening, before the first record is written. Until then a signal ends the process at once: nothing was
-    /// written that needs an end.
+    /// Starts listening, before the first record is written. Until then SIGINT and SIGTERM end the process at once (but not
+    /// process 1 of a container): nothing was written that needs an end.
     ///
     /// Runs on a thread of its own: a trace that waits for a full pipe, or writes a long report, does not look for signals,
     /// and must still end at the second one.
@@ -138,6 +147,7 @@ fn watch(
             Hangup::Ignored => None,
             _ => Some(signal(SignalKind::hangup()).context("listen for SIGHUP")?),
         };
+        mask(libc::SIG_UNBLOCK, libc::SIGHUP);
         let mut next = async || {
             loop {
                 let hung_up = async {

@@ -25,7 +25,7 @@ pub(super) fn run(args: TraceArgs) -> Result<ExitCode, Failure> {
         (runtime().context("start the runtime")?, runtime().context("start the runtime")?);
     survive_file_limit();
     let hangup = plan.hangup();
-    hangup.ignore_until_listening();
+    hangup.keep_until_listening();
     let inside = own.enter();
     let mut running = attach(&plan)?;
     give_up_privileges(&plan)?;

@@ -40,6 +40,9 @@ const NEW_NAMESPACES: i32 = libc::CLONE_NEWNS
 /// `AF_NETLINK`'s protocol that lists sockets.
 const SOCK_DIAG: i32 = libc::NETLINK_SOCK_DIAG;
 
+/// Bytes of an address of such a socket; those of all others are longer, or as long as a path.
+const NETLINK_ADDRESS: i32 = size_of::<libc::sockaddr_nl>() as i32;
+
 /// Commands of `bpf` that read a map or describe it (`enum bpf_cmd`); nothing is loaded, attached or pinned.
 const LOOKUP: i32 = 1;
 const UPDATE: i32 = 2;
@@ -50,6 +53,8 @@ const ALWAYS: &[Line] = &[
     // What is open: the outputs, the kernel's buffer, files in /proc, the sockets that list sockets.
     (libc::SYS_read, &[]),
     (libc::SYS_write, &[]),
+    // Last words of the C library.
+    (libc::SYS_writev, &[]),
     (libc::SYS_close, &[]),
     (libc::SYS_fstat, &[]),
     (libc::SYS_lseek, &[]),
@@ -64,10 +69,11 @@ const ALWAYS: &[Line] = &[
     (libc::SYS_readlinkat, &[]),
     // The sockets of a network namespace.
     (libc::SYS_socket, &[Is(0, libc::AF_NETLINK), Is(2, SOCK_DIAG)]),
-    (libc::SYS_connect, &[]),
+    (libc::SYS_connect, &[Is(2, NETLINK_ADDRESS)]),
     (libc::SYS_setsockopt, &[Is(1, libc::SOL_SOCKET), Is(2, libc::SO_RCVTIMEO)]),
     (libc::SYS_setsockopt, &[Is(1, libc::SOL_SOCKET), Is(2, libc::SO_RCVTIMEO_NEW)]),
-    (libc::SYS_sendto, &[]),
+    (libc::SYS_sendto, &[Is(5, NETLINK_ADDRESS)]),
+    (libc::SYS_sendto, &[Is(5, 0)]),
     (libc::SYS_recvfrom, &[]),
     (libc::SYS_setns, &[Is(1, libc::CLONE_NEWNET)]),
     // The counters.
@@ -121,8 +127,13 @@ const WITH_FILE: &[Line] = &[
 const APPENDING: i32 = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
 /// Calls of a trace of a command: it passes signals on, and waits for its end.
-const WITH_COMMAND: &[Line] =
-    &[(libc::SYS_pidfd_send_signal, &[]), (libc::SYS_ppoll, &[]), (libc::SYS_waitid, &[Is(0, P_PIDFD)])];
+const WITH_COMMAND: &[Line] = &[
+    // The kernel takes an open `/proc/PID` for a process too, so who is signalled cannot be checked.
+    (libc::SYS_pidfd_send_signal, &[Is(1, libc::SIGTERM)]),
+    (libc::SYS_pidfd_send_signal, &[Is(1, libc::SIGHUP)]),
+    (libc::SYS_ppoll, &[]),
+    (libc::SYS_waitid, &[Is(0, P_PIDFD)]),
+];
 
 /// `waitid` of a process by its descriptor.
 const P_PIDFD: i32 = 3;
@@ -138,7 +149,7 @@ fn lines(confinement: Confinement) -> impl Iterator<Item = &'static Line> {
 /// Numbers of the calls that such a trace may make.
 #[must_use]
 pub fn calls(confinement: Confinement) -> BTreeSet<i64> {
-    lines(confinement).map(|(number, _)| *number).collect()
+    lines(confinement).map(|(number, _)| *number).chain([libc::SYS_tgkill]).collect()
 }
 
 /// The filters of a trace, to be installed in this order; a call must pass both.
@@ -152,6 +163,9 @@ pub(super) fn filters(confinement: Confinement) -> Result<[BpfProgram; 2]> {
             rules.push(rule(checks)?);
         }
     }
+    // A process that aborts signals itself.
+    let own = std::process::id().cast_signed();
+    rules.insert(libc::SYS_tgkill, vec![rule(&[Is(0, own), Is(2, libc::SIGABRT)])?]);
     rules.insert(libc::SYS_clone3, Vec::new());
     let refuse = |errno: i32| SeccompAction::Errno(errno.unsigned_abs());
     let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
@@ -186,4 +200,20 @@ fn rule(checks: &[Check]) -> Result<SeccompRule> {
     };
     let conditions = checks.iter().map(condition).collect::<Result<_, _>>();
     conditions.and_then(SeccompRule::new).context("make a rule about a system call")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call without a check would be restricted by another line of it, and the other way round.
+    #[test]
+    fn a_call_is_checked_in_all_of_its_lines_or_in_none() {
+        let confinement = Confinement { user: None, writes_file: true, has_command: true };
+        let mut free = BTreeMap::new();
+        for (call, checks) in lines(confinement) {
+            assert_eq!(*free.entry(call).or_insert(checks.is_empty()), checks.is_empty(), "{call}");
+        }
+        assert!(filters(confinement).is_ok());
+    }
 }

@@ -23,14 +23,13 @@ pub(super) struct Hierarchy {
     asked: Option<(Instant, HashSet<u32>)>,
 }
 
-impl Default for Hierarchy {
-    fn default() -> Self {
-        let asked = snapshot::has_older().then(|| (Instant::now(), HashSet::new()));
+impl Hierarchy {
+    /// Nothing was looked at yet. `has_owners` says whether `/proc` has processes by the numbers that events have.
+    pub(super) fn new(has_owners: bool) -> Self {
+        let asked = (has_owners && snapshot::has_older()).then(|| (Instant::now(), HashSet::new()));
         Self { paths: HashMap::new(), not_before: None, asked }
     }
-}
 
-impl Hierarchy {
     /// Adds the cgroup of an event to those that are known.
     pub(super) fn learn(&mut self, event: &StateChange, cgroups: &mut Cgroups) {
         self.learn_of_process(event, cgroups);

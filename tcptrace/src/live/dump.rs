@@ -6,7 +6,6 @@ use std::thread;
 use anyhow::{Context as _, Result, anyhow};
 use tokio::sync::oneshot;
 
-use super::place::has_own_pids;
 use crate::{
     session::{Dump, DumpRequest},
     snapshot::{self, Options, Scope, Snapshot, States},
@@ -25,11 +24,11 @@ pub(super) struct DumpThread {
 }
 
 impl DumpThread {
-    /// Begins to make it.
-    pub(super) fn begin(request: DumpRequest) -> Result<Self> {
+    /// Begins to make it; owners are looked for only where `/proc` has them by the numbers that events have.
+    pub(super) fn begin(request: DumpRequest, has_owners: bool) -> Result<Self> {
         let (done, made) = oneshot::channel();
         // Nobody waits for it where the trace has ended meanwhile.
-        let make = move || drop(done.send(make(request)));
+        let make = move || drop(done.send(make(request, has_owners)));
         thread::Builder::new().name("dump".to_owned()).spawn(make).context("start a thread")?;
         Ok(Self { request, made })
     }
@@ -45,14 +44,13 @@ impl DumpThread {
     }
 }
 
-fn make(request: DumpRequest) -> Result<Dump> {
+fn make(request: DumpRequest, has_owners: bool) -> Result<Dump> {
     let (options, needs_processes) = match request {
         DumpRequest::Everything { processes } => (EVERYTHING, processes),
         DumpRequest::Minisockets => (MINISOCKETS, false),
     };
-    // The process ids of /proc are of the namespace in which we are, and those of events are the host's.
-    let owners = options.owners && !has_own_pids();
-    let Snapshot { sockets, namespaces, warnings } = snapshot::take(Options { owners, ..options })?;
+    let options = Options { owners: options.owners && has_owners, ..options };
+    let Snapshot { sockets, namespaces, warnings } = snapshot::take(options)?;
     let processes = if needs_processes { snapshot::parents() } else { Vec::new() };
     Ok(Dump { sockets, namespaces, processes, warnings })
 }

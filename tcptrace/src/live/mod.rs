@@ -65,6 +65,8 @@ pub(crate) struct Live {
     attached: Attached,
     session: Session,
     hierarchy: Hierarchy,
+    /// Whether the process ids of `/proc` are those of events. Asked once: a confined trace may not look.
+    has_owners: bool,
     clock: Clock,
     records: Vec<Record>,
     dump: Option<DumpThread>,
@@ -82,12 +84,14 @@ impl Live {
         let attached = probe::attach(settings)?;
         warn_of_missing(&attached);
         let mut clock = Clock::new();
+        let has_owners = !has_own_pids();
         let minisocket_timers = attached.extras.contains(&Extra::Minisockets);
         let config = Config { filter, minisocket_timers, stuck };
         Ok(Self {
             session: Session::new(config, clock.now()),
             attached,
-            hierarchy: Hierarchy::default(),
+            hierarchy: Hierarchy::new(has_owners),
+            has_owners,
             clock,
             records: Vec::new(),
             dump: None,
@@ -180,7 +184,7 @@ impl Live {
             self.hand_on(to)?;
         }
         if let Some(request) = self.session.request_dump(now) {
-            match DumpThread::begin(request) {
+            match DumpThread::begin(request, self.has_owners) {
                 Ok(thread) => self.dump = Some(thread),
                 Err(error) => self.take_dump(Err(error), to)?,
             }

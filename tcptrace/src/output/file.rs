@@ -1,9 +1,9 @@
-//! A file that is written to, line by line. Its name is looked up once; after that it is opened anew only in the directory that
-//! had it then, and only as a regular file: whoever may write to that directory cannot lead it elsewhere.
+//! A file that is written to, line by line. Its path is followed at the start; after that it is opened anew only in the directory
+//! in which it was then, and only as a regular file: whoever may write to that directory cannot lead it elsewhere.
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Write},
     os::{
         fd::OwnedFd,
@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 
 /// Rights of a new file: what it says about processes is not for everybody.
 const MODE: u32 = 0o640;
@@ -21,7 +21,9 @@ const MODE: u32 = 0o640;
 #[derive(Debug)]
 pub(super) struct OutputFile {
     file: File,
-    /// Where to open it anew; a pipe or a device has no such place.
+    /// Whether it is no pipe and no device.
+    is_regular: bool,
+    /// Place to open it anew, where it has a name that leads to it.
     place: Option<Place>,
     /// Bytes since the last end of a line.
     torn: u64,
@@ -44,8 +46,10 @@ impl OutputFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         // Appending, so that one who truncates it meanwhile (logrotate's copytruncate) leaves no hole.
         let file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
-        let place = if file.metadata()?.is_file() { Some(Place::of(path)?) } else { None };
-        Ok(Self { file, place, torn: 0, failed: false })
+        let about = file.metadata()?;
+        let is_regular = about.is_file();
+        let place = if is_regular { Place::of(path, &about).ok() } else { None };
+        Ok(Self { file, is_regular, place, torn: 0, failed: false })
     }
 
     /// Empties the file, unless it is a pipe or a device.
@@ -53,7 +57,7 @@ impl OutputFile {
     /// # Errors
     /// When it cannot be emptied.
     pub(super) fn empty(&self) -> io::Result<()> {
-        if self.place.is_some() { self.file.set_len(0) } else { Ok(()) }
+        if self.is_regular { self.file.set_len(0) } else { Ok(()) }
     }
 
     /// Goes on in the file that has the name now. What is there stays.
@@ -61,7 +65,8 @@ impl OutputFile {
     /// # Errors
     /// When there is no such file and none can be made: the one that is open goes on.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
-        if let Some(place) = &self.place {
+        if self.is_regular {
+            let place = self.place.as_ref().ok_or_else(|| io::Error::other("no name leads to it"))?;
             self.file = place.open()?;
             (self.torn, self.failed) = (0, false);
         }
@@ -71,7 +76,7 @@ impl OutputFile {
     /// Cuts half a line off the end: readers of JSON lines trip over it.
     fn cut(&mut self) {
         self.failed = true;
-        if self.place.is_some()
+        if self.is_regular
             && let Ok(metadata) = self.file.metadata()
         {
             // If it cannot be cut, the failure itself is reported all the same.
@@ -81,14 +86,19 @@ impl OutputFile {
 }
 
 impl Place {
-    /// The place of a file that is there, links followed.
-    fn of(path: &Path) -> io::Result<Self> {
+    /// Place of an open file, links followed.
+    fn of(path: &Path, about: &Metadata) -> io::Result<Self> {
         let path = fs::canonicalize(path)?;
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::ErrorKind::IsADirectory.into());
         };
         let directory =
             rustix::fs::open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        // Somebody may have led the path elsewhere since.
+        let found = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if (found.st_dev, found.st_ino) != (about.dev(), about.ino()) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         Ok(Self { directory, name: name.to_owned() })
     }
 

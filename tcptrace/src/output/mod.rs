@@ -91,7 +91,8 @@ impl Output {
         self.empty().map(|()| self)
     }
 
-    /// Goes on in the file that has the path now: somebody has moved the one that had it (logrotate). What is there stays.
+    /// Goes on in the file that has its name now: somebody has moved the one that had it (logrotate). What is there stays. A
+    /// link that the path went through at the start is not followed again.
     /// If it cannot be opened, the one that is open goes on.
     pub fn reopen(&mut self) {
         let reopened = self.to.flush().and_then(|()| match self.to.get_mut() {

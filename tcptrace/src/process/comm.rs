@@ -78,7 +78,7 @@ mod tests {
             (b"\xff\xfeq", "\\xff\\xfeq"),
             (b"it's \"q\"", "\"it's \\\"q\\\"\""),
             ("bärüß".as_bytes(), "bärüß"),
-            (b"", ""),
+            (b"", "\"\""),
         ] {
             assert_eq!(Comm::from_slice(name).to_string(), shown);
         }

@@ -20,6 +20,14 @@ fn inside(place: &[&str], arguments: &[&str]) -> Command {
     command
 }
 
+/// The same, with a connection to a port that the process has had before: process 1 of its own namespace.
+fn inside_with_a_connection(place: &[&str], port: u16, arguments: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    let script = "exec 3<>/dev/tcp/127.0.0.1/$0; exec \"$@\"";
+    command.args(place).args(["bash", "-c", script, &port.to_string(), BINARY]).args(arguments);
+    command
+}
+
 const OWN_PIDS: [&str; 4] = ["--pid", "--fork", "--mount-proc", "--kill-child=INT"];
 
 #[test]
@@ -41,7 +49,9 @@ fn process_ids_are_not_mixed_up() {
         let server = Actor::new("server");
         let before = server.tell("listen before 127.0.0.1:0");
         let arguments = ["--format", "json", "--netns", "self", "--duration", "2s"];
-        let mut tracer = Tracer::spawn(inside(&OWN_PIDS, &arguments), true).attached();
+        let mut tracer =
+            Tracer::spawn(inside_with_a_connection(&OWN_PIDS, before.local.port(), &arguments), true)
+                .attached();
         let listener = server.tell("listen l 127.0.0.1:0");
         let told = tracer.wait_for_step(&listener.cookie, "LISTEN");
         assert_eq!(told["process"]["pid"], server.pid());
@@ -50,6 +60,11 @@ fn process_ids_are_not_mixed_up() {
             record["type"] == "socket" && record["socket"] == *before.cookie
         });
         assert!(found["process"].is_null(), "{found}");
+        // What this /proc does have it has by a number that is another process's on the host.
+        let own = tracer.wait_for("its own connection", |record| {
+            record["type"] == "socket" && record["remote"]["port"] == before.local.port()
+        });
+        assert!(own["process"].is_null(), "{own}");
         let trace = tracer.ended();
         assert!(trace.err.contains("process ids are the host's"), "{}", trace.err);
     });

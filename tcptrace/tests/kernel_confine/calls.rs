@@ -13,7 +13,9 @@ use tcptrace::confine::{self, Confinement};
 use crate::harness::tracer::RECORD_CALLS;
 
 /// Calls that may stay unused, each with the reason why it is allowed.
-const RARELY: [(i64, &str); 11] = [
+const RARELY: [(i64, &str); 13] = [
+    (libc::SYS_tgkill, "when a process aborts"),
+    (libc::SYS_writev, "before the C library aborts it"),
     (libc::SYS_mremap, "blocks that are large, and grow"),
     (libc::SYS_fstat, "C libraries since 2.33; older ones take newfstatat"),
     (libc::SYS_newfstatat, "the other way round"),
