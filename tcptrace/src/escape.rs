@@ -60,8 +60,15 @@ pub(crate) fn write_escaped(text: &[u8], out: &mut impl fmt::Write) -> fmt::Resu
 /// # Errors
 /// Only those of `out`.
 pub(crate) fn write_name(name: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
-    let is_one = !name.iter().any(|byte| matches!(byte, b' ' | b':' | b'@' | b'"'));
-    if is_one && !name.is_empty() {
+    let is_apart = |byte: &u8| !matches!(byte, b' ' | b':' | b'@' | b'"');
+    // Most names have nothing to escape either.
+    if !name.is_empty()
+        && name.iter().all(|byte| matches!(byte, b'!'..=b'~') && *byte != b'\\' && is_apart(byte))
+        && let Ok(name) = str::from_utf8(name)
+    {
+        return out.write_str(name);
+    }
+    if !name.is_empty() && name.iter().all(is_apart) {
         return write_escaped(name, out);
     }
     let mut quoted = String::with_capacity(2 * name.len() + 2);

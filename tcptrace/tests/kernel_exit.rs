@@ -8,7 +8,10 @@ mod harness;
 use std::{
     fs::Permissions,
     io::Read as _,
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::{
+        fs::PermissionsExt as _,
+        process::{CommandExt as _, ExitStatusExt as _},
+    },
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -272,6 +275,39 @@ fn sighup_opens_the_file_again() {
         });
         assert_eq!(before, ["start", "transition"]);
         assert_eq!(after, ["transition", "end"]);
+    });
+}
+
+/// A pipe that nobody reads yet, as the last of the outputs, holds the start up: a rotation by then is kept until somebody
+/// listens, and Ctrl+C is obeyed.
+#[test]
+fn signals_before_the_trace_begins() {
+    in_a_namespace(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, old, pipe] = ["x.jsonl", "x.jsonl.1", "pipe"].map(|name| dir.path().join(name));
+        run("mkfifo", &[pipe.to_str().unwrap()]);
+        let launch = || {
+            let mut command = tcptrace();
+            command.args(["--netns", "self", "--out"]).arg(format!("json={}", path.display()));
+            command.arg("--out").arg(format!("json={}", pipe.display()));
+            let tracer = Tracer::spawn(command, false);
+            wait_for("the first output", || path.exists().then_some(()));
+            tracer
+        };
+        let tracer = launch();
+        std::fs::rename(&path, &old).unwrap();
+        tracer.signal(Signal::HUP);
+        let mut reader = std::fs::File::open(&pipe).unwrap();
+        wait_for("a new file", || path.exists().then_some(()));
+        assert_eq!(tracer.finish().status.code(), Some(0));
+        reader.read_to_end(&mut Vec::new()).unwrap();
+        drop(reader);
+        std::fs::remove_file(&path).unwrap();
+
+        let mut tracer = launch();
+        tracer.signal(Signal::INT);
+        let trace = tracer.ended();
+        assert_eq!(trace.status.signal(), Some(libc::SIGINT), "{:?} {}", trace.status, trace.err);
     });
 }
 

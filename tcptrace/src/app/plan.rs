@@ -101,7 +101,7 @@ fn check_pids(args: &TraceArgs) -> Result<(), Failure> {
     )))
 }
 
-/// Where process ids are others than those of events.
+/// Reason why process ids here are others than those of events.
 const OWN_PIDS: &str = "this is a pid namespace of its own";
 
 /// The trace that the command line asks for, of what `filter` lets through.

@@ -23,7 +23,7 @@ pub(super) struct OutputFile {
     file: File,
     /// Whether it is no pipe and no device.
     is_regular: bool,
-    /// Place to open it anew, where it has a name that leads to it.
+    /// Place to open it anew, if a name leads to it.
     place: Option<Place>,
     /// Bytes since the last end of a line.
     torn: u64,
@@ -191,6 +191,20 @@ mod tests {
         out.write_all(b"new\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o137, 0);
+    }
+
+    /// An output that somebody has opened and removed, as a temporary file for standard output: it has no name.
+    #[test]
+    fn a_file_without_a_name_is_written_to() {
+        let file = tempfile::tempfile().unwrap();
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+        let mut out = OutputFile::open(Path::new(&path)).unwrap();
+        out.write_all(b"old\n").unwrap();
+        out.empty().unwrap();
+        out.write_all(b"one\n").unwrap();
+        assert!(out.reopen().is_err());
+        out.write_all(b"two\n").unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "one\ntwo\n");
     }
 
     /// The directory is the one that was there, whatever has its name now; a link is followed once.

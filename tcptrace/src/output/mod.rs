@@ -17,7 +17,7 @@ use file::OutputFile;
 
 /// An open output.
 pub struct Output {
-    to: BufWriter<Sink>,
+    to: BufWriter<Target>,
     /// Name of the file, for messages.
     path: PathBuf,
     terminal: bool,
@@ -49,7 +49,7 @@ impl Output {
             // A terminal that does not know its width says 0.
             .filter(|columns| *columns >= 40);
         Self {
-            to: BufWriter::with_capacity(1 << 16, Sink::Stdout(stdout)),
+            to: BufWriter::with_capacity(1 << 16, Target::Stdout(stdout)),
             path: PathBuf::new(),
             terminal,
             coloured,
@@ -64,7 +64,7 @@ impl Output {
     pub fn file(path: &Path, color: ColorChoice) -> Result<Self> {
         let file = OutputFile::open(path).with_context(|| format!("open {} for writing", path.display()))?;
         Ok(Self {
-            to: BufWriter::with_capacity(1 << 16, Sink::File(file)),
+            to: BufWriter::with_capacity(1 << 16, Target::File(file)),
             path: path.to_owned(),
             terminal: false,
             coloured: color == ColorChoice::Always,
@@ -78,8 +78,8 @@ impl Output {
     /// When it cannot be emptied.
     pub fn empty(&self) -> Result<()> {
         match self.to.get_ref() {
-            Sink::Stdout(_) => Ok(()),
-            Sink::File(file) => file.empty().with_context(|| format!("empty {}", self.path.display())),
+            Target::Stdout(_) => Ok(()),
+            Target::File(file) => file.empty().with_context(|| format!("empty {}", self.path.display())),
         }
     }
 
@@ -92,12 +92,11 @@ impl Output {
     }
 
     /// Goes on in the file that has its name now: somebody has moved the one that had it (logrotate). What is there stays. A
-    /// link that the path went through at the start is not followed again.
-    /// If it cannot be opened, the one that is open goes on.
+    /// link that the path went through at the start is not followed again. If it cannot be opened, the one that is open goes on.
     pub fn reopen(&mut self) {
         let reopened = self.to.flush().and_then(|()| match self.to.get_mut() {
-            Sink::Stdout(_) => Ok(()),
-            Sink::File(file) => file.reopen(),
+            Target::Stdout(_) => Ok(()),
+            Target::File(file) => file.reopen(),
         });
         if let Err(error) = reopened {
             log::warn!("open {} again: {error}; writing to the old one", self.path.display());
@@ -140,7 +139,7 @@ impl Output {
     /// Whether it is standard output.
     #[must_use]
     pub fn is_stdout(&self) -> bool {
-        matches!(self.to.get_ref(), Sink::Stdout(_))
+        matches!(self.to.get_ref(), Target::Stdout(_))
     }
 
     /// Whether somebody looks at it as it comes.
@@ -156,14 +155,14 @@ impl Output {
     }
 }
 
-/// Destination of the bytes.
+/// Open place that the bytes go to.
 #[derive(Debug)]
-enum Sink {
+enum Target {
     Stdout(io::Stdout),
     File(OutputFile),
 }
 
-impl Write for Sink {
+impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout(stdout) => stdout.write(bytes),

@@ -1,4 +1,4 @@
-//! What somebody would try who has got code to run in a thread of the tracer.
+//! Attacks of somebody who has got code to run in a thread of the tracer.
 
 use std::{
     fs,

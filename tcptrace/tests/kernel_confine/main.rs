@@ -1,4 +1,4 @@
-//! What a trace has given up once it runs, tried out on the real program: each of its threads tries to break out, and the
+//! Confinement of a running trace, tried out on the real program: each of its threads tries to break out, and the
 //! trace still tells what it must.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]

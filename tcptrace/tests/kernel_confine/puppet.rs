@@ -18,7 +18,7 @@ pub struct Puppet {
     memory: File,
     /// Registers that it had.
     own: libc::user_regs_struct,
-    /// Where the next bytes go, below its stack.
+    /// Address of the next bytes, below its stack.
     free: u64,
 }
 

@@ -94,7 +94,7 @@ impl Table {
 
     pub(in crate::tracker) fn insert(&mut self, socket: Socket) -> Key {
         self.last_generation += 1;
-        let (cookie, pointer, tuple) = (socket.cookie, socket.pointer, socket.tuple);
+        let (cookie, pointer) = (socket.cookie, socket.pointer);
         let taken = Slot { generation: self.last_generation, socket: Some(socket) };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, socket: None });
@@ -102,7 +102,7 @@ impl Table {
             (self.slots.len() - 1) as u32
         });
         self.slots[slot as usize] = taken;
-        self.by_tuple.add(&self.slots, slot, tuple);
+        self.by_tuple.add(&self.slots, slot);
         if cookie != PackedU64::NONE {
             self.by_cookie.put(&self.slots, slot, |socket| socket.cookie);
         }
@@ -166,6 +166,6 @@ impl Table {
         if let Some(socket) = self.get_mut(key) {
             socket.tuple = tuple;
         }
-        self.by_tuple.add(&self.slots, key.slot, tuple);
+        self.by_tuple.add(&self.slots, key.slot);
     }
 }

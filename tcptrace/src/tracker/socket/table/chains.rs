@@ -44,14 +44,13 @@ impl Chains {
     }
 
     /// Adds a slot at the beginning of its chain.
-    pub(super) fn add(&mut self, slots: &[Slot], slot: u32, tuple: Tuple) {
+    pub(super) fn add(&mut self, slots: &[Slot], slot: u32) {
         self.links.resize(slots.len(), Link { younger: NONE, older: NONE });
-        let older = self.heads.find(slots, tuple, ends).map_or(NONE, |key| key.slot);
+        let older = self.heads.put(slots, slot, ends).unwrap_or(NONE);
         self.links[slot as usize] = Link { younger: NONE, older };
         if let Some(older) = self.links.get_mut(older as usize) {
             older.younger = slot;
         }
-        self.heads.put(slots, slot, ends);
     }
 
     /// Takes out a slot that is in.

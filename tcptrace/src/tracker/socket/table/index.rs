@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hash};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table::Entry};
 
 use super::{Key, Slot, Socket};
 
@@ -32,13 +32,24 @@ impl Index {
         found.map(|index| slots[*index as usize].key(*index))
     }
 
-    /// Adds a slot instead of the one that holds the same.
-    pub(super) fn put<T: Hash + Eq>(&mut self, slots: &[Slot], slot: u32, of: impl Fn(&Socket) -> T) {
+    /// Adds a slot instead of the one that holds the same, and returns that one.
+    pub(super) fn put<T: Hash + Eq>(
+        &mut self,
+        slots: &[Slot],
+        slot: u32,
+        of: impl Fn(&Socket) -> T,
+    ) -> Option<u32> {
         let Self { slots: table, hasher } = self;
         let what = held(slots, slot, &of);
         let hash = |slot: &u32| hasher.hash_one(held(slots, *slot, &of));
         let same = |other: &u32| held(slots, *other, &of) == what;
-        table.entry(hash(&slot), same, hash).insert(slot);
+        match table.entry(hash(&slot), same, hash) {
+            Entry::Occupied(mut other) => Some(std::mem::replace(other.get_mut(), slot)),
+            Entry::Vacant(free) => {
+                free.insert(slot);
+                None
+            }
+        }
     }
 
     /// Takes a slot out, if it is in.
