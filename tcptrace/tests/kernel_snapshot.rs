@@ -231,7 +231,8 @@ fn the_owner_is_the_process_that_holds_it() {
         let name = b"x) R\n\x1b[1m\xff\n";
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join(OsStr::from_bytes(name));
-        std::fs::copy("/bin/sleep", &program).unwrap();
+        // In a process of its own: a child of a parallel test would hold what we write, which cannot be run until then.
+        assert!(Command::new("cp").arg("/bin/sleep").arg(&program).status().unwrap().success());
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let shared = TcpListener::bind("[::1]:0").unwrap();
